@@ -1,0 +1,1 @@
+"""A clip → features → attention → logits."""
