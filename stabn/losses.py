@@ -1,0 +1,50 @@
+"""L = L_att + L_per (equation (4)), and L_temp for fine-tuning (equations (5) and (6))."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+
+class ClassificationLoss(NamedTuple):
+    """Scalars: ``total`` = ``attention`` + ``perception``; ``attention`` is 0 without a branch."""
+
+    total: Tensor
+    attention: Tensor
+    perception: Tensor
+
+
+def classification_loss(
+    logits: Tensor, attention_logits: Tensor | None, labels: Tensor
+) -> ClassificationLoss:
+    """Equation (4): cross-entropy of both branches, equally weighted, averaged over the batch.
+
+    Args:
+        logits: (N, K) of the perception branch.
+        attention_logits: (N, K) of the attention branch, or None for the plain backbone.
+        labels: int64 (N,) in [0, K).
+    """
+    perception = cross_entropy(logits, labels)
+    if attention_logits is None:
+        return ClassificationLoss(perception, torch.zeros_like(perception), perception)
+    attention = cross_entropy(attention_logits, labels)
+    return ClassificationLoss(attention + perception, attention, perception)
+
+
+def temporal_loss(
+    temporal_attention: Tensor, target: Tensor, edited: Tensor, gamma: float
+) -> Tensor:
+    """Equation (6): γ_t · mean over frames of (M_t′ − M_t)², averaged over the *edited* clips.
+
+    Clips without an edit have no part in it, nor in the average; with none at all it is 0.
+
+    Args:
+        temporal_attention: M_t, (N, T).
+        target: M_t′, (N, T) in [0, 1]; rows of clips without an edit are not read.
+        edited: bool (N,), which clips have an edit.
+        gamma: γ_t.
+    """
+    per_clip = (target - temporal_attention).square().mean(dim=1)  # (N,)
+    chosen = torch.where(edited, per_clip, torch.zeros_like(per_clip))
+    return gamma * chosen.sum() / edited.sum().clamp(min=1)

@@ -1,0 +1,145 @@
+"""The spatio-temporal attention branch: h, its three heads, and the fusion (Sections 3.1.1, 3.1.2).
+
+"K×T×1×1" in the paper reads as out-channels × frames × kernel height × kernel width: those kernels
+have size 1 in time. K classes, T frames.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from stabn.models.resnet3d import Stage, residual_stage
+
+
+class ClassHead(nn.Module):
+    """h (N, K, T, H, W) → logits (N, K) of the attention branch.
+
+    ``"fc"`` (the published code): pool over space only, then a linear layer over all K·T numbers.
+    ``"gap"`` (the paper's text): 3-D global average pooling, no linear layer.
+    """
+
+    def __init__(self, num_classes: int, num_frames: int, kind: str, dropout: float):
+        super().__init__()
+        self.conv = nn.Conv3d(num_classes, num_classes, kernel_size=1, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(num_classes * num_frames, num_classes) if kind == "fc" else None
+
+    def forward(self, h: Tensor) -> Tensor:
+        per_frame = self.conv(h).mean(dim=(3, 4))  # (N, K, T)
+        if self.fc is None:
+            return per_frame.mean(dim=2)  # (N, K)
+        return self.fc(self.dropout(per_frame.flatten(1)))  # (N, K·T) → (N, K)
+
+
+class SpatialHead(nn.Module):
+    """M_s: h (N, K, T, H, W) → (N, 1, T, H, W) in (0, 1), one map a frame."""
+
+    def __init__(self, num_classes: int):
+        super().__init__()
+        self.conv = nn.Conv3d(num_classes, 1, kernel_size=1, bias=False)
+        self.bn = nn.BatchNorm3d(1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return torch.sigmoid(self.bn(self.conv(h)))
+
+
+class TemporalHead(nn.Module):
+    """M_t: h (N, K, T, H, W) → (N, T) in (0, 1), one weight a frame.
+
+    The frames become channels of a 2-D convolution and inputs of linear layers, so M_t depends on a
+    frame's *position* in the clip as well as on what it shows.
+
+    Args:
+        num_classes: K.
+        num_frames: T.
+        tail: ``"two_fc"`` (the published code) is FC–ReLU–FC–sigmoid; ``"literal"`` (the paper's
+            sentence) is FC–ReLU–sigmoid, which can never fall below 0.5.
+    """
+
+    def __init__(self, num_classes: int, num_frames: int, tail: str = "two_fc"):
+        super().__init__()
+        self.conv = nn.Conv3d(num_classes, 1, kernel_size=3, padding=1, bias=False)
+        self.bn = nn.BatchNorm3d(1)
+        self.mix = nn.Conv2d(num_frames, num_frames, kernel_size=1, bias=False)
+        self.fc1 = nn.Linear(num_frames, num_frames)
+        self.fc2 = nn.Linear(num_frames, num_frames) if tail == "two_fc" else None
+
+    def forward(self, h: Tensor) -> Tensor:
+        x = torch.relu(self.bn(self.conv(h))).squeeze(1)  # (N, 1, T, H, W) → (N, T, H, W)
+        x = torch.relu(self.mix(x)).mean(dim=(2, 3))  # (N, T)
+        x = torch.relu(self.fc1(x))
+        return torch.sigmoid(x if self.fc2 is None else self.fc2(x))
+
+
+class BranchOutput(NamedTuple):
+    """What the attention branch gives: logits (N, K), M_s (N, 1, T, H, W), M_t (N, T)."""
+
+    logits: Tensor
+    spatial_attention: Tensor
+    temporal_attention: Tensor
+
+
+class AttentionBranch(nn.Module):
+    """ST attention branch: feature maps f (N, C, T, H, W) → class logits, M_s and M_t.
+
+    A copy of the perception branch's residual stage keeps the resolution (stride 1); BN, a 1×1×1
+    convolution to K channels, BN and ReLU make h, one map a class and frame, which all heads read.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        stage: Stage,
+        num_classes: int,
+        num_frames: int,
+        *,
+        class_head: Literal["fc", "gap"] = "fc",
+        temporal_tail: Literal["two_fc", "literal"] = "two_fc",
+        dropout: float = 0.5,
+    ):
+        super().__init__()
+        self.stage = residual_stage(channels, stage, stride=1)
+        self.to_classes = nn.Sequential(
+            nn.BatchNorm3d(stage.channels),
+            nn.Conv3d(stage.channels, num_classes, kernel_size=1, bias=False),
+            nn.BatchNorm3d(num_classes),
+            nn.ReLU(inplace=True),
+        )
+        self.class_head = ClassHead(num_classes, num_frames, class_head, dropout)
+        self.spatial_head = SpatialHead(num_classes)
+        self.temporal_head = TemporalHead(num_classes, num_frames, temporal_tail)
+
+    def forward(self, features: Tensor) -> BranchOutput:
+        h = self.to_classes(self.stage(features))  # (N, K, T, H, W)
+        return BranchOutput(self.class_head(h), self.spatial_head(h), self.temporal_head(h))
+
+
+class Fusion(nn.Module):
+    """Attention mechanism, equations (1)–(3): f, M_s, M_t → f′ of the same shape as f.
+
+    ``"paper"``: conv(concat[(1 + M_s)·f, M_t·f]). The spatial half does not feel M_t.
+    ``"gated"`` (ours): conv(concat[(1 + M_s)·M_t·f, M_t·f]). M_t governs both halves.
+
+    Args:
+        channels: C of the feature maps.
+        kind: ``"paper"`` or ``"gated"``.
+        relu: end with ReLU after BN (the 2022 release leaves it out).
+    """
+
+    def __init__(self, channels: int, kind: str = "paper", relu: bool = True):
+        super().__init__()
+        self.kind = kind
+        self.conv = nn.Conv3d(2 * channels, channels, kernel_size=1, bias=False)
+        self.bn = nn.BatchNorm3d(channels)
+        self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
+
+    def forward(self, features: Tensor, spatial: Tensor, temporal: Tensor) -> Tensor:
+        """features (N, C, T, H, W), spatial (N, 1, T, H, W), temporal (N, T) → (N, C, T, H, W)."""
+        weight = temporal[:, None, :, None, None]  # (N, 1, T, 1, 1)
+        spatial_half = (1 + spatial) * features  # equation (1)
+        if self.kind == "gated":
+            spatial_half = weight * spatial_half
+        temporal_half = weight * features  # equation (2)
+        fused = self.conv(torch.cat([spatial_half, temporal_half], dim=1))  # equation (3)
+        return self.relu(self.bn(fused))
