@@ -1,0 +1,224 @@
+"""How right the answers are, and how well the attention agrees with the truth.
+
+Every measure of attention comes with its chance level, and is built so that attention which says
+nothing (the same everywhere) scores exactly that level.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from scipy import ndimage
+from scipy.stats import rankdata
+
+
+@dataclass(frozen=True)
+class Score:
+    """A measure averaged over clips, beside what attention without knowledge would get.
+
+    Attributes:
+        value: mean of ``per_clip`` over the clips that could be measured; NaN where none could.
+        chance: what uniform attention gets on the same clips.
+        n: how many clips were measured.
+        per_clip: float (N,), the order of the input; NaN where the truth says nothing to compare.
+    """
+
+    value: float
+    chance: float
+    n: int
+    per_clip: np.ndarray
+
+
+@dataclass(frozen=True)
+class RankCorrelation(Score):
+    """:func:`rank_correlation`'s score, with two answers to "could this be luck?".
+
+    Attributes:
+        interval: 95 % of the means when each clip's M_t is shuffled over its frames.
+        exchanged: the mean when each clip's M_t meets the other clips' truth: what a general habit
+            ("the middle of the clip matters") earns without looking at this video.
+    """
+
+    interval: tuple[float, float]
+    exchanged: float
+
+
+def _array(values: ArrayLike | torch.Tensor, dtype: type = np.float64) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.is_floating_point() else values).numpy()
+    return np.asarray(values).astype(dtype)
+
+
+def topk_accuracy(
+    logits: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor, k: int
+) -> float:
+    """Share of clips, in [0, 1], whose class is among the k largest logits.
+
+    Equal logits rank in the order of their class ids, so constant logits earn nothing extra. With
+    fewer than k classes every clip counts.
+
+    Args:
+        logits: (N, K), or anything that orders the classes.
+        labels: (N,) integers in [0, K).
+        k: at least 1.
+
+    Raises:
+        ValueError: no clips, shapes or labels that do not fit, or NaN among the logits.
+    """
+    logits, labels = _array(logits), _array(labels, np.int64)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or len(labels) == 0:
+        raise ValueError(
+            f"topk_accuracy needs logits (N, K) and labels (N,) with N > 0, not {logits.shape} and "
+            f"{labels.shape}"
+        )
+    if np.isnan(logits).any():
+        raise ValueError("logits hold NaN: the training diverged, there is nothing to rank")
+    classes = np.arange(logits.shape[1])
+    if k < 1 or labels.min() < 0 or labels.max() >= len(classes):
+        raise ValueError(f"k must be at least 1 and labels in [0, {len(classes)}), the classes")
+    own = np.take_along_axis(logits, labels[:, None], axis=1)  # (N, 1)
+    ahead = (logits > own) | ((logits == own) & (classes < labels[:, None]))  # (N, K)
+    return float((ahead.sum(axis=1) < k).mean())
+
+
+def rank_correlation(
+    m_t: ArrayLike | torch.Tensor,
+    levels: ArrayLike | torch.Tensor,
+    *,
+    permutations: int = 1000,
+    seed: int = 0,
+) -> RankCorrelation:
+    """Spearman's rank correlation (ties share their mean rank) of M_t with the truth, clip by clip.
+
+    Chance is 0. A constant M_t orders nothing and scores 0; clips whose truth is constant are left
+    out (``n`` says how many remain).
+
+    Args:
+        m_t: temporal attention, (N, T).
+        levels: truth on any scale, (N, T), e.g. 0 irrelevant, 0.5 context, 1 motion.
+        permutations: shuffles behind ``interval``.
+        seed: of those shuffles.
+
+    Raises:
+        ValueError: shapes differ or are not (N, T).
+    """
+    m_t, levels = _array(m_t), _array(levels)
+    if m_t.shape != levels.shape or m_t.ndim != 2:
+        raise ValueError(f"M_t {m_t.shape} and levels {levels.shape} must be of one shape (N, T)")
+    usable = np.ptp(levels, axis=1) > 0
+    per_clip = np.full(len(m_t), np.nan)
+    mine, truth = _standard_ranks(m_t[usable]), _standard_ranks(levels[usable])  # (n, T)
+    n = len(mine)
+    if n == 0:
+        return RankCorrelation(np.nan, 0.0, 0, per_clip, (np.nan, np.nan), np.nan)
+    per_clip[usable] = (mine * truth).sum(axis=1)
+    rng = np.random.default_rng(seed)
+    shuffled = [(rng.permuted(mine, axis=1) * truth).sum() / n for _ in range(permutations)]
+    low, high = np.quantile(shuffled, [0.025, 0.975])
+    every_pair = mine.sum(axis=0) @ truth.sum(axis=0)
+    exchanged = (every_pair - (mine * truth).sum()) / (n * (n - 1)) if n > 1 else np.nan
+    value = float(per_clip[usable].mean())
+    return RankCorrelation(value, 0.0, n, per_clip, (float(low), float(high)), float(exchanged))
+
+
+def _standard_ranks(rows: np.ndarray) -> np.ndarray:
+    """Ranks of each row, centred and of length 1 (a constant row: zeros); products correlate."""
+    ranks = rankdata(rows, axis=1) if rows.size else rows
+    centred = ranks - ranks.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
+
+
+def pointing_game(
+    maps: ArrayLike | torch.Tensor,
+    masks: ArrayLike | torch.Tensor,
+    *,
+    active: ArrayLike | torch.Tensor | None = None,
+    tolerance: float = 0.0,
+) -> Score:
+    """Does the peak of M_s lie on the object that matters? Mean over frames, then over clips.
+
+    A cell of the map hits when its centre, put where bilinear upsampling puts it, is within
+    ``tolerance`` pixels of the mask. Peaks of equal height share the point. Chance is the share of
+    cells that hit, so without tolerance it is the mask's share of the area.
+
+    Args:
+        maps: M_s, (N, T, H′, W′) or (N, 1, T, H′, W′).
+        masks: bool (N, T, H, W), the truth at the frames' resolution, cropped as the clip was.
+        active: bool (N, T), the frames to judge (those with motion); None for all. Frames with an
+            empty mask are never judged.
+        tolerance: in pixels of the masks.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    maps, masks, judged = _maps_and_masks(maps, masks, active)
+    height, width = masks.shape[2:]
+    rows = ((np.arange(maps.shape[2]) + 0.5) * height / maps.shape[2]).astype(int)
+    columns = ((np.arange(maps.shape[3]) + 0.5) * width / maps.shape[3]).astype(int)
+    if tolerance > 0:
+        masks = np.stack([[_grown(frame, tolerance) for frame in clip] for clip in masks])
+    hits = masks[:, :, rows][:, :, :, columns]  # (N, T, H′, W′)
+    peaks = maps == maps.max(axis=(2, 3), keepdims=True)
+    points = (hits & peaks).sum(axis=(2, 3)) / peaks.sum(axis=(2, 3))  # (N, T)
+    return _over_clips(points, hits.mean(axis=(2, 3)), judged)
+
+
+def _grown(mask: np.ndarray, tolerance: float) -> np.ndarray:
+    """Everywhere within ``tolerance`` pixels of the mask."""
+    return ndimage.distance_transform_edt(~mask) <= tolerance if mask.any() else mask
+
+
+def mass_in_mask(
+    maps: ArrayLike | torch.Tensor,
+    masks: ArrayLike | torch.Tensor,
+    *,
+    active: ArrayLike | torch.Tensor | None = None,
+) -> Score:
+    """Share of M_s's sum that lies inside the mask. Mean over frames, then over clips.
+
+    Each cell of the map counts by the part of its area the mask covers; an all-zero map counts as
+    uniform. Chance is the mask's share of the area. Arguments and errors as in
+    :func:`pointing_game`.
+    """
+    maps, masks, judged = _maps_and_masks(maps, masks, active)
+    height, width = maps.shape[2:]
+    pixels = torch.from_numpy(masks).float()  # (N, T, H, W)
+    covered = torch.nn.functional.adaptive_avg_pool2d(pixels, (height, width)).double().numpy()
+    total = maps.sum(axis=(2, 3))
+    inside = np.divide(
+        (maps * covered).sum(axis=(2, 3)), total, out=covered.mean(axis=(2, 3)), where=total > 0
+    )
+    return _over_clips(inside, covered.mean(axis=(2, 3)), judged)
+
+
+def _maps_and_masks(maps, masks, active) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    maps, masks = _array(maps), _array(masks, bool)
+    if maps.ndim == 5 and maps.shape[1] == 1:
+        maps = maps[:, 0]  # (N, 1, T, H′, W′) → (N, T, H′, W′)
+    if maps.ndim != 4 or masks.ndim != 4 or maps.shape[:2] != masks.shape[:2]:
+        raise ValueError(
+            f"maps {maps.shape} must be (N, T, H′, W′) and masks {masks.shape} (N, T, H, W)"
+        )
+    judged = masks.any(axis=(2, 3))
+    if active is not None:
+        active = _array(active, bool)
+        if active.shape != judged.shape:
+            raise ValueError(f"active {active.shape} must be (N, T) = {judged.shape}")
+        judged &= active
+    return maps, masks, judged
+
+
+def _over_clips(values: np.ndarray, chance: np.ndarray, judged: np.ndarray) -> Score:
+    """Mean over judged frames of each clip, then over the clips that have any."""
+    frames = judged.sum(axis=1)
+    measured = frames > 0
+    n = int(measured.sum())
+    if n == 0:
+        return Score(np.nan, np.nan, 0, np.full(len(values), np.nan))
+    per_clip = np.full(len(values), np.nan)
+    per_clip[measured] = (values * judged).sum(axis=1)[measured] / frames[measured]
+    level = ((chance * judged).sum(axis=1)[measured] / frames[measured]).mean()
+    return Score(float(per_clip[measured].mean()), float(level), n, per_clip)
