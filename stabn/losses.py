@@ -45,6 +45,5 @@ def temporal_loss(
         edited: bool (N,), which clips have an edit.
         gamma: γ_t.
     """
-    per_clip = (target - temporal_attention).square().mean(dim=1)  # (N,)
-    chosen = torch.where(edited, per_clip, torch.zeros_like(per_clip))
-    return gamma * chosen.sum() / edited.sum().clamp(min=1)
+    per_clip = (target[edited] - temporal_attention[edited]).square().mean(dim=1)  # (edited,)
+    return gamma * per_clip.sum() / edited.sum().clamp(min=1)

@@ -2,14 +2,15 @@
 
 One definition serves ResNet-50, ResNet-101 and the small network of the laptop-sized experiments.
 There is no temporal stride anywhere: T frames in, T feature maps out. Parameter names are
-torchvision's (``conv1``, ``bn1``, ``layer1`` …, ``fc``), so that two-dimensional ImageNet weights can
-be inflated into it by name.
+torchvision's (``conv1``, ``bn1``, ``layer1`` …, ``fc``), so that two-dimensional ImageNet weights
+can be inflated into it by name.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Backbone:
-    """The shape of a network: its stem and its stages. The last stage is the perception branch's."""
+    """The shape of a network: stem and stages. The last stage is the perception branch's."""
 
     stem_channels: int
     stem_kernel: tuple[int, int, int]
@@ -133,7 +134,7 @@ class ConvBlock(nn.Module):
 
 
 def residual_stage(inputs: int, stage: Stage, stride: int | None = None) -> nn.Sequential:
-    """The blocks of one stage; ``stride`` overrides the stage's own (the attention branch uses 1)."""
+    """The blocks of one stage; ``stride`` overrides the stage's (the attention branch uses 1)."""
     block = Bottleneck if stage.bottleneck else ConvBlock
     first = stage.stride if stride is None else stride
     blocks = [block(inputs, stage.channels, stage.temporal_kernel, first)]
@@ -206,9 +207,7 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def count_multiply_adds(model: nn.Module, *inputs: Tensor) -> int:
-    """Multiply–adds of one forward pass of convolutions and linear layers (meta tensors will do)."""
-    from torch.utils.flop_counter import FlopCounterMode
-
+    """Multiply–adds of one forward pass: convolutions, linear layers. Meta tensors will do."""
     was_training = model.training
     model.eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -51,8 +51,8 @@ class STABN(nn.Module):
         fusion: ``"paper"`` or ``"gated"`` (ours: M_t governs the spatial half too).
         fusion_relu: end the fusion with ReLU.
         dropout: in the attention and the perception branch.
-        constant_attention: ``(s, t)`` holds M_s ≡ s and M_t ≡ t and freezes their heads: the matched
-            control, with the same parameters, class head and losses but nothing to attend with.
+        constant_attention: ``(s, t)`` holds M_s ≡ s and M_t ≡ t and freezes their heads: the
+            matched control, with the same parameters, class head and losses, but no attention.
 
     Raises:
         ValueError: an unknown backbone or variant; the message names the argument and the choices.

@@ -1,0 +1,46 @@
+"""Losses equal hand-worked numbers."""
+
+import math
+
+import pytest
+import torch
+
+from stabn.losses import classification_loss, temporal_loss
+
+
+def test_equation_4_by_hand():
+    logits = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])  # p = (3/4, 1/4), (1/2, 1/2)
+    attention = torch.tensor([[0.0, 0.0], [0.0, math.log(4.0)]])  # p = (1/2, 1/2), (1/5, 4/5)
+    labels = torch.tensor([0, 1])
+    loss = classification_loss(logits, attention, labels)
+    perception = (math.log(4 / 3) + math.log(2)) / 2
+    branch = (math.log(2) + math.log(5 / 4)) / 2
+    assert loss.perception.item() == pytest.approx(perception)
+    assert loss.attention.item() == pytest.approx(branch)
+    assert loss.total.item() == pytest.approx(perception + branch)
+
+
+def test_without_a_branch_only_the_perception_loss_is_left():
+    logits, labels = torch.randn(3, 4), torch.tensor([0, 1, 3])
+    loss = classification_loss(logits, None, labels)
+    assert loss.total == loss.perception
+    assert loss.attention == 0
+
+
+def test_equation_6_by_hand_and_only_edited_clips_count():
+    m_t = torch.tensor([[0.2, 0.6], [0.9, 0.9], [0.0, 1.0]])
+    target = torch.tensor([[0.0, 1.0], [0.0, 0.0], [0.5, 0.5]])
+    edited = torch.tensor([True, False, True])
+    first = (0.2**2 + 0.4**2) / 2
+    third = (0.5**2 + 0.5**2) / 2
+    loss = temporal_loss(m_t, target, edited, gamma=10.0)
+    assert loss.item() == pytest.approx(10 * (first + third) / 2)
+
+
+def test_no_edited_clip_gives_zero_loss_and_zero_gradient():
+    m_t = torch.rand(2, 3, requires_grad=True)
+    target = torch.full((2, 3), float("nan"))  # never read
+    loss = temporal_loss(m_t, target, torch.tensor([False, False]), gamma=10.0)
+    loss.backward()
+    assert loss == 0
+    assert (m_t.grad == 0).all()
