@@ -1,0 +1,184 @@
+"""Something-Something v2's own files → classes, records, mirror pairs, videos."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stabn.data.video import VideoError, probe, read_frames
+
+
+class AnnotationError(ValueError):
+    """An annotation file that is missing, malformed, or belongs to another data set."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One labelled video: its id, class id, class text with [placeholders], and caption."""
+
+    video_id: str
+    class_id: int
+    template: str
+    caption: str
+
+
+def read_classes(root: Path | str) -> tuple[str, ...]:
+    """Class texts, indexed by class id, from the label file (class text → id as a string).
+
+    Raises:
+        AnnotationError: No label file, or one that is not a Something-Something label file.
+    """
+    path = _annotation_file(root, "labels")
+    labels = _json(path)
+    if not isinstance(labels, dict):
+        raise AnnotationError(
+            f"{path}: holds a {type(labels).__name__} where Something-Something's label file holds "
+            'an object {class text: "id"}; is it the label file of another data set?'
+        )
+    ids = {str(k) for k in range(len(labels))}
+    if not labels or set(map(repr, labels.values())) != set(map(repr, ids)):
+        odd = next((f"{t!r}: {i!r}" for t, i in labels.items() if i not in ids), "a repeated id")
+        raise AnnotationError(
+            f'{path}: ids must be the strings "0" to "{len(labels) - 1}", each once, but there is '
+            f"{odd}; is it the label file of another data set?"
+        )
+    return tuple(sorted(labels, key=lambda text: int(labels[text])))
+
+
+def read_split(root: Path | str, split: str, classes: Sequence[str]) -> list[Record]:
+    """The labelled videos of a split, in the file's order.
+
+    Args:
+        root: The data set's folder; its JSON files lie there or in ``labels/``, under either
+            spelling (``train.json`` or ``something-something-v2-train.json``).
+        split: ``"train"``, ``"validation"`` (or ``"tuning"`` in mini-SSv2).
+        classes: Class texts from :func:`read_classes`.
+
+    Raises:
+        AnnotationError: The file is missing or malformed, or a template is none of the classes.
+    """
+    path = _annotation_file(root, split)
+    entries = _json(path)
+    if not isinstance(entries, list):
+        raise AnnotationError(f"{path}: must hold a list of videos")
+    class_ids = {text: class_id for class_id, text in enumerate(classes)}
+    records = {}
+    for number, entry in enumerate(entries):
+        try:
+            video_id, template, caption = entry["id"], entry["template"], entry["label"]
+        except (TypeError, KeyError) as error:
+            raise AnnotationError(
+                f"{path}: entry {number} has no {error}; a labelled video has id, label, template "
+                "(test lists have no labels)"
+            ) from error
+        text = class_text(template)
+        if text not in class_ids:
+            raise AnnotationError(
+                f"{path}: video {video_id}: template {template!r} is none of the "
+                f"{len(classes)} classes; are the label file and this list of one data set?"
+            )
+        if video_id in records:
+            raise AnnotationError(f"{path}: video {video_id} is listed twice")
+        records[video_id] = Record(video_id, class_ids[text], template, caption)
+    return list(records.values())
+
+
+def class_text(template: str) -> str:
+    """A template without the square brackets around its placeholders: the class text.
+
+    All brackets go, whatever they hold: replacing only ``[something]`` would leave 20 of the 174
+    classes unmatched. Commas and parentheses belong to the text.
+    """
+    return template.replace("[", "").replace("]", "")
+
+
+def class_of_template(template: str, classes: Sequence[str]) -> int:
+    """The class id of a template.
+
+    Raises:
+        AnnotationError: The template is none of the classes.
+    """
+    try:
+        return classes.index(class_text(template))
+    except ValueError:
+        raise AnnotationError(
+            f"template {template!r} is none of the {len(classes)} classes"
+        ) from None
+
+
+def mirror_pairs(classes: Sequence[str]) -> dict[int, int]:
+    """Classes that a horizontal flip turns into each other, both ways: {86: 87, 87: 86, …}.
+
+    Found by text: the class that is left when *left* and *right* change places.
+
+    Raises:
+        AnnotationError: A class names a side but its mirror image is no class, so that a flipped
+            video of it would have no label.
+    """
+    ids = {text: class_id for class_id, text in enumerate(classes)}
+    other = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+    pairs = {}
+    for text, class_id in ids.items():
+        mirrored = re.sub(r"\b(left|right)\b", lambda m: other[m[0]], text, flags=re.I)
+        if mirrored == text:
+            continue
+        if mirrored not in ids:
+            raise AnnotationError(
+                f"class {class_id} {text!r} has no mirror image among the classes: "
+                "train without flips"
+            )
+        pairs[class_id] = ids[mirrored]
+    return pairs
+
+
+class VideoFolder:
+    """Videos as ``root/videos/<id>.webm``.
+
+    Raises:
+        VideoError: ``root/videos`` is missing.
+    """
+
+    def __init__(self, root: Path | str):
+        self.folder = Path(root) / "videos"
+        if not self.folder.is_dir():
+            raise VideoError(self.folder, "no such folder; the data set keeps videos/<id>.webm")
+        self._frames: dict[str, int] = {}
+
+    def video_ids(self) -> list[str]:
+        """The ids of all videos in the folder, sorted."""
+        return sorted(path.stem for path in self.folder.glob("*.webm"))
+
+    def path(self, video_id: str) -> Path:
+        """The file of a video."""
+        return self.folder / f"{video_id}.webm"
+
+    def frames(self, video_id: str) -> int:
+        """How many frames a video has (asked of the file once)."""
+        if video_id not in self._frames:
+            self._frames[video_id] = probe(self.path(video_id)).frames
+        return self._frames[video_id]
+
+    def read(self, video_id: str, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Frames uint8 (T, H, W, 3) at source frame indices (T,)."""
+        return read_frames(self.path(video_id), indices)
+
+
+def _annotation_file(root: Path | str, name: str) -> Path:
+    root = Path(root)
+    spellings = (f"{name}.json", f"something-something-v2-{name}.json")
+    for path in (folder / s for folder in (root, root / "labels") for s in spellings):
+        if path.is_file():
+            return path
+    raise AnnotationError(
+        f"{root}: has neither {spellings[0]} nor {spellings[1]}, nor a labels/ folder with one"
+    )
+
+
+def _json(path: Path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise AnnotationError(f"{path}: is not JSON ({error}); copy it again") from error
