@@ -1,4 +1,4 @@
-"""What a file's first bytes say: which container, whether its end is missing, or what else it is."""
+"""What a file's first bytes say: which container, whether its end is lost, or what else it is."""
 
 from pathlib import Path
 

@@ -1,0 +1,244 @@
+"""Records → clips → batches: reproducible to the sample, resumable, exact across ranks.
+
+Samplers yield a :class:`ClipKey`, and all randomness of a clip comes from a hash of
+(seed, epoch, video id, repeat): the same clip whatever the rank, the worker or the restart.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from stabn.data.sampling import Rule, views
+from stabn.data.ssv2 import Record
+from stabn.data.transforms import ClipTransform
+
+
+class Videos(Protocol):
+    """Where frames come from: a ``VideoFolder`` or ``PreparedFrames``."""
+
+    def frames(self, video_id: str) -> int:
+        """How many frames a video has."""
+
+    def read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
+        """Frames uint8 (T, H, W, 3) at source frame indices (T,)."""
+
+
+class ClipKey(NamedTuple):
+    """Which clip: the record's index, the epoch, and which of the video's clips (repeat or view)."""
+
+    index: int
+    epoch: int = 0
+    repeat: int = 0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip and what is known of it.
+
+    Attributes:
+        video: uint8 (3, T, H, W).
+        label: Class id.
+        video_id: The video it was taken from.
+        frame_indices: int64 (T,), source frame indices.
+        temporal_target: float32 (T,) in [0, 1], the edit's levels at those frames; zeros if none.
+        temporal_mask: Whether there is a target.
+    """
+
+    video: Tensor
+    label: int
+    video_id: str
+    frame_indices: Tensor
+    temporal_target: Tensor
+    temporal_mask: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N clips.
+
+    Attributes:
+        video: uint8 (N, 3, T, H, W).
+        label: int64 (N,).
+        video_id: N ids.
+        frame_indices: int64 (N, T).
+        temporal_target: float32 (N, T); zeros where there is none.
+        temporal_mask: bool (N,), whether there is a target.
+    """
+
+    video: Tensor
+    label: Tensor
+    video_id: list[str]
+    frame_indices: Tensor
+    temporal_target: Tensor
+    temporal_mask: Tensor
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The batch on a device; copies from pinned memory do not block."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """The batch in pinned memory (a DataLoader calls this)."""
+        return self._map(Tensor.pin_memory)
+
+    def __len__(self) -> int:
+        return len(self.video_id)
+
+    def _map(self, function) -> "Batch":
+        values = [getattr(self, field.name) for field in fields(self)]
+        return Batch(*(function(v) if isinstance(v, Tensor) else v for v in values))
+
+
+class ClipDataset(Dataset[Clip]):
+    """Clips of labelled videos, indexed by :class:`ClipKey`.
+
+    Args:
+        records: The split's videos.
+        videos: Where frames come from.
+        num_frames: T.
+        sampling: Rule of :func:`stabn.data.sampling.views`; a key's repeat r takes its clip r mod V.
+        transform: Frames → clip.
+        seed: Training's seed, or None for evaluation: middle frames, no augmentation.
+        temporal_targets: {video id: levels (n,) in [0, 1], one for every source frame}.
+
+    Raises:
+        VideoError: When a video cannot be read. No other video takes its place.
+        ValueError: When a target's length is not the video's.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        videos: Videos,
+        num_frames: int,
+        sampling: Rule,
+        transform: ClipTransform,
+        seed: int | None = None,
+        temporal_targets: Mapping[str, np.ndarray] | None = None,
+    ):
+        self.records = records
+        self.videos = videos
+        self.num_frames = num_frames
+        self.sampling = sampling
+        self.transform = transform
+        self.seed = seed
+        self.temporal_targets = temporal_targets or {}
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, key: ClipKey | int) -> Clip:
+        key = key if isinstance(key, ClipKey) else ClipKey(int(key))
+        record = self.records[key.index]
+        rng = None if self.seed is None else clip_rng(self.seed, record.video_id, key)
+        n = self.videos.frames(record.video_id)
+        rows = views(self.sampling, n, self.num_frames, rng)  # (V, T)
+        indices = rows[key.repeat % len(rows)]  # (T,)
+        frames = self.videos.read(record.video_id, indices)  # (T, H, W, 3)
+        video, label = self.transform(frames, record.class_id, rng)
+        target = self._target(record.video_id, n)
+        at = torch.from_numpy(indices)
+        levels = torch.zeros(len(at)) if target is None else target[at]
+        return Clip(video, label, record.video_id, at, levels, target is not None)
+
+    def _target(self, video_id: str, n: int) -> Tensor | None:
+        if video_id not in self.temporal_targets:
+            return None
+        levels = np.asarray(self.temporal_targets[video_id], dtype=np.float32)
+        if levels.shape != (n,):
+            raise ValueError(
+                f"video {video_id}: its temporal target has {levels.size} levels but the video has "
+                f"{n} frames; was the edit made on another copy of the video?"
+            )
+        return torch.from_numpy(levels)
+
+
+def clip_rng(seed: int, video_id: str, key: ClipKey) -> np.random.Generator:
+    """The generator of a clip's random choices, from (seed, epoch, video id, repeat) alone."""
+    name = f"{seed}/{key.epoch}/{video_id}/{key.repeat}".encode()
+    digest = hashlib.blake2b(name, digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(digest))
+
+
+def collate(clips: Sequence[Clip]) -> Batch:
+    """N clips → a batch."""
+    return Batch(
+        video=torch.stack([clip.video for clip in clips]),
+        label=torch.tensor([clip.label for clip in clips]),
+        video_id=[clip.video_id for clip in clips],
+        frame_indices=torch.stack([clip.frame_indices for clip in clips]),
+        temporal_target=torch.stack([clip.temporal_target for clip in clips]),
+        temporal_mask=torch.tensor([clip.temporal_mask for clip in clips]),
+    )
+
+
+class TrainSampler(Sampler[list[ClipKey]]):
+    """One rank's share of every global batch of an epoch; give it to a DataLoader as batch sampler.
+
+    The epoch's order is a permutation drawn from (seed, epoch). Global batch b is the same set of
+    clips for any world size; rank r takes every world_size-th clip of it. The last, incomplete
+    batch is dropped: which clips that leaves out changes with the epoch.
+
+    Args:
+        n: Videos.
+        batch_size: Clips in a *global* batch, a multiple of world_size.
+        rank: This process, from 0.
+        world_size: How many processes.
+        seed: Training's seed.
+        epoch: Which epoch; set the attribute before the next one.
+        start_batch: Global batches already done, after a restart in mid-epoch.
+        repeats: Clips taken of each video in an epoch (V of the sampling rule).
+    """
+
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        rank: int = 0,
+        world_size: int = 1,
+        seed: int = 0,
+        epoch: int = 0,
+        start_batch: int = 0,
+        repeats: int = 1,
+    ):
+        if batch_size < 1 or batch_size % world_size:
+            raise ValueError(f"batch size {batch_size} is no multiple of {world_size} processes")
+        if n * repeats < batch_size:
+            raise ValueError(f"{n} videos do not fill one batch of {batch_size}")
+        self.n, self.batch_size, self.repeats = n, batch_size, repeats
+        self.rank, self.world_size = rank, world_size
+        self.seed, self.epoch, self.start_batch = seed, epoch, start_batch
+
+    def __len__(self) -> int:
+        return self.n * self.repeats // self.batch_size - self.start_batch
+
+    def __iter__(self) -> Iterator[list[ClipKey]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.n * self.repeats)
+        for batch in range(self.start_batch, len(order) // self.batch_size):
+            mine = order[batch * self.batch_size :][: self.batch_size][self.rank :: self.world_size]
+            yield [ClipKey(int(i % self.n), self.epoch, int(i // self.n)) for i in mine]
+
+
+class EvalSampler(Sampler[ClipKey]):
+    """One rank's videos, every world_size-th, each once with all its views; nothing is padded.
+
+    Args:
+        n: Videos.
+        views: Clips of each (V of the sampling rule).
+        rank: This process, from 0.
+        world_size: How many processes.
+    """
+
+    def __init__(self, n: int, views: int = 1, rank: int = 0, world_size: int = 1):
+        self.videos, self.views = range(rank, n, world_size), views
+
+    def __len__(self) -> int:
+        return len(self.videos) * self.views
+
+    def __iter__(self) -> Iterator[ClipKey]:
+        return (ClipKey(i, 0, view) for i in self.videos for view in range(self.views))

@@ -1,0 +1,213 @@
+"""Videos decoded once: small frames in one memory map, read back at the speed of copying.
+
+A prepared set is a folder with one data file, the uint8 frames of all videos end to end, and
+``index.json``, which says where each lies. The index names its data file and is renamed into place
+last, so what a reader finds is the old set or the new one, whole.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import decord
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from stabn.data.ssv2 import VideoFolder
+from stabn.data.transforms import resize
+from stabn.data.video import VideoError
+
+_VERSION = 1
+
+
+class PreparationError(Exception):
+    """A set that could not be prepared, or a prepared set that is missing or damaged."""
+
+
+class PreparedFrames:
+    """A prepared set, with the same two methods as :class:`stabn.data.ssv2.VideoFolder`.
+
+    Raises:
+        PreparationError: The folder holds no prepared set, or a damaged one.
+    """
+
+    def __init__(self, path: Path | str):
+        self.folder = Path(path)
+        index = self.folder / "index.json"
+        try:
+            self.index = json.loads(index.read_text(encoding="utf-8"))
+            if self.index["version"] != _VERSION:
+                raise PreparationError(f"{index}: made by another version; prepare the set again")
+            self._data = np.memmap(self.folder / self.index["data"], np.uint8, "r")
+            promised = self.index["bytes"]
+        except FileNotFoundError as error:
+            raise PreparationError(
+                f"{error.filename}: no such file; make it with python -m stabn.data.prepared"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise PreparationError(f"{index}: damaged ({error}); prepare the set again") from error
+        if self._data.size != promised:
+            raise PreparationError(
+                f"{self.folder / self.index['data']}: holds {self._data.size} bytes of {promised}; "
+                "prepare the set again"
+            )
+
+    def __reduce__(self):  # a pickled memory map would carry all its bytes to every worker
+        return PreparedFrames, (self.folder,)
+
+    def video_ids(self) -> list[str]:
+        """The ids of all videos in the set."""
+        return list(self.index["videos"])
+
+    def frames(self, video_id: str) -> int:
+        """How many frames a video has."""
+        return self._entry(video_id)[1]
+
+    def read(self, video_id: str, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Frames uint8 (T, h, w, 3) at source frame indices (T,), a copy.
+
+        Raises:
+            VideoError: The video is not in the set, or an index lies outside it.
+        """
+        offset, frames, height, width = self._entry(video_id)
+        indices = np.asarray(indices, dtype=np.int64)
+        if indices.size and not (indices.min() >= 0 and indices.max() < frames):
+            raise VideoError(
+                self.folder,
+                f"video {video_id} has frames 0 to {frames - 1}, not {indices.tolist()}",
+            )
+        size = frames * height * width * 3
+        return self._data[offset : offset + size].reshape(frames, height, width, 3)[indices]
+
+    def _entry(self, video_id: str) -> list[int]:
+        if video_id not in self.index["videos"]:
+            raise VideoError(self.folder, f"has no video {video_id}; prepare the set again")
+        return self.index["videos"][video_id]
+
+
+def prepare(
+    folder: VideoFolder,
+    video_ids: Sequence[str],
+    out: Path | str,
+    short_side: int,
+    jobs: int | None = None,
+) -> PreparedFrames:
+    """Decode videos once, shrink every frame, and keep them as one memory map.
+
+    Args:
+        folder: The videos.
+        video_ids: Which of them.
+        out: Folder of the prepared set, made if missing; an older set there is replaced whole.
+        short_side: Length of the frames' short side in pixels; the aspect ratio stays.
+        jobs: Processes; by default one for every core.
+
+    Returns:
+        The prepared set.
+
+    Raises:
+        PreparationError: Some videos are broken (all are tried, each is named with its cause), or
+            the set cannot be written. Nothing is left behind and an older set stays as it was.
+    """
+    out, jobs = Path(out), jobs or os.cpu_count() or 1
+    name = f"frames-{os.urandom(4).hex()}.u8"
+    part = out / f".index.{os.getpid()}.json"
+    videos, broken, offset = {}, [], 0
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with (out / name).open("wb") as file:
+            for video_id, result in _decoded(folder, video_ids, short_side, jobs):
+                if isinstance(result, str):
+                    broken.append(result)
+                elif not broken:  # after the first broken video the rest is only checked
+                    videos[video_id] = [offset, *result.shape[:3]]
+                    offset += file.write(result.data)
+            os.fsync(file.fileno())
+        if broken:
+            raise PreparationError(
+                f"{out}: not prepared, {len(broken)} of {len(video_ids)} videos cannot be read:\n"
+                + "\n".join(broken)
+            )
+        part.write_text(
+            json.dumps(
+                {
+                    "version": _VERSION,
+                    "data": name,
+                    "bytes": offset,
+                    "short_side": short_side,
+                    "decoder": f"decord {decord.__version__}",
+                    "entry": ["offset", "frames", "height", "width"],
+                    "videos": videos,
+                }
+            ),
+            encoding="utf-8",
+        )
+        os.replace(part, out / "index.json")
+    except OSError as error:
+        raise PreparationError(f"{out}: cannot be written: {error.strerror}") from error
+    finally:
+        _remove_all_but_current(out, part)
+    return PreparedFrames(out)
+
+
+def _decoded(
+    folder: VideoFolder, video_ids: Sequence[str], short_side: int, jobs: int
+) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Each video's id with its small frames uint8 (n, h, w, 3), or with what is wrong with it."""
+    work = partial(_decode, folder, short_side)
+    shown = partial(tqdm, total=len(video_ids), desc="decoding", unit="video", mininterval=1.0)
+    if jobs == 1:
+        yield from zip(video_ids, shown(map(work, video_ids)), strict=True)
+        return
+    with get_context("spawn").Pool(jobs) as pool:  # a fork would inherit torch's threads
+        yield from zip(video_ids, shown(pool.imap(work, video_ids, chunksize=4)), strict=True)
+
+
+def _decode(folder: VideoFolder, short_side: int, video_id: str) -> np.ndarray | str:
+    torch.set_num_threads(1)
+    try:
+        frames = folder.read(video_id, np.arange(folder.frames(video_id)))  # (n, H, W, 3)
+    except VideoError as error:
+        return str(error)
+    height, width = frames.shape[1:3]
+    scale = short_side / min(height, width)
+    small = resize(frames, round(height * scale), round(width * scale))  # (n, 3, h, w)
+    return np.ascontiguousarray(small.permute(0, 2, 3, 1).numpy())  # (n, h, w, 3)
+
+
+def _remove_all_but_current(out: Path, part: Path) -> None:
+    """Remove data files that the index does not name: an older set's, or a failed attempt's."""
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
+    current = None
+    with suppress(OSError, ValueError, KeyError):
+        current = json.loads((out / "index.json").read_text(encoding="utf-8"))["data"]
+    for path in out.glob("frames-*.u8"):
+        if path.name != current:
+            with suppress(OSError):
+                path.unlink()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """``python -m stabn.data.prepared --root data/mini --out data/mini/prepared --short-side 56``."""
+    parser = argparse.ArgumentParser(description="Decode a data set's videos once, made small.")
+    parser.add_argument("--root", type=Path, required=True, help="data set with videos/<id>.webm")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the prepared set")
+    parser.add_argument("--short-side", type=int, required=True, help="pixels")
+    parser.add_argument("--jobs", type=int, help="processes (default: one for every core)")
+    options = parser.parse_args(arguments)
+    try:
+        folder = VideoFolder(options.root)
+        done = prepare(folder, folder.video_ids(), options.out, options.short_side, options.jobs)
+    except (PreparationError, VideoError) as error:
+        parser.exit(1, f"{error}\n")
+    print(f"{options.out}: {len(done.video_ids())} videos, {done.index['bytes'] / 1e6:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
