@@ -30,7 +30,7 @@ class Videos(Protocol):
 
 
 class ClipKey(NamedTuple):
-    """Which clip: the record's index, the epoch, and which of the video's clips (repeat or view)."""
+    """Which clip: the record's index, the epoch, and which of the video's clips (repeat, view)."""
 
     index: int
     epoch: int = 0
@@ -101,7 +101,7 @@ class ClipDataset(Dataset[Clip]):
         records: The split's videos.
         videos: Where frames come from.
         num_frames: T.
-        sampling: Rule of :func:`stabn.data.sampling.views`; a key's repeat r takes its clip r mod V.
+        sampling: Rule of :func:`stabn.data.sampling.views`; repeat r takes clip r mod V.
         transform: Frames → clip.
         seed: Training's seed, or None for evaluation: middle frames, no augmentation.
         temporal_targets: {video id: levels (n,) in [0, 1], one for every source frame}.

@@ -194,7 +194,7 @@ def _remove_all_but_current(out: Path, part: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """``python -m stabn.data.prepared --root data/mini --out data/mini/prepared --short-side 56``."""
+    """``python -m stabn.data.prepared --root data/mini --out data/mini/small --short-side 56``."""
     parser = argparse.ArgumentParser(description="Decode a data set's videos once, made small.")
     parser.add_argument("--root", type=Path, required=True, help="data set with videos/<id>.webm")
     parser.add_argument("--out", type=Path, required=True, help="folder of the prepared set")

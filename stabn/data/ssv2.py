@@ -38,11 +38,11 @@ def read_classes(root: Path | str) -> tuple[str, ...]:
             f"{path}: holds a {type(labels).__name__} where Something-Something's label file holds "
             'an object {class text: "id"}; is it the label file of another data set?'
         )
-    ids = {str(k) for k in range(len(labels))}
-    if not labels or set(map(repr, labels.values())) != set(map(repr, ids)):
+    ids = [str(k) for k in range(len(labels))]
+    if not labels or sorted(map(repr, labels.values())) != sorted(map(repr, ids)):
         odd = next((f"{t!r}: {i!r}" for t, i in labels.items() if i not in ids), "a repeated id")
         raise AnnotationError(
-            f'{path}: ids must be the strings "0" to "{len(labels) - 1}", each once, but there is '
+            f'{path}: the {len(labels)} ids must be the strings "0" to "{len(labels) - 1}", each once, but there is '
             f"{odd}; is it the label file of another data set?"
         )
     return tuple(sorted(labels, key=lambda text: int(labels[text])))
@@ -112,26 +112,13 @@ def class_of_template(template: str, classes: Sequence[str]) -> int:
 def mirror_pairs(classes: Sequence[str]) -> dict[int, int]:
     """Classes that a horizontal flip turns into each other, both ways: {86: 87, 87: 86, …}.
 
-    Found by text: the class that is left when *left* and *right* change places.
-
-    Raises:
-        AnnotationError: A class names a side but its mirror image is no class, so that a flipped
-            video of it would have no label.
+    Found by text: the class that is left when *left* and *right* change places. A class whose
+    mirrored text is no class keeps its label ("pulling it right out" names no side).
     """
     ids = {text: class_id for class_id, text in enumerate(classes)}
-    other = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
-    pairs = {}
-    for text, class_id in ids.items():
-        mirrored = re.sub(r"\b(left|right)\b", lambda m: other[m[0]], text, flags=re.I)
-        if mirrored == text:
-            continue
-        if mirrored not in ids:
-            raise AnnotationError(
-                f"class {class_id} {text!r} has no mirror image among the classes: "
-                "train without flips"
-            )
-        pairs[class_id] = ids[mirrored]
-    return pairs
+    swap = {"left": "right", "right": "left"}
+    mirrored = {t: re.sub(r"\b(left|right)\b", lambda side: swap[side[0]], t) for t in ids}
+    return {ids[t]: ids[m] for t, m in mirrored.items() if m != t and m in ids}
 
 
 class VideoFolder:

@@ -1,6 +1,7 @@
 """A video file → its frames, or a :class:`VideoError` that says why not."""
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -159,9 +160,11 @@ def _codec(path: Path, two_pass: bool) -> list[str]:
 def _ffmpeg(path: Path, arguments: list[str], frames: np.ndarray) -> None:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y"]
     run = subprocess.run([*command, *arguments], input=frames.tobytes(), capture_output=True)
-    said = run.stderr.decode(errors="replace").strip().splitlines()
     if run.returncode != 0:
-        raise VideoError(path, f"cannot be written: {said[-1] if said else run.returncode}")
+        said = run.stderr.decode(errors="replace").strip().splitlines()
+        if run.returncode < 0:
+            said = [signal.strsignal(-run.returncode) or f"signal {-run.returncode}"]
+        raise VideoError(path, f"cannot be written: {'; '.join(said[-3:])}")
 
 
 def _can_seek(path: Path) -> bool:
