@@ -1,0 +1,233 @@
+"""mini-SSv2: a synthetic stand-in for Something-Something v2, in the same files, with the truth.
+
+The label of a clip depends on how one object moves in a hand, among others that move by
+themselves. Nothing here is a recording of people: every figure made from it says *synthetic*.
+
+    python -m stabn.data.mini --out data/mini --size mini --seed 0
+"""
+
+import argparse
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from stabn.data import mini_actions, mini_scene
+from stabn.data.mini_scene import MiniVideo
+from stabn.data.ssv2 import class_text
+from stabn.data.video import write_video
+
+log = logging.getLogger(__name__)
+
+VERSION = 1  # raised whenever a seed's pixels change
+FPS = 12
+TWO_PASS = 0.06  # share of files written as the real ones were, with alternate reference frames
+SPLITS = ("train", "validation", "tuning")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of it to make: frame height in pixels, templates, clips a class and split."""
+
+    height: int
+    templates: tuple[str, ...]
+    train: int
+    validation: int
+    tuning: int
+
+
+def _by_text(templates: dict) -> tuple[str, ...]:
+    return tuple(sorted(templates, key=class_text))  # ids follow the text, as in the real set
+
+
+SIZES = {
+    "mini": Size(128, _by_text(mini_actions.MINI), train=120, validation=40, tuning=20),
+    "full": Size(224, _by_text(mini_actions.FULL), train=400, validation=80, tuning=40),
+}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of a video: levels float32 (n,), actor and hand bool (n, H, W)."""
+
+    levels: np.ndarray
+    actor: np.ndarray
+    hand: np.ndarray
+
+
+def example(
+    template_index: int,
+    seed: int | tuple[int, ...] = 0,
+    *,
+    split: str = "train",
+    size: str | Size = "mini",
+) -> MiniVideo:
+    """Draw one clip in memory; the same arguments give the same pixels.
+
+    The clip of video ``i`` of a set made with ``seed`` is ``example(its class, (seed, i))``.
+
+    Args:
+        template_index: Class id.
+        seed: One number or several.
+        split: Photographs of ``"train"`` are used nowhere else.
+        size: A name in `SIZES`, or a size of one's own.
+    """
+    size = _size(size)
+    numbers = (seed,) if isinstance(seed, int) else seed
+    rng = np.random.default_rng([VERSION, *numbers])
+    return mini_scene.render(rng, size.templates, template_index, split, size.height)
+
+
+def generate(
+    out: Path | str, size: str | Size = "mini", seed: int = 0, jobs: int | None = None
+) -> Path:
+    """Write the whole set: whole or not at all, and only if it is not there yet.
+
+    Args:
+        out: Folder to make. Gets ``labels.json``, ``train.json``, ``validation.json``,
+            ``tuning.json``, ``videos/<id>.webm``, ``truth/<id>.npz`` and ``mini.json``.
+        size: ``"mini"`` (CPU), ``"full"`` (GPU), or a `Size`.
+        seed: The same seed gives the same set.
+        jobs: Processes; None for one a core.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileExistsError: ``out`` holds something else, which is left as it is.
+    """
+    out, size = Path(out), _size(size)
+    identity = json.loads(json.dumps({"version": VERSION, "seed": seed, "size": asdict(size)}))
+    if _is(out, identity):
+        log.info("%s is there already", out)
+        return out
+    if out.exists() and any(out.iterdir()):
+        raise FileExistsError(
+            f"{out} holds something other than this mini-SSv2 (version {VERSION}, seed {seed}); "
+            "remove it or choose another --out"
+        )
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        for folder in ("videos", "truth"):
+            (part / folder).mkdir(parents=True)
+        entries = {split: [] for split in SPLITS}
+        orders = [(part, size, seed, *video) for video in _videos(size, seed)]
+        for split, entry in tqdm(_run(orders, jobs), total=len(orders), desc=str(out), unit="clip"):
+            entries[split].append(entry)
+        texts = {class_text(t): str(i) for i, t in enumerate(size.templates)}
+        for name, content in {"labels": texts, **entries, "mini": identity}.items():
+            (part / f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+        if out.exists():
+            out.rmdir()  # empty, as checked above
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return out
+
+
+def has_truth(root: Path | str) -> bool:
+    """Whether a data set's folder holds the truth beside its videos."""
+    return (Path(root) / "truth").is_dir()
+
+
+def read_truth(root: Path | str, video_id: str) -> Truth:
+    """The truth of one video.
+
+    Raises:
+        FileNotFoundError: The set has no truth (only mini-SSv2 does), or no such video.
+    """
+    path = Path(root) / "truth" / f"{video_id}.npz"
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no truth for this video; only mini-SSv2 comes with it")
+    with np.load(path, allow_pickle=False) as file:
+        shape = tuple(file["shape"])  # (n, H, W)
+        count = int(np.prod(shape))
+        actor, hand = (
+            np.unpackbits(file[name], count=count).reshape(shape).astype(bool)
+            for name in ("actor", "hand")
+        )
+        return Truth(file["levels"], actor, hand)
+
+
+def _size(size: str | Size) -> Size:
+    if isinstance(size, Size):
+        return size
+    if size not in SIZES:
+        raise ValueError(f"size must be one of {', '.join(SIZES)}, not {size!r}")
+    return SIZES[size]
+
+
+def _is(out: Path, identity: dict) -> bool:
+    try:
+        return json.loads((out / "mini.json").read_text(encoding="utf-8")) == identity
+    except (OSError, ValueError):
+        return False
+
+
+def _videos(size: Size, seed: int) -> Iterator[tuple[int, int, str]]:
+    """(video number, class id, split) of every video; a number says nothing about the class."""
+    number = 0
+    for code, split in enumerate(SPLITS):
+        class_ids = np.tile(np.arange(len(size.templates)), getattr(size, split))
+        for class_id in np.random.default_rng([VERSION, seed, code]).permutation(class_ids):
+            number += 1
+            yield number, int(class_id), split
+
+
+def _make(order: tuple[Path, Size, int, int, int, str]) -> tuple[str, dict]:
+    """Draw and write one video and its truth; returns its split and its entry in that list."""
+    folder, size, seed, number, class_id, split = order
+    video = example(class_id, (seed, number), split=split, size=size)
+    two_pass = np.random.default_rng([VERSION, seed, number, 1]).random() < TWO_PASS
+    write_video(folder / "videos" / f"{number}.webm", video.frames, FPS, two_pass=two_pass)
+    np.savez_compressed(
+        folder / "truth" / f"{number}.npz",
+        levels=video.levels,
+        shape=np.array(video.actor.shape),
+        actor=np.packbits(video.actor),
+        hand=np.packbits(video.hand),
+    )
+    return split, {
+        "id": str(number),
+        "label": video.caption,
+        "template": video.template,
+        "placeholders": list(video.placeholders),
+    }
+
+
+def _run(orders: list, jobs: int | None) -> Iterator[tuple[str, dict]]:
+    jobs = jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs
+    if jobs == 1:
+        yield from map(_make, orders)
+        return
+    # fresh processes: a fork of one that runs threads (torch, a notebook) may hang
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        yield from pool.map(_make, orders, chunksize=8)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--out", required=True, type=Path, help="folder to make")
+    parser.add_argument("--size", default="mini", choices=SIZES)
+    parser.add_argument("--seed", default=0, type=int)
+    parser.add_argument("--jobs", type=int, help="processes (default: one a core)")
+    arguments = parser.parse_args()
+    try:
+        out = generate(arguments.out, arguments.size, arguments.seed, arguments.jobs)
+    except OSError as error:
+        parser.exit(1, f"stabn.data.mini: {error}\n")
+    print(f"mini-SSv2 is in {out}")
+
+
+if __name__ == "__main__":
+    main()
