@@ -1,0 +1,34 @@
+"""Arrays → matplotlib Figure. Reads no file, trains nothing.
+
+Every figure can be read without colour (numbers, line styles, hatches) and on a dark page (opaque
+light sheet). Beside most stands a ``describe_…`` that says the same in words, for readers who do
+not see the picture.
+"""
+
+from stabn.figures.architecture import architecture
+from stabn.figures.attention import attention_figure, describe_attention, upsample
+from stabn.figures.charts import (
+    confusion,
+    curves,
+    describe_confusion,
+    describe_curves,
+    describe_temporal,
+    seeds_figure,
+    temporal_figure,
+)
+from stabn.figures.filmstrip import filmstrip
+
+__all__ = [
+    "architecture",
+    "attention_figure",
+    "confusion",
+    "curves",
+    "describe_attention",
+    "describe_confusion",
+    "describe_curves",
+    "describe_temporal",
+    "filmstrip",
+    "seeds_figure",
+    "temporal_figure",
+    "upsample",
+]
