@@ -1,0 +1,107 @@
+"""From a configuration to the objects it describes: classes, clips, loaders, network."""
+
+from torch import nn
+from torch.utils.data import DataLoader
+
+from stabn.data.dataset import ClipDataset, EvalSampler, TrainSampler, collate
+from stabn.data.prepared import PreparedFrames
+from stabn.data.sampling import views
+from stabn.data.ssv2 import VideoFolder, mirror_pairs, read_classes, read_split
+from stabn.data.transforms import eval_transform, train_transform
+from stabn.models.resnet3d import ResNet3d
+from stabn.models.st_abn import STABN
+from stabn.training.config import ConfigError, RunConfig
+from stabn.training.process import Process
+
+
+def build_model(config: RunConfig, num_classes: int) -> nn.Module:
+    """The network of a run: :class:`ResNet3d` for the baseline, else :class:`STABN`."""
+    if config.model == "baseline":
+        return ResNet3d(config.backbone, num_classes, config.dropout)
+    return STABN(
+        config.backbone,
+        num_classes,
+        config.num_frames,
+        class_head=config.class_head,
+        temporal_tail=config.temporal_tail,
+        fusion=config.fusion,
+        fusion_relu=config.fusion_relu,
+        dropout=config.dropout,
+        constant_attention=config.constant_attention,
+    )
+
+
+def class_texts(config: RunConfig) -> tuple[str, ...]:
+    """Class texts of the run's data set, by class id."""
+    return read_classes(config.data_root)
+
+
+def dataset(config: RunConfig, split: str, *, training: bool) -> ClipDataset:
+    """The clips of a split, augmented for training or centred for evaluation."""
+    classes = class_texts(config)
+    if training:
+        transform = train_transform(
+            config.image_size,
+            short_side=None if config.train_area else config.train_short_side,
+            area=config.train_area,
+            mirror=mirror_pairs(classes) if config.flip else None,
+            jitter=config.jitter,
+        )
+    else:
+        transform = eval_transform(config.image_size, short_side=config.short_side)
+    videos = PreparedFrames(config.prepared) if config.prepared else VideoFolder(config.data_root)
+    return ClipDataset(
+        read_split(config.data_root, split, classes),
+        videos,
+        config.num_frames,
+        config.sampling,
+        transform,
+        seed=config.seed if training else None,
+    )
+
+
+def train_loader(config: RunConfig, me: Process) -> DataLoader:
+    """This rank's share of every global batch; set ``.batch_sampler.epoch`` before each epoch."""
+    if config.batch_size % me.world_size:
+        raise ConfigError(
+            f"batch_size: {config.batch_size} cannot be shared by {me.world_size} processes; use a "
+            f"multiple of {me.world_size}"
+        )
+    clips = dataset(config, config.train_split, training=True)
+    repeats = _views(config)
+    if len(clips) * repeats < config.batch_size:
+        raise ConfigError(
+            f"batch_size: {config.batch_size} is more than the {len(clips) * repeats} clips of "
+            f"{config.train_split}"
+        )
+    sampler = TrainSampler(
+        len(clips),
+        config.batch_size,
+        me.rank,
+        me.world_size,
+        seed=config.seed,
+        repeats=repeats,
+    )
+    return DataLoader(clips, batch_sampler=sampler, **_loading(config, me))
+
+
+def eval_loader(config: RunConfig, split: str, me: Process) -> DataLoader:
+    """This rank's videos of a split, each once with all its views, in the split's order."""
+    clips = dataset(config, split, training=False)
+    sampler = EvalSampler(len(clips), _views(config), me.rank, me.world_size)
+    size = max(1, config.batch_size // me.world_size)
+    return DataLoader(clips, size, sampler=sampler, **_loading(config, me))
+
+
+def _views(config: RunConfig) -> int:
+    """V, clips that the sampling rule takes of each video."""
+    return len(views(config.sampling, config.num_frames, config.num_frames))
+
+
+def _loading(config: RunConfig, me: Process) -> dict:
+    return {
+        "num_workers": config.workers,
+        "persistent_workers": config.workers > 0,
+        "pin_memory": me.device.type == "cuda",
+        "collate_fn": collate,
+    }

@@ -1,0 +1,262 @@
+"""Checkpoints: written whole or not at all, read safely, refused with a reason.
+
+A checkpoint describes itself: beside the weights it holds the run's configuration and its class
+texts, so that a file alone is enough to rebuild the network that made it.
+"""
+
+import logging
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from stabn.data.prepared import PreparationError
+from stabn.data.ssv2 import AnnotationError
+from stabn.data.video import VideoError
+from stabn.models.inflation import WeightsError, imagenet_state_dict, load_inflated
+from stabn.models.official import load_official
+from stabn.models.st_abn import STABN
+from stabn.training.build import build_model
+from stabn.training.config import ConfigError, RunConfig, parse
+from stabn.training.files import replacing
+
+log = logging.getLogger(__name__)
+
+FORMAT = "stabn checkpoint 1"
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be read, used or written; the message names file and remedy."""
+
+
+# What a user can cause: a command answers these with their message, anything else with a traceback.
+USER_ERRORS = (
+    *(CheckpointError, ConfigError, WeightsError),
+    *(AnnotationError, PreparationError, VideoError),
+)
+
+
+class Trained(NamedTuple):
+    """A trained network, in eval mode on the CPU.
+
+    Attributes:
+        model: the network.
+        config: the run that made it.
+        classes: class texts, by class id.
+        origin: one sentence on where it came from, to be shown to the reader.
+    """
+
+    model: nn.Module
+    config: RunConfig
+    classes: tuple[str, ...]
+    origin: str
+
+
+def save(
+    path: str | Path,
+    model: nn.Module,
+    config: RunConfig,
+    classes: tuple[str, ...],
+    **more: Any,
+) -> None:
+    """Write a checkpoint atomically (temporary file, fsync, rename).
+
+    Args:
+        path: where to; a checkpoint already there stays whole if this fails.
+        model: its weights are stored.
+        config: stored as plain values.
+        classes: class texts, by class id.
+        more: tensors and plain values, e.g. ``progress``, and ``training`` for resuming.
+
+    Raises:
+        CheckpointError: no permission, disk full.
+    """
+    content = {
+        "format": FORMAT,
+        "config": config.model_dump(mode="json"),
+        "classes": list(classes),
+        "model": model.state_dict(),
+        **more,
+    }
+    try:
+        with replacing(path) as file:
+            torch.save(content, file)
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path}: the checkpoint could not be written ({error}); an earlier one is whole. Free "
+            f"some space or make the folder writable, then start again: the run goes on"
+        ) from error
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The content of a checkpoint, tensors on the CPU.
+
+    Raises:
+        CheckpointError: missing, truncated, not a checkpoint, or not one of ours.
+    """
+    content = _load(Path(path))
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: holds PyTorch data, but is not a checkpoint of stabn.training; other files "
+            f"of weights can be given as `weights` to start a run from"
+        )
+    return content
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint; train one, or correct the path")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # torch raises half a dozen kinds for damaged files
+        with open(path, "rb") as file:
+            begins_as_zip = file.read(2) == b"PK"
+        if begins_as_zip and not zipfile.is_zipfile(path):
+            raise CheckpointError(
+                f"{path}: is truncated; copy it again, or delete it and train again"
+            ) from error
+        raise CheckpointError(
+            f"{path}: is not a checkpoint; give a file that training wrote"
+        ) from (error)
+
+
+def load(path: str | Path, classes: tuple[str, ...] | None = None) -> Trained:
+    """Rebuild the network that a checkpoint describes.
+
+    Args:
+        path: file written by :func:`save`.
+        classes: class texts of the data set at hand, where the two must agree.
+
+    Raises:
+        CheckpointError: as :func:`read`; or the classes differ; or its weights do not fit the
+            architecture that it names.
+    """
+    content = read(path)
+    own = tuple(content["classes"])
+    if classes is not None and own != classes:
+        what = (
+            f"{len(own)} classes, the data set {len(classes)}"
+            if len(own) != len(classes)
+            else "other class texts than the data set"
+        )
+        raise CheckpointError(f"{path}: has {what}; use the data set that it was trained on")
+    try:
+        config = parse(RunConfig, content["config"], path)
+    except ConfigError as error:
+        raise CheckpointError(f"{error}; it was written by another version of stabn") from error
+    model = build_model(config, len(own))
+    load_state(model, content["model"], path)
+    progress = content.get("progress", {})
+    epoch = progress.get("epoch")
+    after = f", after {epoch} epochs" if epoch is not None else ""
+    return Trained(model.eval(), config, own, f"{config.name}: {path}{after}")
+
+
+def load_state(model: nn.Module, state: dict[str, Tensor], path: str | Path) -> None:
+    """Copy ``state`` into ``model``, every tensor or none.
+
+    Raises:
+        CheckpointError: another class count or another architecture; the message says which.
+    """
+    target = model.state_dict()
+    missing = [name for name in target if name not in state]
+    unknown = [name for name in state if name not in target]
+    reshaped = [n for n in target if n in state and state[n].shape != target[n].shape]
+    if not (missing or unknown or reshaped):
+        model.load_state_dict(state)
+        return
+    if not missing and not unknown and "fc.bias" in {n.removeprefix("backbone.") for n in reshaped}:
+        name = next(n for n in reshaped if n.endswith("fc.bias"))
+        raise CheckpointError(
+            f"{path}: has {len(state[name])} classes, the network {len(target[name])}; use the "
+            f"data set it was trained on, or give it as `weights` to start from (without its heads)"
+        )
+    example = (missing + unknown + reshaped)[0]
+    raise CheckpointError(
+        f"{path}: is of another architecture ({len(missing)} tensors missing, {len(unknown)} "
+        f"unknown, {len(reshaped)} of another shape, {example} among them); use the model, "
+        f"backbone and num_frames that it was trained with"
+    )
+
+
+def start_from(model: nn.Module, config: RunConfig) -> None:
+    """Fill ``model`` with ``config.weights``: all tensors whose name and shape agree.
+
+    A checkpoint's tensors are matched by name, the baseline's ``layer1…`` with ST-ABN's
+    ``backbone.layer1…``; heads of another size keep their fresh values, and the log says so. Files
+    of ImageNet weights (torchvision's format, or ``"imagenet"``) are inflated along time;
+    checkpoints of the 2022 release are loaded through the mapping of their names.
+
+    Raises:
+        CheckpointError: unreadable, or nothing in it fits.
+        WeightsError: ImageNet weights that cannot be found or used.
+    """
+    source = config.weights
+    backbone = model.backbone if isinstance(model, STABN) else model
+    if source == "imagenet":
+        load_inflated(backbone, imagenet_state_dict(config.backbone), source)
+        log.info("started from ImageNet weights, inflated along time")
+        return
+    content = _load(Path(source))
+    if isinstance(content, dict) and "model_state_dict" in content and isinstance(model, STABN):
+        load_official(model, Path(source))
+        log.info("started from %s, a checkpoint of the 2022 release", source)
+        return
+    if not (isinstance(content, dict) and content.get("format") == FORMAT):
+        load_inflated(backbone, imagenet_state_dict(config.backbone, Path(source)), source)
+        log.info("started from %s, inflated along time", source)
+        return
+    plain = {name.removeprefix("backbone."): t for name, t in content["model"].items()}
+    fitting, fresh = {}, []
+    for name, target in model.state_dict().items():
+        tensor = plain.get(name.removeprefix("backbone."))
+        if tensor is not None and tensor.shape == target.shape:
+            fitting[name] = tensor
+        else:
+            fresh.append(name)
+    if not any(t.dim() > 1 for t in fitting.values()):
+        raise CheckpointError(
+            f"{source}: no weight of it fits a {config.model} on {config.backbone}; give weights "
+            f"of the same backbone, or null"
+        )
+    model.load_state_dict(fitting, strict=False)
+    modules = sorted({name.rpartition(".")[0] for name in fresh})
+    log.info(
+        "started from %s: %d of %d tensors; left as initialised: %s",
+        source,
+        len(fitting),
+        len(fitting) + len(fresh),
+        ", ".join(modules) or "none",
+    )
+
+
+def load_trained(name: str, root: str | Path = REPOSITORY) -> Trained:
+    """The network of run ``name``: this machine's own, else the small one kept beside the book.
+
+    Args:
+        name: of the run, as in ``runs/<name>``.
+        root: folder that holds ``runs/`` and ``book/assets/``.
+
+    Raises:
+        CheckpointError: neither exists (the message holds the command that trains it), or unusable.
+    """
+    own = Path(root) / "runs" / name / "best.pt"
+    kept = Path(root) / "book" / "assets" / f"{name}.pt"
+    if own.is_file():
+        trained = load(own)
+        return trained._replace(origin=f"trained on this machine (runs/{name})")
+    if kept.is_file():
+        trained = load(kept)
+        return trained._replace(
+            origin=f"the small checkpoint that comes with the book (book/assets/{name}.pt): "
+            f"runs/{name} has not been trained on this machine"
+        )
+    raise CheckpointError(
+        f"{own}: no such checkpoint, and none comes with the book; train it with: papermill "
+        f"notebooks/launch/train.ipynb runs/{name}/notebook.ipynb -f notebooks/launch/{name}.yaml"
+    )

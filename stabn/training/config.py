@@ -1,0 +1,240 @@
+"""One validated description of a run.
+
+It is flat, so that one YAML file serves both ``python -m stabn.training.train --config run.yaml``
+and ``papermill notebooks/launch/train.ipynb … -f run.yaml``. Unknown keys and impossible values
+are refused, by name, before anything is read or written.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from stabn.data.sampling import Rule
+from stabn.models.resnet3d import BACKBONES
+from stabn.training.files import replacing
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+class ConfigError(ValueError):
+    """A description of a run that cannot be run; the message names the field and the remedy."""
+
+
+class Strict(BaseModel):
+    """A frozen set of named values that refuses names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """``papermill -p flag true`` and ``-p milestones "[2, 4]"`` pass text: read it as YAML."""
+        if not isinstance(value, str):
+            return value
+        if value.lower() in ("null", "none"):
+            return None
+        if "str" in str(cls.model_fields[info.field_name].annotation):
+            return value
+        try:
+            return yaml.safe_load(value)
+        except yaml.YAMLError:
+            return value
+
+
+Config = TypeVar("Config", bound=Strict)
+
+
+class RunConfig(Strict):
+    """Everything that decides what a training run computes, and how it is run.
+
+    The defaults are the paper's settings for Something-Something v2 with ResNet-50. The
+    descriptions are shown by ``papermill --help-notebook`` too.
+    """
+
+    name: str = Field(pattern=r"^[\w.-]+$", description="the run's folder is out_dir/name")
+    out_dir: str = Field("runs", description="where run folders lie")
+
+    data: Literal["ssv2", "pretext"] = Field("ssv2", description="files, or clips made on the fly")
+    data_root: str = Field("data/ssv2", description="folder with labels, splits and videos/")
+    prepared: str | None = Field(None, description="decoded frames made by stabn.data.prepared")
+    train_split: str = Field("train", description="split to learn from")
+    eval_split: str = Field("validation", description="split that steers: plateau, best checkpoint")
+    report_split: str = Field("validation", description="split scored once, after training")
+
+    model: Literal["baseline", "st_abn"] = Field("st_abn", description="baseline | st_abn")
+    backbone: str = Field("resnet50", description="resnet50 | resnet101 | small")
+    num_frames: int = Field(32, ge=1, description="T, frames in a clip")
+    sampling: Rule = Field(
+        "segments", description="segments | two_clip | official_32 | official_32x2"
+    )
+    class_head: Literal["fc", "gap"] = Field("fc", description="fc (code) | gap (paper's text)")
+    temporal_tail: Literal["two_fc", "literal"] = Field(
+        "two_fc", description="two_fc (code) | literal (paper's text)"
+    )
+    fusion: Literal["paper", "gated"] = Field("paper", description="paper | gated (ours)")
+    fusion_relu: bool = Field(True, description="end the fusion with ReLU")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout in both branches")
+    constant_spatial: float | None = Field(
+        None, ge=0, le=1, description="matched control: hold M_s at this"
+    )
+    constant_temporal: float | None = Field(
+        None, ge=0, le=1, description="matched control: hold M_t at this"
+    )
+    weights: str | None = Field(
+        None, description="start from: a checkpoint, an ImageNet file, or 'imagenet'"
+    )
+
+    image_size: int = Field(224, ge=8, description="side of the square clip, in pixels")
+    short_side: int = Field(256, ge=8, description="evaluation: short side before the centre crop")
+    train_short_side: tuple[int, int] = Field(
+        (256, 320), description="training: range of short sides before a random crop"
+    )
+    train_area: tuple[float, float] | None = Field(
+        None, description="instead: random resized crop, range of shares of the frame"
+    )
+    flip: bool = Field(False, description="mirror half of the clips, swapping left/right labels")
+    jitter: float = Field(0.0, ge=0, lt=1, description="brightness, contrast, saturation: 1 ± this")
+
+    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd | adamw")
+    lr: float = Field(0.01, gt=0, description="learning rate (one_cycle: its peak)")
+    momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
+    nesterov: bool = Field(True, description="sgd only")
+    weight_decay: float = Field(5e-4, ge=0, description="on all parameters")
+    clip_norm: float | None = Field(None, gt=0, description="clip the gradient's norm at this")
+    schedule: Literal["plateau", "milestones", "one_cycle"] = Field(
+        "plateau", description="plateau | milestones | one_cycle"
+    )
+    milestones: tuple[int, ...] = Field((75, 125), description="epochs at which milestones drops")
+    patience: int = Field(5, ge=0, description="plateau: evaluations without a better loss")
+    lr_factor: float = Field(0.1, gt=0, lt=1, description="plateau, milestones: the drop")
+    epochs: int = Field(150, ge=1, description="passes over the training split")
+    batch_size: int = Field(64, ge=1, description="clips a step, over all processes together")
+    precision: Precision = Field("fp32", description="fp32 | bf16 | fp16, where the device can")
+    seed: int = Field(0, ge=0, description="decides weights, order, augmentation, dropout")
+
+    workers: int = Field(4, ge=0, description="loader processes for each training process")
+    eval_every: int = Field(1, ge=1, description="epochs between evaluations")
+    save_every: int | None = Field(None, ge=1, description="also save after so many steps")
+    log_every: int = Field(50, ge=1, description="steps between lines of the log")
+
+    @field_validator("backbone")
+    @classmethod
+    def _known_backbone(cls, value: str) -> str:
+        if value not in BACKBONES:
+            raise ValueError(f"must be one of {', '.join(BACKBONES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _possible_together(self) -> Self:
+        if (self.constant_spatial is None) != (self.constant_temporal is None):
+            raise ValueError("constant_spatial and constant_temporal: set both, or neither")
+        if self.constant_attention and self.model == "baseline":
+            raise ValueError("constant_spatial: the baseline has no attention to hold constant")
+        if self.image_size > self.short_side:
+            raise ValueError(f"image_size: must be at most short_side ({self.short_side})")
+        low, high = self.train_short_side
+        if self.train_area is None and not self.image_size <= low <= high:
+            raise ValueError(
+                f"train_short_side: must rise from image_size ({self.image_size}) or more"
+            )
+        if self.train_area is not None and not 0 < self.train_area[0] <= self.train_area[1] <= 1:
+            raise ValueError("train_area: must rise, within (0, 1]")
+        if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
+            raise ValueError("nesterov: needs a momentum above 0")
+        return self
+
+    @property
+    def constant_attention(self) -> tuple[float, float] | None:
+        """(M_s, M_t) of the matched control; None for a network that attends."""
+        if self.constant_spatial is None or self.constant_temporal is None:
+            return None
+        return self.constant_spatial, self.constant_temporal
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder, ``out_dir/name``."""
+        return Path(self.out_dir) / self.name
+
+
+class EvalConfig(Strict):
+    """What to score and how; everything left at None is taken from the run itself."""
+
+    run: str = Field(min_length=1, description="run folder, as in runs/mini_st_abn")
+    checkpoint: Literal["best", "last"] = Field("best", description="best | last")
+    split: str | None = Field(None, description="null: the run's report_split")
+    sampling: Rule | None = Field(None, description="null: as in training")
+    invert_spatial: bool = Field(True, description="also with 1 − M_s (Table 3), if it attends")
+    data_root: str | None = Field(None, description="null: as in training")
+    prepared: str | None = Field(None, description="null: as in training")
+    batch_size: int | None = Field(None, ge=1, description="null: as in training")
+    workers: int | None = Field(None, ge=0, description="null: as in training")
+    precision: Precision | None = Field(None, description="null: as in training")
+
+
+def parse(cls: type[Config], values: Mapping[str, Any], source: str | Path) -> Config:
+    """Validate ``values`` as a ``cls``; ``source`` names where they come from.
+
+    Raises:
+        ConfigError: every unknown name (with the nearest valid one) and every impossible value.
+    """
+    try:
+        return cls.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [_explain(cls, e) for e in error.errors()]
+        raise ConfigError(f"{source}: " + "; ".join(problems)) from None
+
+
+def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
+    field = ".".join(str(part) for part in error["loc"][:1])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(field, cls.model_fields, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(cls.model_fields)}"
+        return f"unknown name {field!r} ({hint})"
+    if error["type"] == "missing":
+        return f"{field}: is needed ({cls.model_fields[field].description})"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}, not {error['input']!r}" if field else message
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The ``name: value`` lines of a YAML file.
+
+    Raises:
+        ConfigError: no such file, not YAML, or not a flat list of names and values.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not YAML ({error})") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: must hold lines of 'name: value'")
+    return values
+
+
+def read_config(path: str | Path) -> RunConfig:
+    """The run described by a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read, or see :func:`parse`.
+    """
+    return parse(RunConfig, read_yaml(path), path)
+
+
+def write_config(config: Strict, path: str | Path) -> None:
+    """Write ``config`` as YAML that :func:`read_config` reads back to an equal one."""
+    with replacing(path, "w") as file:
+        yaml.safe_dump(config.model_dump(mode="json"), file, sort_keys=False)

@@ -1,0 +1,289 @@
+"""Predictions keyed by video id, then figures from predictions.
+
+``python -m stabn.training.evaluate --run runs/mini_st_abn``, alone or under torchrun: each video is
+scored once whatever the number of processes, and the figures are those of one process.
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import log_softmax
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from stabn.data.dataset import Batch
+from stabn.data.mini import has_truth, read_truth
+from stabn.data.transforms import normalise
+from stabn.metrics import Score, mass_in_mask, pointing_game, rank_correlation, topk_accuracy
+from stabn.training.build import class_texts, eval_loader
+from stabn.training.checkpoint import USER_ERRORS, Trained, load
+from stabn.training.config import EvalConfig, RunConfig, parse, read_yaml
+from stabn.training.files import replacing
+from stabn.training.process import Process, autocast, gathered, joined, usable_precision
+from stabn.training.records import read_record, write_record
+
+log = logging.getLogger(__name__)
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module,
+    loader: DataLoader,
+    config: RunConfig,
+    me: Process,
+    *,
+    invert_spatial: bool = False,
+    with_truth: bool = False,
+) -> pd.DataFrame:
+    """Score every video of ``loader`` over all processes.
+
+    Logits of a video's views are averaged; the frames and the attention of its views stand one
+    after the other.
+
+    Args:
+        model: the network, on ``me.device``; left in eval mode.
+        loader: from :func:`stabn.training.build.eval_loader`.
+        config: the run's, for its precision and data.
+        me: this process.
+        invert_spatial: use 1 − M_s (equation (7)).
+        with_truth: also compare the attention with the truth (mini-SSv2 only).
+
+    Returns:
+        On every rank one row a video, sorted by ``video_id``: label, logits (K,), frame_indices
+        (V·T,); from ST-ABN also attention_logits (K,) and temporal_attention (V·T,); with the truth
+        also temporal_truth (V·T,), and M_s's pointing and mass_in_mask, each with its chance level.
+    """
+    model.eval()
+    precision = usable_precision(config.precision, me.device)
+    rows = []
+    for batch in loader:
+        with autocast(precision, me.device):
+            video = normalise(batch.video.to(me.device, non_blocking=True))
+            output = model(video, invert_spatial=True) if invert_spatial else model(video)
+        rows += _rows(output, batch, loader, config, with_truth)
+    return _by_video(gathered(rows, me))
+
+
+def _rows(
+    output: Any, batch: Batch, loader: DataLoader, config: RunConfig, with_truth: bool
+) -> list[dict[str, Any]]:
+    """One row a clip."""
+    rows = [
+        {"video_id": video_id, "label": int(label), "frame_indices": indices.numpy()}
+        for video_id, label, indices in zip(
+            batch.video_id, batch.label, batch.frame_indices, strict=True
+        )
+    ]
+    if isinstance(output, Tensor):
+        named = {"logits": output}
+    else:
+        named = {
+            "logits": output.logits,
+            "attention_logits": output.attention_logits,
+            "temporal_attention": output.temporal_attention,
+        }
+    for name, tensor in named.items():
+        for row, values in zip(rows, tensor.float().cpu().numpy(), strict=True):
+            row[name] = values
+    if with_truth and not isinstance(output, Tensor):
+        for row, maps in zip(rows, output.spatial_attention.float().cpu(), strict=True):
+            row |= _against_truth(maps, row, loader, config.data_root)
+    return rows
+
+
+def _against_truth(
+    maps: Tensor, row: dict[str, Any], loader: DataLoader, root: str
+) -> dict[str, Any]:
+    """M_s (1, T, H′, W′) of one clip beside the truth: acting object and hand, in motion."""
+    truth = read_truth(root, row["video_id"])
+    at = row["frame_indices"]
+    masks = (truth.actor | truth.hand)[at]  # (T, H, W)
+    levels = truth.levels[at]  # (T,)
+    painted = np.repeat(masks[..., None].astype(np.uint8) * 255, 3, axis=3)  # (T, H, W, 3)
+    cropped = loader.dataset.transform(painted)[0][0] > 127  # (T, H, W), as the clip was
+    measured = {"temporal_truth": levels}
+    for name, measure in [("pointing", pointing_game), ("mass_in_mask", mass_in_mask)]:
+        score = measure(maps.transpose(0, 1)[None, :, 0], cropped[None], active=levels[None] == 1)
+        measured |= {name: score.value, f"{name}_chance": score.chance}
+    return measured
+
+
+def _by_video(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row a video from one row a clip."""
+    clips = pd.DataFrame(rows)
+    how = dict.fromkeys(clips.columns.drop("video_id"), "mean")
+    how |= {"label": "first"}
+    how |= {name: _mean for name in ("logits", "attention_logits") if name in how}
+    how |= {
+        name: _joined_up
+        for name in ("frame_indices", "temporal_attention", "temporal_truth")
+        if name in how
+    }
+    return clips.groupby("video_id", sort=True).agg(how).reset_index()
+
+
+def _mean(column: pd.Series) -> np.ndarray:
+    return np.mean(list(column), axis=0)
+
+
+def _joined_up(column: pd.Series) -> np.ndarray:
+    return np.concatenate(list(column))
+
+
+def figures_from_predictions(predictions: pd.DataFrame) -> dict[str, Any]:
+    """Everything that is reported of a run, from its predictions alone.
+
+    Args:
+        predictions: as :func:`predict` returns them, or as read back from ``predictions.parquet``.
+
+    Returns:
+        ``videos``; ``top1``, ``top5`` in [0, 1] and the mean cross-entropy ``loss``; the same of
+        the attention branch under ``attention_…``; ``per_class`` {class id: videos, top1}; and,
+        where the truth is known, ``rank_correlation``, ``pointing`` and ``mass_in_mask``: value,
+        chance, n.
+    """
+    labels = predictions["label"].to_numpy()
+    figures: dict[str, Any] = {"videos": len(predictions)}
+    for prefix in ("", "attention_"):
+        if f"{prefix}logits" not in predictions:
+            continue
+        logits = np.stack(predictions[f"{prefix}logits"]).astype(np.float64)  # (N, K)
+        figures[f"{prefix}top1"] = topk_accuracy(logits, labels, 1)
+        figures[f"{prefix}top5"] = topk_accuracy(logits, labels, 5)
+        own = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+        figures[f"{prefix}loss"] = float(-own.mean())
+    right = np.stack(predictions["logits"]).argmax(axis=1) == labels
+    figures["per_class"] = {
+        int(c): {"videos": int((labels == c).sum()), "top1": float(right[labels == c].mean())}
+        for c in np.unique(labels)
+    }
+    if "temporal_truth" in predictions:
+        score = rank_correlation(
+            np.stack(predictions["temporal_attention"]), np.stack(predictions["temporal_truth"])
+        )
+        figures["rank_correlation"] = _score(score) | {
+            "interval": list(score.interval),
+            "exchanged": score.exchanged,
+        }
+        for name in ("pointing", "mass_in_mask"):
+            known = predictions[[name, f"{name}_chance"]].dropna()
+            figures[name] = {
+                "value": float(known[name].mean()),
+                "chance": float(known[f"{name}_chance"].mean()),
+                "n": len(known),
+            }
+    return figures
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {"value": score.value, "chance": score.chance, "n": score.n}
+
+
+def report(
+    trained: Trained,
+    config: RunConfig,
+    me: Process,
+    *,
+    split: str,
+    folder: Path,
+    invert_spatial: bool = False,
+) -> dict[str, Any]:
+    """Score a split, write its predictions, and enter its figures in the run's record.
+
+    The run's own report goes to ``predictions.parquet``, any other to
+    ``predictions-<tag>.parquet``; the record has both under ``results.<tag>``. The tag is the
+    split's name, then the sampling rule if it is not the run's own, then ``inverted``.
+
+    Args:
+        trained: the network and the run that made it.
+        config: that run, with what is to be different in scoring.
+        me: this process.
+        split: which split to score.
+        folder: the run's folder.
+        invert_spatial: use 1 − M_s (equation (7)).
+
+    Returns:
+        The figures.
+    """
+    tag = split
+    tag += f"-{config.sampling}" if config.sampling != trained.config.sampling else ""
+    tag += "-inverted" if invert_spatial else ""
+    with_truth = attends(config) and config.data == "ssv2" and has_truth(config.data_root)
+    predictions = predict(
+        trained.model.to(me.device),
+        eval_loader(config, split, me),
+        config,
+        me,
+        invert_spatial=invert_spatial,
+        with_truth=with_truth,
+    )
+    figures = figures_from_predictions(predictions)
+    if me.is_main:
+        name = "predictions" if tag == trained.config.report_split else f"predictions-{tag}"
+        with replacing(folder / f"{name}.parquet") as file:
+            predictions.to_parquet(file, index=False)
+        record = read_record(folder / "record.json")
+        record.setdefault("results", {})[tag] = figures
+        write_record(folder / "record.json", record)
+        log.info("%s: %s", tag, in_words(figures))
+    return figures
+
+
+def attends(config: RunConfig) -> bool:
+    """Whether the network has attention of its own: not the baseline, not the matched control."""
+    return config.model == "st_abn" and config.constant_attention is None
+
+
+def in_words(figures: dict[str, Any]) -> str:
+    """One line for the log."""
+    return (
+        f"{figures['videos']} videos, top-1 {figures['top1']:.4f}, top-5 {figures['top5']:.4f}, "
+        f"loss {figures['loss']:.4f}"
+    )
+
+
+def evaluate(config: EvalConfig) -> None:
+    """Score a trained run again: on another split, by another sampling rule, with M_s inverted.
+
+    Raises:
+        CheckpointError: no usable checkpoint in the run's folder, or made for other classes.
+        ConfigError, AnnotationError, VideoError: what is to be scored cannot be read.
+    """
+    folder = Path(config.run)
+    with joined() as me:
+        trained = load(folder / f"{config.checkpoint}.pt")
+        asked = {
+            name: value
+            for name, value in config.model_dump().items()
+            if name in RunConfig.model_fields and value is not None
+        }
+        effective = trained.config.model_copy(update=asked)
+        if class_texts(effective) != trained.classes:
+            load(folder / f"{config.checkpoint}.pt", class_texts(effective))  # says what differs
+        split = config.split or effective.report_split
+        report(trained, effective, me, split=split, folder=folder)
+        if config.invert_spatial and attends(effective):
+            report(trained, effective, me, split=split, folder=folder, invert_spatial=True)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--run", help="run folder, as in runs/mini_st_abn")
+    parser.add_argument("--config", help="YAML of everything that can be set (see EvalConfig)")
+    arguments = parser.parse_args()
+    try:
+        values = read_yaml(arguments.config) if arguments.config else {"run": arguments.run or ""}
+        evaluate(parse(EvalConfig, values, arguments.config or "command line"))
+    except USER_ERRORS as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""A run's journal: one line an interval in the log and in ``metrics.jsonl``."""
+
+import json
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from stabn.losses import ClassificationLoss
+from stabn.training.files import replacing
+from stabn.training.process import Process
+
+log = logging.getLogger(__name__)
+
+
+class Journal:
+    """Averages over the clips of an interval, over all processes; rank 0 writes them down.
+
+    Args:
+        path: ``metrics.jsonl``. Lines of steps after ``step`` (of a part that is done again after
+            an interruption) are dropped.
+        step: optimizer steps done so far.
+        every: steps between lines.
+        me: this process.
+    """
+
+    def __init__(self, path: Path, step: int, every: int, me: Process):
+        self.path, self.every, self.me = path, every, me
+        if me.is_main:
+            lines = read_journal(path)
+            with replacing(path, "w") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines if line["step"] <= step)
+        self._start()
+
+    def _start(self) -> None:
+        self.since = time.monotonic()
+        self.totals = torch.zeros(5, dtype=torch.float64)  # clips, 3 losses, correct answers
+        self.totals = self.totals.to(self.me.device)
+
+    def add(self, loss: ClassificationLoss, logits: Tensor, labels: Tensor) -> None:
+        """Count one step's clips."""
+        n = len(labels)
+        correct = (logits.detach().argmax(dim=1) == labels).sum()
+        values = [n * part.detach().double() for part in loss]
+        self.totals += torch.stack([torch.full_like(values[0], n), *values, correct.double()])
+
+    def trained(self, epoch: int, step: int, steps: int, lr: float) -> None:
+        """After ``step`` of ``steps``, ``epoch`` epochs being completed: write a line if due."""
+        if step % self.every and step != steps:
+            return
+        if self.me.world_size > 1:
+            dist.all_reduce(self.totals)
+        clips, total, attention, perception, correct = self.totals.tolist()
+        line = {
+            "kind": "train",
+            "epoch": epoch + 1,
+            "step": step,
+            "loss": total / clips,
+            "attention_loss": attention / clips,
+            "perception_loss": perception / clips,
+            "top1": correct / clips,
+            "lr": lr,
+            "clips_per_second": clips / (time.monotonic() - self.since),
+        }
+        log.info(
+            "epoch %d  step %d/%d  loss %.4f  top-1 %.3f  lr %.2e  %.1f clips/s",
+            *(epoch + 1, step, steps, line["loss"], line["top1"], lr, line["clips_per_second"]),
+        )
+        self._write(line)
+        self._start()
+
+    def evaluated(self, epoch: int, step: int, split: str, figures: dict[str, Any]) -> None:
+        """After an evaluation: write its figures."""
+        plain = {name: value for name, value in figures.items() if isinstance(value, int | float)}
+        self._write({"kind": "evaluation", "epoch": epoch, "step": step, "split": split, **plain})
+        self.since = time.monotonic()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self.me.is_main:
+            finite = {k: v if _finite(v) else None for k, v in line.items()}
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(finite) + "\n")
+
+
+def read_journal(path: str | Path) -> list[dict[str, Any]]:
+    """The lines of a ``metrics.jsonl``, without a torn last one; none where there is no file."""
+    path = Path(path)
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)

@@ -1,0 +1,125 @@
+"""What a run was: its configuration, code, data, machine, time and results, in one JSON file."""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import resource
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stabn.training.checkpoint import REPOSITORY
+from stabn.training.config import RunConfig
+from stabn.training.files import replacing
+
+PACKAGES = ("torch", "numpy", "decord", "pandas", "scipy")
+
+
+def new_record(config: RunConfig, classes: tuple[str, ...], world_size: int) -> dict[str, Any]:
+    """The record of a run that starts now; ``results`` is still empty."""
+    return {
+        "name": config.name,
+        "config": config.model_dump(mode="json"),
+        "classes": len(classes),
+        "seed": config.seed,
+        "code": code_version(),
+        "data": data_fingerprint(config),
+        "hardware": {**hardware(), "processes": world_size},
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_seconds": None,
+        "results": {},
+    }
+
+
+def write_record(path: str | Path, record: dict[str, Any]) -> None:
+    """Write a record atomically; NaN becomes null, as JSON has none."""
+    with replacing(path, "w") as file:
+        json.dump(_finite(record), file, indent=1, ensure_ascii=False)
+        file.write("\n")
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """Read a record; ``{}`` where there is none."""
+    path = Path(path)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def code_version() -> dict[str, Any]:
+    """Git commit of the code, and whether files differed from it; null outside a repository."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(REPOSITORY), *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changed is None else bool(changed)}
+
+
+def data_fingerprint(config: RunConfig) -> dict[str, Any]:
+    """A hash over the annotation files' bytes and the videos' names and sizes.
+
+    The same for two copies of one data set, wherever they lie; another as soon as a label, a
+    video's name or a video's size differs.
+    """
+    if config.data == "pretext":
+        return {"root": "pretext", "videos": None, "sha256": None}
+    root = Path(config.data_root)
+    digest = hashlib.sha256()
+    annotations = [*root.glob("*.json"), *root.glob("labels/*.json")]
+    for path in sorted(annotations, key=lambda p: p.name):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    videos = []
+    if (root / "videos").is_dir():
+        with os.scandir(root / "videos") as entries:
+            videos = sorted((e.name, e.stat().st_size) for e in entries if e.is_file())
+    for name, size in videos:
+        digest.update(f"{name} {size}\n".encode())
+    return {"root": config.data_root, "videos": len(videos), "sha256": digest.hexdigest()}
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, GPUs and system, for a reader who compares times."""
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    cpu = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        cpu = names[0] if names else cpu
+    return {"cpu": cpu, "cores": os.cpu_count(), "gpus": gpus, "system": platform.platform()}
+
+
+def peak_memory() -> dict[str, float]:
+    """Largest resident size in GiB of this process, of any child process, and of the GPU."""
+    unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes on Macs, KiB on Linux
+    peaks = {
+        "process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
+        "largest_child": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit,
+    }
+    if torch.cuda.is_available():
+        peaks["gpu"] = torch.cuda.max_memory_allocated() / 2**30
+    return {name: round(value, 3) for name, value in peaks.items()}
