@@ -46,9 +46,9 @@ class PreparedFrames:
                 raise PreparationError(f"{index}: made by another version; prepare the set again")
             self._data = np.memmap(self.folder / self.index["data"], np.uint8, "r")
             promised = self.index["bytes"]
-        except FileNotFoundError as error:
+        except OSError as error:
             raise PreparationError(
-                f"{error.filename}: no such file; make it with python -m stabn.data.prepared"
+                f"{error.filename}: {error.strerror}; make it with python -m stabn.data.prepared"
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise PreparationError(f"{index}: damaged ({error}); prepare the set again") from error
@@ -115,6 +115,8 @@ def prepare(
             the set cannot be written. Nothing is left behind and an older set stays as it was.
     """
     out, jobs = Path(out), jobs or os.cpu_count() or 1
+    if not video_ids:
+        raise PreparationError(f"{out}: no videos to prepare")
     name = f"frames-{os.urandom(4).hex()}.u8"
     part = out / f".index.{os.getpid()}.json"
     videos, broken, offset = {}, [], 0

@@ -20,8 +20,8 @@ def segment_indices(n: int, num_frames: int, rng: Generator | None = None) -> np
     segments; evaluation takes the frame on screen in the middle of each, training the frame on
     screen at a moment drawn uniformly within each. Time, not frames, is cut, so the rule needs no
     case for a short video, and over many draws every frame is seen equally often. (PySlowFast's
-    rule, seg = (n − 1) / T with rounded borders, shares border frames between neighbours and
-    shows the first and the last frame about half as often as the others.)
+    rule, seg = (n − 1) / T with rounded borders, shares each border frame between two neighbours
+    and so draws it twice as often as the rest; its middles lie within one frame of these.)
 
     Args:
         n: Frames in the video, at least 1.

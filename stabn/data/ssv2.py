@@ -42,7 +42,7 @@ def read_classes(root: Path | str) -> tuple[str, ...]:
     if not labels or sorted(map(repr, labels.values())) != sorted(map(repr, ids)):
         odd = next((f"{t!r}: {i!r}" for t, i in labels.items() if i not in ids), "a repeated id")
         raise AnnotationError(
-            f'{path}: the {len(labels)} ids must be the strings "0" to "{len(labels) - 1}", each once, but there is '
+            f'{path}: ids must be the strings "0" to "{len(labels) - 1}", each once, but there is '
             f"{odd}; is it the label file of another data set?"
         )
     return tuple(sorted(labels, key=lambda text: int(labels[text])))

@@ -87,13 +87,13 @@ def read_frames(path: Path | str, indices: Sequence[int] | np.ndarray) -> np.nda
     with _open(path) as reader:
         if _can_seek(path):
             _check_range(path, wanted, len(reader))
-            frames = reader.get_batch(wanted).asnumpy()
+            frames = _batch(reader, wanted)
         else:
             keep = set(wanted.tolist())
             found, count = {}, 0
             for count, frame in enumerate(_in_sequence(reader), start=1):
                 if count - 1 in keep:
-                    found[count - 1] = frame.asnumpy()
+                    found[count - 1] = _unpadded(frame.asnumpy())
             _check_range(path, wanted, count)
             frames = np.stack([found[i] for i in wanted.tolist()])
     return frames[back]  # (T, H, W, 3)
@@ -106,7 +106,7 @@ def write_video(path: Path | str, frames: np.ndarray, fps: float, two_pass: bool
 
     Args:
         path: Where to; the suffix chooses the codec.
-        frames: uint8 (n, H, W, 3), RGB; H.264 needs even H and W.
+        frames: uint8 (n, H, W, 3), RGB; H.264 needs even H and W, webm at least two frames.
         fps: Frames per second.
         two_pass: VP9 in two passes with alternate reference frames, as the files of
             Something-Something v2 were made; about five times slower.
@@ -120,7 +120,9 @@ def write_video(path: Path | str, frames: np.ndarray, fps: float, two_pass: bool
         raise ValueError(
             f"{path}: frames must be uint8 (n, H, W, 3), not {frames.dtype} {frames.shape}"
         )
-    _, height, width, _ = frames.shape
+    n, height, width, _ = frames.shape
+    if path.suffix == ".webm" and n < 2:
+        raise ValueError(f"{path}: decord reads no webm of a single frame; write two, or an mp4")
     if path.suffix == ".mp4" and (height % 2 or width % 2):
         raise ValueError(f"{path}: H.264 needs even height and width, not {height}×{width}")
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -181,6 +183,26 @@ def _in_sequence(reader: decord.VideoReader) -> Iterator:
             return
 
 
+def _batch(reader: decord.VideoReader, indices: np.ndarray) -> np.ndarray:
+    """Frames (T, H, W, 3) at increasing indices."""
+    try:
+        return reader.get_batch(indices).asnumpy()
+    except decord.DECORDError as error:
+        if "size must exactly match" not in str(error):
+            raise
+        return np.stack([_unpadded(reader[int(i)].asnumpy()) for i in indices])
+
+
+def _unpadded(frame: np.ndarray) -> np.ndarray:
+    """A frame (H, W, 3) without the bytes that decord leaves at the end of each row.
+
+    At widths such as 48 and 72, where a row's padded length is a multiple of the width, decord
+    takes the padding for more channels (and its ``get_batch`` fails).
+    """
+    height, width, _ = frame.shape
+    return frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
+
+
 def _check_range(path: Path, wanted: np.ndarray, frames: int) -> None:
     if wanted[0] < 0 or wanted[-1] >= frames:
         outside = wanted[0] if wanted[0] < 0 else wanted[-1]
@@ -221,7 +243,7 @@ def _in_words(path: Path, error: str) -> str:
     if "cannot find video stream" in error:
         return f"holds no video that decord decodes (sound only, or a codec like AV1): {remedy}"
     if "Failed to measure duration" in error:
-        return f"does not say how long it is (a stream's recording, or Theora): {remedy}"
+        return f"does not say how long it is (a stream's recording, one frame, or Theora): {remedy}"
     if "Error reading" in error:
         return "is no video, or its header is damaged: copy it again"
     return f"cannot be decoded, it is damaged ({error.splitlines()[0][-120:]}): copy it again"

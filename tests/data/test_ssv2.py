@@ -1,0 +1,177 @@
+"""Something-Something v2's files, in official-style texts; whatever else, refused in words."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stabn.data.ssv2 import (
+    AnnotationError,
+    Record,
+    VideoFolder,
+    class_of_template,
+    class_text,
+    mirror_pairs,
+    read_classes,
+    read_split,
+)
+from stabn.data.video import VideoError, read_frames, write_video
+
+# Template as it stands in train.json → class text as it stands in labels.json, sorted by text.
+TEMPLATES = {
+    "Lifting [something] up completely, then letting it drop down": (
+        "Lifting something up completely, then letting it drop down"
+    ),
+    "Moving [part] of [something]": "Moving part of something",
+    "Plugging [something] into [something] but pulling it right out as you remove your hand": (
+        "Plugging something into something but pulling it right out as you remove your hand"
+    ),
+    "Poking a hole into [something soft]": "Poking a hole into something soft",
+    "Pulling [something] from left to right": "Pulling something from left to right",
+    "Pulling [something] from right to left": "Pulling something from right to left",
+    "Pushing [something] from left to right": "Pushing something from left to right",
+    "Pushing [something] from right to left": "Pushing something from right to left",
+    "Putting [number of] [something] onto [something]": (
+        "Putting number of something onto something"
+    ),
+    "Putting [something that cannot actually stand upright] upright on the table, so it falls on "
+    "its side": "Putting something that cannot actually stand upright upright on the table, so it "
+    "falls on its side",
+    "Putting [something], [something] and [something] on the table": (
+        "Putting something, something and something on the table"
+    ),
+    "[Something] falling like [a feather or paper]": "Something falling like a feather or paper",
+    "Taking [something] from [somewhere]": "Taking something from somewhere",
+    "Tipping [something] with [something in it] over, so [something in it] falls out": (
+        "Tipping something with something in it over, so something in it falls out"
+    ),
+    "Touching (without moving) [part] of [something]": (
+        "Touching (without moving) part of something"
+    ),
+    "Turning the camera left while filming [something]": (
+        "Turning the camera left while filming something"
+    ),
+    "Turning the camera right while filming [something]": (
+        "Turning the camera right while filming something"
+    ),
+}
+CLASSES = tuple(TEMPLATES.values())
+
+
+def entry(video_id: str, template: str) -> dict:
+    caption = class_text(template).replace("something", "a cup", 1)
+    return {"id": video_id, "label": caption, "template": template, "placeholders": ["a cup"]}
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    labels = {text: str(k) for k, text in enumerate(CLASSES)}
+    train = [entry(str(100 + k), template) for k, template in enumerate(TEMPLATES)]
+    (tmp_path / "labels.json").write_text(json.dumps(labels))
+    (tmp_path / "train.json").write_text(json.dumps(train))
+    return tmp_path
+
+
+def test_classes_are_indexed_by_id_whatever_the_files_order(root):
+    shuffled = [(text, str(k)) for k, text in enumerate(CLASSES)]
+    np.random.default_rng(0).shuffle(shuffled)
+    (root / "labels.json").write_text(json.dumps(dict(shuffled)))
+    assert read_classes(root) == CLASSES
+
+
+def test_a_template_finds_its_class_whatever_its_brackets_hold():
+    for class_id, template in enumerate(TEMPLATES):
+        assert class_of_template(template, CLASSES) == class_id
+    with pytest.raises(AnnotationError, match=r"'Eating .something.' is none of the 17 classes"):
+        class_of_template("Eating [something]", CLASSES)
+
+
+def test_records(root):
+    records = read_split(root, "train", read_classes(root))
+    assert [record.class_id for record in records] == list(range(len(CLASSES)))
+    assert records[4] == Record(
+        "104",
+        4,
+        "Pulling [something] from left to right",
+        "Pulling a cup from left to right",
+    )
+
+
+@pytest.mark.parametrize("folder", [".", "labels"])
+@pytest.mark.parametrize("prefix", ["", "something-something-v2-"])
+def test_both_spellings_in_both_places(root, folder, prefix):
+    (root / folder).mkdir(exist_ok=True)
+    for name in ("labels", "train"):
+        (root / f"{name}.json").rename(root / folder / f"{prefix}{name}.json")
+    assert len(read_split(root, "train", read_classes(root))) == len(CLASSES)
+
+
+def test_mirror_pairs_are_found_by_text():
+    pairs = mirror_pairs(CLASSES)
+    assert pairs == {4: 5, 5: 4, 6: 7, 7: 6, 15: 16, 16: 15}
+    assert mirror_pairs(CLASSES[::-1]) == {16 - a: 16 - b for a, b in pairs.items()}
+    assert mirror_pairs(CLASSES[:4]) == {}  # "pulling it right out" names no side
+
+
+def test_an_unknown_template_names_file_video_and_template(root):
+    (root / "validation.json").write_text(json.dumps([entry("7", "Juggling [something]")]))
+    with pytest.raises(AnnotationError, match=r"validation\.json: video 7: template 'Juggling"):
+        read_split(root, "validation", CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        ("brushing teeth\njuggling\n", "is not JSON"),
+        ('["abseiling", "zumba"]', "holds a list .* another data set"),
+        ("{}", "ids must be"),
+        ('{"abseiling": 0, "zumba": 1}', "'abseiling': 0; .* another data set"),
+        ('{"abseiling": "1", "zumba": "2"}', "'zumba': '2'; .* another data set"),
+        ('{"abseiling": "0", "zumba": "0"}', "a repeated id; .* another data set"),
+        ('{"abseiling": {"id": "0"}}', "another data set"),
+    ],
+)
+def test_the_label_file_of_another_data_set(root, labels, says):
+    (root / "labels.json").write_text(labels)
+    with pytest.raises(AnnotationError, match=rf"labels\.json: .*{says}"):
+        read_classes(root)
+
+
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [
+        ('[{"id": "1"', "is not JSON"),
+        ('{"1": "Moving part of something"}', "must hold a list"),
+        ('[{"id": "1"}]', "entry 0 has no 'template'.*test lists"),
+        ('["1", "2"]', "entry 0"),
+        (json.dumps([entry("1", CLASSES[0]), entry("1", CLASSES[1])]), "video 1 is listed twice"),
+    ],
+)
+def test_a_malformed_split(root, split, says):
+    (root / "train.json").write_text(split)
+    with pytest.raises(AnnotationError, match=rf"train\.json: .*{says}"):
+        read_split(root, "train", CLASSES)
+
+
+def test_a_missing_file_names_both_spellings(root):
+    with pytest.raises(AnnotationError, match=r"test\.json nor something-something-v2-test\.json"):
+        read_split(root, "test", CLASSES)
+
+
+def test_videos_in_a_folder(root):
+    with pytest.raises(VideoError, match="videos: no such folder"):
+        VideoFolder(root)
+    (root / "videos").mkdir()
+    frames = np.random.default_rng(0).integers(0, 255, (5, 16, 24, 3), dtype=np.uint8)
+    for video_id in ("9", "10"):
+        write_video(root / f"videos/{video_id}.webm", frames, 12)
+    videos = VideoFolder(root)
+    assert videos.video_ids() == ["10", "9"]
+    assert videos.path("9") == root / "videos" / "9.webm"
+    assert videos.frames("9") == videos.frames("9") == 5
+    np.testing.assert_array_equal(
+        videos.read("9", [4, 0]), read_frames(root / "videos/9.webm", [4, 0])
+    )
+    with pytest.raises(VideoError, match=r"11\.webm: no such file"):
+        videos.frames("11")
