@@ -3,10 +3,11 @@
 from torch import nn
 from torch.utils.data import DataLoader
 
-from stabn.data.dataset import ClipDataset, EvalSampler, TrainSampler, collate
+from stabn.data import pretext
+from stabn.data.dataset import ClipDataset, EvalSampler, TrainSampler, Videos, collate
 from stabn.data.prepared import PreparedFrames
 from stabn.data.sampling import views
-from stabn.data.ssv2 import VideoFolder, mirror_pairs, read_classes, read_split
+from stabn.data.ssv2 import Record, VideoFolder, mirror_pairs, read_classes, read_split
 from stabn.data.transforms import eval_transform, train_transform
 from stabn.models.resnet3d import ResNet3d
 from stabn.models.st_abn import STABN
@@ -33,26 +34,33 @@ def build_model(config: RunConfig, num_classes: int) -> nn.Module:
 
 def class_texts(config: RunConfig) -> tuple[str, ...]:
     """Class texts of the run's data set, by class id."""
-    return read_classes(config.data_root)
+    return pretext.CLASSES if config.data == "pretext" else read_classes(config.data_root)
+
+
+def split_videos(config: RunConfig, split: str) -> tuple[list[Record], Videos]:
+    """The labelled videos of a split, and where their frames come from."""
+    if config.data == "pretext":
+        count = config.pretext_clips if split == "train" else max(1, config.pretext_clips // 10)
+        height, width = config.short_side, config.short_side * 4 // 3
+        return pretext.records(count, split), pretext.PretextVideos(height, width, config.seed)
+    videos = PreparedFrames(config.prepared) if config.prepared else VideoFolder(config.data_root)
+    return read_split(config.data_root, split, class_texts(config)), videos
 
 
 def dataset(config: RunConfig, split: str, *, training: bool) -> ClipDataset:
     """The clips of a split, augmented for training or centred for evaluation."""
-    classes = class_texts(config)
     if training:
         transform = train_transform(
             config.image_size,
             short_side=None if config.train_area else config.train_short_side,
             area=config.train_area,
-            mirror=mirror_pairs(classes) if config.flip else None,
+            mirror=mirror_pairs(class_texts(config)) if config.flip else None,
             jitter=config.jitter,
         )
     else:
         transform = eval_transform(config.image_size, short_side=config.short_side)
-    videos = PreparedFrames(config.prepared) if config.prepared else VideoFolder(config.data_root)
     return ClipDataset(
-        read_split(config.data_root, split, classes),
-        videos,
+        *split_videos(config, split),
         config.num_frames,
         config.sampling,
         transform,

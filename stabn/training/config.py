@@ -66,7 +66,12 @@ class RunConfig(Strict):
     name: str = Field(pattern=r"^[\w.-]+$", description="the run's folder is out_dir/name")
     out_dir: str = Field("runs", description="where run folders lie")
 
-    data: Literal["ssv2", "pretext"] = Field("ssv2", description="files, or clips made on the fly")
+    data: Literal["ssv2", "pretext"] = Field(
+        "ssv2", description="ssv2: files | pretext: neutral clips, drawn as they are read"
+    )
+    pretext_clips: int = Field(
+        2000, ge=1, description="pretext: training clips; other splits a tenth"
+    )
     data_root: str = Field("data/ssv2", description="folder with labels, splits and videos/")
     prepared: str | None = Field(None, description="decoded frames made by stabn.data.prepared")
     train_split: str = Field("train", description="split to learn from")

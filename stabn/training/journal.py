@@ -57,27 +57,34 @@ class Journal:
             dist.all_reduce(self.totals)
         clips, total, attention, perception, correct = self.totals.tolist()
         line = {
-            "kind": "train",
             "epoch": epoch + 1,
             "step": step,
-            "loss": total / clips,
-            "attention_loss": attention / clips,
-            "perception_loss": perception / clips,
-            "top1": correct / clips,
+            "train_total": total / clips,  # L_att + L_per
+            "train_loss": perception / clips,
+            "train_attention_loss": attention / clips,
+            "train_top1": correct / clips,
             "lr": lr,
             "clips_per_second": clips / (time.monotonic() - self.since),
         }
         log.info(
             "epoch %d  step %d/%d  loss %.4f  top-1 %.3f  lr %.2e  %.1f clips/s",
-            *(epoch + 1, step, steps, line["loss"], line["top1"], lr, line["clips_per_second"]),
+            *(
+                epoch + 1,
+                step,
+                steps,
+                line["train_total"],
+                line["train_top1"],
+                lr,
+                line["clips_per_second"],
+            ),
         )
         self._write(line)
         self._start()
 
     def evaluated(self, epoch: int, step: int, split: str, figures: dict[str, Any]) -> None:
         """After an evaluation: write its figures."""
-        plain = {name: value for name, value in figures.items() if isinstance(value, int | float)}
-        self._write({"kind": "evaluation", "epoch": epoch, "step": step, "split": split, **plain})
+        plain = {f"eval_{k}": v for k, v in figures.items() if isinstance(v, int | float)}
+        self._write({"epoch": epoch, "step": step, "eval_split": split, **plain})
         self.since = time.monotonic()
 
     def _write(self, line: dict[str, Any]) -> None:

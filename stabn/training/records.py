@@ -86,7 +86,7 @@ def data_fingerprint(config: RunConfig) -> dict[str, Any]:
     video's name or a video's size differs.
     """
     if config.data == "pretext":
-        return {"root": "pretext", "videos": None, "sha256": None}
+        return {"root": None, "videos": config.pretext_clips, "sha256": None}
     root = Path(config.data_root)
     digest = hashlib.sha256()
     annotations = [*root.glob("*.json"), *root.glob("labels/*.json")]
