@@ -1,0 +1,237 @@
+"""The same clip whatever the rank, the worker or the restart; every video counted once."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from stabn.data.dataset import (
+    Batch,
+    ClipDataset,
+    ClipKey,
+    EvalSampler,
+    TrainSampler,
+    clip_rng,
+    collate,
+)
+from stabn.data.sampling import segment_indices, two_clip_indices
+from stabn.data.ssv2 import Record
+from stabn.data.transforms import eval_transform, train_transform
+from stabn.data.video import VideoError
+
+N, T, SIZE = 25, 4, 8
+
+
+class Numbered:
+    """Videos of 3 to 27 frames whose pixels say which video (red) and which frame (green)."""
+
+    def frames(self, video_id: str) -> int:
+        return 3 + int(video_id)
+
+    def read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
+        if max(indices) >= self.frames(video_id):
+            raise VideoError(f"{video_id}.webm", "too short")
+        frames = np.zeros((len(indices), 10, 12, 3), np.uint8)
+        frames[..., 0] = int(video_id)
+        frames[..., 1] = np.asarray(indices)[:, None, None]
+        frames[..., 2] = np.arange(12)  # so that crops and flips show
+        return frames
+
+
+class Broken(Numbered):
+    """The same, but one of them cannot be read."""
+
+    def read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
+        if video_id == "9":
+            raise VideoError("videos/9.webm", "is an empty file")
+        return super().read(video_id, indices)
+
+
+RECORDS = [Record(str(i), i % 5, "", "") for i in range(N)]
+TRAIN = train_transform(SIZE, area=(0.5, 1), mirror={0: 1, 1: 0}, jitter=0.3)
+
+
+def train_set(**options) -> ClipDataset:
+    options = {"sampling": "segments", "transform": TRAIN, "seed": 3, **options}
+    return ClipDataset(RECORDS, Numbered(), T, **options)
+
+
+def eval_set(**options) -> ClipDataset:
+    options = {"sampling": "segments", "transform": eval_transform(SIZE), **options}
+    return ClipDataset(RECORDS, Numbered(), T, **options)
+
+
+def fingerprints(dataset, sampler, workers: int = 0, **context) -> list[dict]:
+    """For every batch, {(video id, frames): pixels and label}."""
+    how = {"batch_sampler" if isinstance(sampler, TrainSampler) else "sampler": sampler}
+    loader = DataLoader(dataset, collate_fn=collate, num_workers=workers, **how, **context)
+    return [
+        {
+            (video_id, tuple(batch.frame_indices[i].tolist())): (
+                batch.video[i].numpy().tobytes(),
+                int(batch.label[i]),
+            )
+            for i, video_id in enumerate(batch.video_id)
+        }
+        for batch in loader
+    ]
+
+
+def test_a_clip_holds_what_it_says():
+    clip = eval_set()[ClipKey(7)]
+    assert (clip.video_id, clip.label, clip.temporal_mask) == ("7", 2, False)
+    assert clip.video.dtype == torch.uint8
+    assert clip.video.shape == (3, T, SIZE, SIZE)
+    assert clip.frame_indices.tolist() == segment_indices(10, T).tolist()
+    assert (clip.video[0] == 7).all()
+    assert clip.video[1, :, 0, 0].tolist() == clip.frame_indices.tolist()
+
+
+def test_workers_do_not_change_a_single_clip():
+    sampler = TrainSampler(N, 8, seed=3)
+    alone = fingerprints(train_set(), sampler)
+    assert len(alone) == 3
+    assert fingerprints(train_set(), sampler, workers=2) == alone
+    spawned = fingerprints(train_set(), sampler, workers=1, multiprocessing_context="spawn")
+    assert spawned == alone
+
+
+def test_ranks_share_out_the_same_global_batches():
+    alone = fingerprints(train_set(), TrainSampler(N, 8, seed=3, epoch=2))
+    for world in (2, 4, 8):
+        ranks = [
+            fingerprints(train_set(), TrainSampler(N, 8, rank, world, seed=3, epoch=2))
+            for rank in range(world)
+        ]
+        for whole, *parts in zip(alone, *ranks, strict=True):
+            assert [len(part) for part in parts] == [8 // world] * world
+            assert {k: v for part in parts for k, v in part.items()} == whole
+
+
+def test_a_restart_in_mid_epoch_goes_on_where_it_stopped():
+    whole = fingerprints(train_set(), TrainSampler(N, 8, seed=3, epoch=1), workers=2)
+    sampler = TrainSampler(N, 8, seed=3, epoch=1, start_batch=2)
+    assert len(sampler) == 1
+    assert fingerprints(train_set(), sampler) == whole[2:]
+
+
+def test_epochs_repeats_seeds_and_videos_differ():
+    dataset = train_set()
+    keys = [ClipKey(20, 0, 0), ClipKey(20, 1, 0), ClipKey(20, 0, 1), ClipKey(21, 0, 0)]
+    clips = [dataset[key].video for key in keys] + [train_set(seed=4)[keys[0]].video]
+    for i, a in enumerate(clips):
+        for b in clips[:i]:
+            assert not torch.equal(a, b)
+    orders = {
+        str(list(TrainSampler(N, 5, epoch=epoch, seed=s))) for epoch in (0, 1) for s in (0, 1)
+    }
+    assert len(orders) == 4
+
+
+def test_the_generator_comes_from_the_videos_id_not_its_place():
+    first = clip_rng(1, "77", ClipKey(0, 2, 1)).random(3)
+    np.testing.assert_array_equal(clip_rng(1, "77", ClipKey(99, 2, 1)).random(3), first)
+    # no two ways to write one name: 1/12/… is not 11/2/…
+    assert not np.array_equal(clip_rng(11, "77", ClipKey(0, 2)).random(3), first)
+
+
+@pytest.mark.parametrize(
+    ("n", "batch", "repeats"), [(25, 8, 1), (24, 8, 1), (8, 8, 1), (25, 10, 2)]
+)
+def test_an_epoch_takes_every_video_at_most_once_and_leaves_less_than_a_batch(n, batch, repeats):
+    sampler = TrainSampler(n, batch, repeats=repeats)
+    batches = list(sampler)
+    assert len(batches) == len(sampler) == n * repeats // batch
+    keys = [key for one in batches for key in one]
+    assert len(set(keys)) == len(keys) == len(batches) * batch
+    assert {key.repeat for key in keys} == set(range(repeats))
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 8, 30])
+@pytest.mark.parametrize("views", [1, 2])
+def test_evaluation_takes_each_video_once_for_any_number_of_ranks(world, views):
+    ranks = [EvalSampler(N, views, rank, world) for rank in range(world)]
+    keys = [key for sampler in ranks for key in sampler]
+    assert sum(map(len, ranks)) == len(keys) == N * views
+    assert sorted(keys) == [ClipKey(i, 0, v) for i in range(N) for v in range(views)]
+
+
+def test_evaluation_is_the_same_every_time():
+    runs = [
+        fingerprints(eval_set(), EvalSampler(N), workers, batch_size=6) for workers in (0, 2, 0)
+    ]
+    assert runs[0] == runs[1] == runs[2]
+    assert [len(batch) for batch in runs[0]] == [6, 6, 6, 6, 1]
+
+
+def test_the_two_clips_of_a_video_are_two_views():
+    dataset = eval_set(sampling="two_clip")
+    first, second = (dataset[ClipKey(20, 0, view)].frame_indices for view in (0, 1))
+    np.testing.assert_array_equal(torch.stack([first, second]), two_clip_indices(23, T))
+
+
+def test_targets_are_looked_up_by_source_frame():
+    levels = np.linspace(0, 1, 23)
+    dataset = train_set(temporal_targets={"20": levels})
+    for epoch in range(5):
+        clip = dataset[ClipKey(20, epoch)]
+        assert clip.temporal_mask
+        expected = levels[clip.frame_indices.numpy()].astype(np.float32)
+        np.testing.assert_array_equal(clip.temporal_target, expected)
+    without = dataset[ClipKey(19)]
+    assert not without.temporal_mask
+    assert without.temporal_target.tolist() == [0.0] * T
+    batch = collate([dataset[ClipKey(20)], without])
+    assert batch.temporal_mask.tolist() == [True, False]
+    assert batch.temporal_target.shape == (2, T)
+
+
+def test_targets_change_nothing_else():
+    plain, with_targets = train_set(), train_set(temporal_targets={"20": np.zeros(23)})
+    assert torch.equal(plain[ClipKey(20)].video, with_targets[ClipKey(20)].video)
+
+
+@pytest.mark.parametrize("levels", [np.zeros(22), np.zeros(32), np.zeros((23, 1)), []])
+def test_a_target_of_another_length_names_video_and_lengths(levels):
+    dataset = train_set(temporal_targets={"20": levels})
+    with pytest.raises(ValueError, match=rf"video 20: .* {np.size(levels)} levels .* 23 frames"):
+        dataset[ClipKey(20)]
+    dataset[ClipKey(19)]
+
+
+def test_a_batch():
+    dataset = eval_set()
+    batch = collate([dataset[ClipKey(i)] for i in (3, 4)])
+    assert len(batch) == 2
+    assert batch.video_id == ["3", "4"]
+    assert (batch.video.dtype, batch.video.shape) == (torch.uint8, (2, 3, T, SIZE, SIZE))
+    assert (batch.label.dtype, batch.label.tolist()) == (torch.int64, [3, 4])
+    assert (batch.frame_indices.dtype, batch.frame_indices.shape) == (torch.int64, (2, T))
+    assert (batch.temporal_target.dtype, batch.temporal_mask.dtype) == (torch.float32, torch.bool)
+    moved = batch.to("meta")
+    assert isinstance(moved, Batch)
+    assert moved.video.device.type == moved.temporal_mask.device.type == "meta"
+    assert moved.video_id == ["3", "4"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_video_stops_the_loader_and_is_named(workers):
+    dataset = ClipDataset(RECORDS, Broken(), T, "segments", eval_transform(SIZE))
+    with pytest.raises(VideoError, match=r"videos/9\.webm: is an empty file"):
+        fingerprints(dataset, EvalSampler(N), workers)
+
+
+def test_batches_that_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match="batch size 9 is no multiple of 2 processes"):
+        TrainSampler(N, 9, 0, 2)
+    with pytest.raises(ValueError, match="25 videos do not fill one batch of 26"):
+        TrainSampler(N, 26)
+
+
+def test_keys_and_datasets_travel_between_processes():
+    key = pickle.loads(pickle.dumps(ClipKey(3, 1, 2)))
+    assert key == ClipKey(3, 1, 2)
+    again = pickle.loads(pickle.dumps(train_set()))
+    assert torch.equal(again[key].video, train_set()[key].video)
