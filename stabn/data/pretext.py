@@ -1,0 +1,94 @@
+"""Neutral clips to begin with: whole photographs that drift, grow, turn or lie still.
+
+From scratch, a small network on few clips hardly learns to see motion. These clips teach it that and
+nothing else: no hand, no objects, no class of mini-SSv2. Every arm of a comparison starts from the
+same network trained on them. They are drawn as they are read; nothing is stored.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from stabn.data import mini_textures
+from stabn.data.ssv2 import Record, class_text
+
+FRAMES = 24
+
+# template → direction of drift (x right, y down), growth, turn (clockwise); each is -1, 0 or 1
+MOTIONS: dict[str, tuple[int, int, int, int]] = {
+    "[A picture] coming closer": (0, 0, 1, 0),
+    "[A picture] drifting down": (0, 1, 0, 0),
+    "[A picture] drifting down and to the left": (-1, 1, 0, 0),
+    "[A picture] drifting down and to the right": (1, 1, 0, 0),
+    "[A picture] drifting to the left": (-1, 0, 0, 0),
+    "[A picture] drifting to the right": (1, 0, 0, 0),
+    "[A picture] drifting up": (0, -1, 0, 0),
+    "[A picture] drifting up and to the left": (-1, -1, 0, 0),
+    "[A picture] drifting up and to the right": (1, -1, 0, 0),
+    "[A picture] going away": (0, 0, -1, 0),
+    "[A picture] lying still": (0, 0, 0, 0),
+    "[A picture] turning to the left": (0, 0, 0, -1),
+    "[A picture] turning to the right": (0, 0, 0, 1),
+}
+TEMPLATES = tuple(MOTIONS)
+CLASSES = tuple(class_text(template) for template in TEMPLATES)
+
+
+def records(count: int, split: str = "train") -> list[Record]:
+    """``count`` clips, classes in turn; the ids name split, number and so, through them, all else."""
+    ids = [f"pretext-{split}-{number}" for number in range(count)]
+    of = [number % len(CLASSES) for number in range(count)]
+    return [
+        Record(video_id, k, TEMPLATES[k], CLASSES[k]) for video_id, k in zip(ids, of, strict=True)
+    ]
+
+
+class PretextVideos:
+    """The clips of `records`, read like any folder of videos.
+
+    Args:
+        height: Height of the frames in pixels.
+        width: Width of the frames in pixels.
+        seed: Another seed, other clips.
+    """
+
+    def __init__(self, height: int, width: int, seed: int = 0):
+        self.height, self.width, self.seed = height, width, seed
+
+    def frames(self, video_id: str) -> int:
+        """Every clip has `FRAMES` frames."""
+        return FRAMES
+
+    def read(self, video_id: str, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Frames uint8 (T, H, W, 3) at source frame indices (T,).
+
+        Raises:
+            KeyError: no such clip.
+        """
+        try:
+            prefix, split, number = video_id.split("-")
+            clip = int(number)
+        except ValueError:
+            prefix = ""
+        if prefix != "pretext":
+            raise KeyError(f"{video_id!r} is no pretext clip; ids come from pretext.records")
+        rng = np.random.default_rng([self.seed, split == "train", clip])
+        dx, dy, growth, turn = MOTIONS[TEMPLATES[clip % len(TEMPLATES)]]
+        name = str(rng.choice(sorted(mini_textures.sources(split))))
+        side = 2 * max(self.height, self.width)
+        picture = mini_textures.texture(rng, name, side, side, cut=float(rng.uniform(0.5, 1)))
+        speed = float(rng.uniform(0.008, 0.03)) * self.height / max(np.hypot(dx, dy), 1)
+        grows, turns = 0.03 * growth * rng.uniform(0.5, 1), 0.05 * turn * rng.uniform(0.5, 1)
+        start = float(rng.uniform(0, 2 * np.pi))
+        out = np.empty((len(indices), self.height, self.width, 3), np.uint8)
+        for row, index in enumerate(indices):
+            t = float(index) - (FRAMES - 1) / 2
+            zoom, angle = float(np.exp(grows * t)), start * bool(turn) + turns * t
+            cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
+            # pixel of the frame → pixel of the picture, about the middles of both
+            u, v = self.width / 2 + dx * speed * t, self.height / 2 + dy * speed * t
+            m = (cos, sin, side / 2 - cos * u - sin * v, -sin, cos, side / 2 + sin * u - cos * v)
+            size = (self.width, self.height)
+            out[row] = picture.transform(size, Image.Transform.AFFINE, m, Image.Resampling.BILINEAR)
+        return out
