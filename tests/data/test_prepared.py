@@ -10,8 +10,9 @@ import pytest
 import torch
 from PIL import Image
 from skimage import data
+from torch.utils.data import DataLoader
 
-from stabn.data.dataset import ClipDataset, ClipKey
+from stabn.data.dataset import ClipDataset, ClipKey, EvalSampler, collate
 from stabn.data.prepared import PreparationError, PreparedFrames, main, prepare
 from stabn.data.ssv2 import Record, VideoFolder
 from stabn.data.transforms import eval_transform
@@ -88,6 +89,26 @@ def test_a_worker_gets_the_path_not_the_bytes(videos, tmp_path):
     assert len(pickled) < 1000 < prepared.index["bytes"]
     again = pickle.loads(pickled)
     np.testing.assert_array_equal(again.read("1", [4]), prepared.read("1", [4]))
+
+
+def test_spawned_and_forked_workers_read_the_same_clips(videos, tmp_path):
+    prepared = prepare(videos, list(SIZES), tmp_path, 24, jobs=1)
+    records = [Record(video_id, 0, "", "") for video_id in SIZES]
+    dataset = ClipDataset(records, prepared, 4, "segments", train_transform(16), seed=0)
+    expected = collate([dataset[ClipKey(i)] for i in range(4)])
+    for context in ("fork", "spawn"):
+        loader = DataLoader(
+            dataset,
+            4,
+            sampler=EvalSampler(4),
+            num_workers=1,
+            collate_fn=collate,
+            multiprocessing_context=context,
+        )
+        (batch,) = loader
+        assert batch.video_id == expected.video_id
+        assert torch.equal(batch.video, expected.video)
+        assert torch.equal(batch.frame_indices, expected.frame_indices)
 
 
 def test_what_is_not_there_is_named(videos, tmp_path):
