@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from stabn.data.dataset import ClipDataset, ClipKey, EvalSampler, collate
 from stabn.data.prepared import PreparationError, PreparedFrames, main, prepare
 from stabn.data.ssv2 import Record, VideoFolder
-from stabn.data.transforms import eval_transform
+from stabn.data.transforms import eval_transform, train_transform
 from stabn.data.video import VideoError, write_video
 
 SIZES = {"1": (5, 32, 48), "2": (9, 40, 30), "7": (3, 24, 24), "a b": (4, 24, 70)}
