@@ -1,0 +1,303 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 12. Reading attention
+#
+# *Hardware: any laptop, two CPU cores, about MEASURED seconds.*
+#
+# **The question.** ST-ABN answers with a class, and with two kinds of attention: *where*, the maps
+# $M_s$, and *when*, the weights $M_t$. How are they read? And how far may a reader trust them: do
+# they show what is true of the clip, and does the answer depend on them?
+
+# %%
+import numpy as np
+import torch
+
+from stabn.data.dataset import ClipDataset, collate
+from stabn.data.mini import example
+from stabn.data.sampling import interleaved_indices
+from stabn.data.ssv2 import Record
+from stabn.data.transforms import eval_transform, normalise
+from stabn.figures import (
+    attention_figure,
+    describe_attention,
+    describe_temporal,
+    temporal_figure,
+)
+from stabn.metrics import mass_in_mask, pointing_game, rank_correlation, topk_accuracy
+from stabn.training.checkpoint import load_trained
+
+_ = torch.set_grad_enabled(False)  # nothing is trained in this chapter
+trained = load_trained("mini_st_abn")
+model, names, T = trained.model, trained.classes, trained.config.num_frames
+print("weights:", trained.origin)
+
+# %% [markdown]
+# ## Clips whose truth is known
+#
+# We draw synthetic clips that the network has never seen. For each frame we keep the truth level (0,
+# 0.5 or 1) and a mask of the acting object and the hand.
+
+# %%
+transform = eval_transform(trained.config.image_size, short_side=trained.config.short_side)
+
+
+class Drawn:
+    """Clips drawn in memory, as a source of videos."""
+
+    def __init__(self, per_class: int):
+        self.clips, self.records = {}, []
+        for class_id in range(len(names)):
+            for i in range(per_class):
+                clip = example(class_id, (12, class_id, i), split="validation")
+                video_id = f"{class_id}-{i}"
+                self.clips[video_id] = clip
+                self.records.append(Record(video_id, class_id, clip.template, clip.caption))
+
+    def frames(self, video_id: str) -> int:
+        return len(self.clips[video_id].frames)
+
+    def read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
+        return self.clips[video_id].frames[indices]
+
+
+drawn = Drawn(per_class=12)
+dataset = ClipDataset(drawn.records, drawn, T, "segments", transform)
+batch = collate([dataset[i] for i in range(len(dataset))])
+clip = normalise(batch.video)  # (N, 3, T, H, W)
+print("clips", tuple(clip.shape))
+
+# %%
+levels, masks = [], []
+for video_id, indices in zip(batch.video_id, batch.frame_indices.numpy(), strict=True):
+    video = drawn.clips[video_id]
+    levels.append(video.levels[indices])
+    painted = np.repeat((video.actor | video.hand)[indices, ..., None], 3, axis=3)
+    masks.append(transform(painted.astype(np.uint8) * 255)[0][0] > 127)  # cropped as the clip was
+levels, masks = np.stack(levels), torch.stack(masks).numpy()
+print("levels", levels.shape, " masks", masks.shape)
+
+# %% [markdown]
+# The network is cut at the attention point: the feature extractor runs once, and every question
+# below is put to what follows it.
+
+# %%
+features = torch.cat([model.features(part) for part in clip.split(16)])
+own = model.from_features(features)
+probability = own.logits.softmax(dim=1)
+right = own.logits.argmax(dim=1) == batch.label
+print("f  ", tuple(features.shape))
+print("M_s", tuple(own.spatial_attention.shape), " M_t", tuple(own.temporal_attention.shape))
+print(f"top-1 {right.float().mean():.1%} of {len(batch)} clips")
+
+# %% [markdown]
+# ## One clip
+#
+# This is the paper's Figure 3 for one of them. Raw values are shown, on a scale from 0 to 1 that is
+# the same for every frame and every clip. Stretching each map to its own minimum and maximum would
+# look livelier and say less: a map that is the same everywhere would then seem to point somewhere.
+
+
+# %%
+def figure_of(i: int, describe: bool = True):
+    """Figure 3 for clip i of the batch, with the description printed."""
+    top = probability[i].topk(3)
+    arguments = {
+        "frames": batch.video[i].permute(1, 2, 3, 0).numpy(),
+        "temporal": own.temporal_attention[i].numpy(),
+        "spatial": own.spatial_attention[i].numpy(),
+        "frame_indices": batch.frame_indices[i].tolist(),
+        "predictions": [
+            (names[k], p) for p, k in zip(top[0].tolist(), top[1].tolist(), strict=True)
+        ],
+        "truth": names[batch.label[i]],
+    }
+    print(describe_attention(**arguments))
+    return attention_figure(**arguments, levels=levels[i])
+
+
+agreement = rank_correlation(own.temporal_attention, levels)
+order = np.argsort(-np.nan_to_num(agreement.per_clip, nan=-2))
+good = next(int(i) for i in order[len(order) // 4 :] if right[i])
+figure_of(good)
+
+# %% [markdown]
+# A clip that the network gets right, chosen by rule and not by looks: the first right one in the
+# second quarter of clips by agreement between $M_t$ and the truth. Each column is a frame with its
+# source index; below it the weight $M_t$, the truth level, and the map $M_s$ with a cross at its
+# peak.
+#
+# ## When: $M_t$ against the truth
+#
+# One clip proves little. Over all of them we use Spearman's rank correlation between $M_t$ and the
+# truth levels in each clip. Its chance level is 0, and two more numbers guard against luck: what
+# shuffled weights would get, and what $M_t$ gets with the truth of *other* clips.
+
+# %%
+print(f"rank correlation {agreement.value:.2f} over {agreement.n} clips (chance 0)")
+print(
+    f"shuffled weights: 95 % of means in [{agreement.interval[0]:.2f}, {agreement.interval[1]:.2f}]"
+)
+print(f"truth of other clips: {agreement.exchanged:.2f}")
+print(f"right answers {np.nanmean(agreement.per_clip[right]):.2f}", end="   ")
+print(f"wrong answers {np.nanmean(agreement.per_clip[~right.numpy()]):.2f}")
+
+# %% [markdown]
+# The last line is the motive of [Part IV of the design](../intro.md): if the network looks at the
+# wrong time where it is wrong, correcting *when* may help. If the two numbers are close, there is
+# little to correct, and a promise of gain would be hollow. Read them before you hope.
+#
+# $M_t$ also has a habit of position, because frames are inputs of linear layers
+# ([chapter 5](05_temporal_head.ipynb)). Its mean over all clips shows it, beside the mean truth.
+
+# %%
+series = {"mean M_t over all clips": own.temporal_attention.mean(dim=0).numpy()}
+print(describe_temporal(series, levels=levels.mean(axis=0)))
+temporal_figure(series, levels=levels.mean(axis=0))
+
+# %% [markdown]
+# Positions 0 to T − 1 in the clip from left to right; the line is the mean weight, the hatched steps
+# are the mean truth level.
+#
+# ## Where: $M_s$ against the masks
+#
+# Two measures, both over the frames in which the action happens. The **pointing game** asks whether
+# the peak of the map lies on the acting object or the hand. **Mass in mask** asks what share of the
+# map's sum lies there. A uniform map gets the mask's share of the picture: that is chance.
+
+# %%
+active = levels == 1
+for name, measure in {"pointing game": pointing_game, "mass in mask": mass_in_mask}.items():
+    score = measure(own.spatial_attention, masks, active=active)
+    print(f"{name:14s} {score.value:.3f}   chance {score.chance:.3f}   over {score.n} clips")
+low, high = own.spatial_attention.min(), own.spatial_attention.max()
+print(f"raw values of M_s lie between {low:.2f} and {high:.2f}")
+
+# %% [markdown]
+# ## Does the answer depend on it?
+#
+# Attention that agrees with the truth may still be a decoration that the answer ignores. So we put
+# other attention in its place and watch the answer. Nothing else changes.
+
+# %%
+m_t, m_s = own.temporal_attention, own.spatial_attention
+generator = torch.Generator().manual_seed(0)
+elsewhere = torch.randperm(len(batch), generator=generator)
+replaced = {
+    "its own": {},
+    "M_t: mean weight everywhere": {"temporal_attention": m_t.mean().expand_as(m_t)},
+    "M_t: of another clip": {"temporal_attention": m_t[elsewhere]},
+    "M_t: reversed in time": {"temporal_attention": m_t.flip(1)},
+    "M_t: 1 − M_t": {"temporal_attention": 1 - m_t},
+    "M_t: the truth levels": {"temporal_attention": torch.from_numpy(levels)},
+    "M_s: mean value everywhere": {"spatial_attention": m_s.mean().expand_as(m_s)},
+    "M_s: of another clip": {"spatial_attention": m_s[elsewhere]},
+    "M_s: 1 − M_s (equation 7)": {"invert_spatial": True},
+}
+print(f"{'attention used':30s}  top-1   same answer")
+for what, arguments in replaced.items():
+    logits = model.from_features(features, **arguments).logits
+    same = (logits.argmax(dim=1) == own.logits.argmax(dim=1)).float().mean()
+    print(f"{what:30s}  {topk_accuracy(logits, batch.label, 1):5.1%}   {same:5.1%}")
+print(f"(standard error of top-1 at most {(0.25 / len(batch)) ** 0.5:.1%})")
+
+# %% [markdown]
+# Read the table with care. The network was trained with its own attention, so any replacement is
+# something it has never met, and a drop shows *dependence*, not that the attention was right. The
+# truth levels are the telling row: where a network's own $M_t$ serves it well, even the truth may
+# cost accuracy when it is forced in without training.
+#
+# The known truth for this test: with its own attention put in by hand, nothing may change.
+
+# %%
+by_hand = model.from_features(features, spatial_attention=m_s, temporal_attention=m_t)
+torch.testing.assert_close(by_hand.logits, own.logits)
+assert by_hand.attention_logits is None  # the attention branch had nothing left to do
+print("its own attention, passed in: the same logits")
+
+# %% [markdown]
+# ## Every frame of a video
+#
+# A clip has $T$ frames; a video may have three times as many. $M_t$ depends on the position in the
+# clip, and the clips of training are spread over the whole video, so contiguous windows would be
+# something the network has never met. Instead we take *interleaved* samples: the first frame of
+# every segment, then the second, and so on. Each is a clip of the kind the network knows, and
+# together they visit every frame.
+
+# %%
+longest = max(drawn.clips, key=drawn.frames)
+video = drawn.clips[longest]
+samples = interleaved_indices(len(video.frames), T)  # (J, T)
+assert set(samples.ravel()) == set(range(len(video.frames)))  # every frame is visited
+clips = torch.stack([transform(video.frames[row])[0] for row in samples])
+weights = model(normalise(clips)).temporal_attention.numpy()  # (J, T)
+print(f"{len(video.frames)} frames: {len(samples)} interleaved clips of {T}")
+
+# %%
+total, visits = np.zeros(len(video.frames)), np.zeros(len(video.frames))
+np.add.at(total, samples.ravel(), weights.ravel())
+np.add.at(visits, samples.ravel(), 1)
+whole = {"M_t of every frame": total / visits}  # a frame visited twice gets the mean
+print(video.caption + ".", describe_temporal(whole, levels=video.levels))
+temporal_figure(whole, levels=video.levels)
+
+# %% [markdown]
+# $M_t$ of all source frames of the longest clip (line), and the truth (hatched steps). This is what
+# an annotator will be shown to correct.
+#
+# ## What we learned
+#
+# - Attention is read on a fixed scale, with its raw values; stretching it per picture misleads.
+# - Agreement with the truth is measured over many clips, with chance and with habit beside it.
+# - Whether an answer *depends* on attention is another question, asked by replacing it.
+# - Attention for every frame of a video comes from interleaved segment samples.
+#
+# ## Exercises
+#
+# **1.** Look at a clip that the network gets wrong. Did it look at the wrong time, at the wrong
+# place, or neither?
+
+# %% tags=["hide-cell"]
+wrong = [int(i) for i in order[::-1] if not right[i]]
+figure_of(wrong[0])
+
+# %% [markdown]
+# **2.** Put a black patch over the acting object in every frame. What happens to the answer, and to
+# the map? And if the patch covers an equal area elsewhere?
+
+# %% tags=["hide-cell"]
+covered, shifted = clip.clone(), clip.clone()
+mask = torch.from_numpy(masks)[:, None]  # (N, 1, T, H, W)
+covered[mask.expand_as(covered)] = 0
+shifted[mask.roll(clip.shape[-1] // 2, dims=-1).expand_as(shifted)] = 0
+for name, changed in {"as it is": clip, "on the action": covered, "elsewhere": shifted}.items():
+    logits = torch.cat([model(part).logits for part in changed.split(16)])
+    print(f"grey patch {name:14s} top-1 {topk_accuracy(logits, batch.label, 1):.1%}")
+
+# %% [markdown]
+# **3.** Is a frame with a larger $M_t$ also one that the answer depends on more? Set one frame's
+# weight to zero at a time and compare the change of the true class's logit with $M_t$.
+
+# %% tags=["hide-cell"]
+rows = torch.arange(0, len(batch), 4)
+true_logit = own.logits[rows, batch.label[rows]]
+change = []
+for t in range(T):
+    without = m_t[rows].clone()
+    without[:, t] = 0
+    out = model.from_features(
+        features[rows], spatial_attention=m_s[rows], temporal_attention=without
+    )
+    change.append((true_logit - out.logits[rows.argsort(), batch.label[rows]]).abs())
+found = rank_correlation(m_t[rows], torch.stack(change, dim=1))
+print(f"rank correlation of M_t with the change {found.value:.2f}; shuffled {found.interval}")
