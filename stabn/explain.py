@@ -42,7 +42,7 @@ class Explanation:
     predictions: tuple[tuple[str, float], ...]
 
     def figure(self, **options) -> Sheet:
-        """The paper's Figure 3; options as of :func:`stabn.figures.attention_figure`."""
+        """The paper's Figure 3; options as of :func:`stabn.figures.attention.attention_figure`."""
         return attention_figure(
             self.frames,
             self.temporal,

@@ -1,0 +1,188 @@
+"""Table 1 as HTML: the paper's numbers and ours in columns apart, ours linked to their records.
+
+HTML and not Markdown, because the links must stay as they are: they lead to the same files in
+JupyterLab and in the built book.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from stabn.tables.comparison import comparisons, mean_sd, p_words
+from stabn.tables.runs import ARMS, Run, read_runs
+from stabn.training.checkpoint import REPOSITORY
+
+STUDY = "book/results/table1/*.json"
+OWN = "runs/mini_*/record.json"
+DASH = "–"
+FRAMES = {"32": ("segments", "official_32"), "32×2": ("two_clip", "official_32x2")}
+FIGURES = ("top1", "top5")
+
+
+def study(root: Path = REPOSITORY) -> list[Run]:
+    """The committed study on synthetic mini-SSv2, all arms and seeds."""
+    return [run for run in read_runs(root, STUDY) if run.synthetic]
+
+
+def own(root: Path = REPOSITORY) -> list[Run]:
+    """This build's own runs on mini-SSv2."""
+    return [run for run in read_runs(root, OWN) if run.record["name"] == f"mini_{run.arm}"]
+
+
+def paper_rows(root: Path = REPOSITORY) -> list[dict[str, str]]:
+    """The paper's Table 1, as printed."""
+    with open(root / "book/results/paper/table1.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def real_table(root: Path = REPOSITORY) -> str:
+    """Something-Something v2: every row of the paper, and ours of its systems where on record."""
+    runs = [run for run in read_runs(root, STUDY) if not run.synthetic]
+    rows, commands = [], []
+    for row in paper_rows(root):
+        cells = [row["system"], row["reference"], row["backbone"], row["frames"]]
+        cells += [row[figure] or DASH for figure in FIGURES]
+        if row["reference"] != "this paper":
+            rows.append([*map(escape, cells), "", ""])
+            continue
+        arm = "baseline" if row["system"].startswith("Baseline") else "st_abn"
+        backbone = "resnet" + row["backbone"].rpartition("-")[2]
+        rules = FRAMES[row["frames"]]
+        same = [r for r in runs if (r.arm, r.config["backbone"]) == (arm, backbone)]
+        same = [r for r in same if r.config["sampling"] in rules]
+        if not same:
+            commands.append(_command(arm, backbone, rules[0]))
+        gap = f"{DASH} <sup>{len(commands)}</sup>"
+        ours = [_seeds(same, figure) if same else gap for figure in FIGURES]
+        rows.append([*map(escape, cells), *ours])
+    head = ["System", "Published in", "Backbone", "Frames"]
+    head += ["Paper: top-1", "Paper: top-5", "Ours: top-1", "Ours: top-5"]
+    caption = "Something-Something v2 (real videos), validation accuracy in %"
+    return _table(caption, head, rows, text_columns=4) + _list(commands)
+
+
+def _command(arm: str, backbone: str, sampling: str) -> str:
+    name = f"ssv2_{arm}_{backbone}_{sampling}"
+    return (
+        f"papermill notebooks/launch/train.ipynb runs/{name}/notebook.ipynb "
+        f"-f notebooks/launch/ssv2_{arm}.yaml -p name {name} -p backbone {backbone} "
+        f"-p sampling {sampling} && python -m stabn.tables.promote runs/{name} table1"
+    )
+
+
+def mini_table(root: Path = REPOSITORY) -> str:
+    """Synthetic mini-SSv2: the committed study's arms, and this build's own runs beside them."""
+    runs, mine = study(root), own(root)
+    rows, commands = [], []
+    for arm, name in ARMS.items():
+        same, single = ([r for r in some if r.arm == arm] for some in (runs, mine))
+        cells = [name + _constants(same or single)]
+        for found, command in (
+            (same, "make study"),
+            (
+                single,
+                f"papermill notebooks/launch/train.ipynb runs/mini_{arm}/notebook.ipynb "
+                f"-f notebooks/launch/mini_{arm}.yaml",
+            ),
+        ):
+            if not found and command not in commands:
+                commands.append(command)
+            gap = "" if found else f"{DASH} <sup>{commands.index(command) + 1}</sup>"
+            cells += [_seeds(found, figure) if found else gap for figure in FIGURES]
+        rows.append(cells)
+    head = ["Small backbone, 16 frames", "Our study: top-1", "Our study: top-5"]
+    head += ["This build: top-1", "This build: top-5"]
+    caption = "mini-SSv2 (synthetic videos), validation accuracy in %, mean ± sd over seeds"
+    return _table(caption, head, rows, text_columns=1) + _list(commands)
+
+
+def _constants(runs: Sequence[Run]) -> str:
+    """The constants that the matched control holds its attention at."""
+    if not runs or runs[0].arm != "control":
+        return ""
+    spatial, temporal = (runs[0].config[f"constant_{which}"] for which in ("spatial", "temporal"))
+    return f" (M<sub>s</sub> ≡ {spatial:g}, M<sub>t</sub> ≡ {temporal:g})"
+
+
+def paired_table(root: Path = REPOSITORY) -> str:
+    """Paired t-tests of top-1 between the study's arms."""
+    rows = [
+        [
+            f"{ARMS[a]} − {ARMS[b]}",
+            f"{test.difference:+.1f} ± {test.sd:.1f}",
+            str(test.n),
+            f"{test.t:.2f}",
+            p_words(test.p).removeprefix("= "),
+            p_words(corrected).removeprefix("= "),
+        ]
+        for a, b, test, corrected in comparisons(study(root))
+    ]
+    if not rows:
+        return f"<p>{DASH} No two seeds are on record: <code>make study</code> runs them.</p>"
+    head = ["Top-1, mini-SSv2 (synthetic)", "difference ± sd, points", "n", "t", "p", "p, Holm"]
+    return _table("Paired t-tests over seeds", head, rows, text_columns=1)
+
+
+def attention_table(root: Path = REPOSITORY) -> str:
+    """How ST-ABN's attention agrees with the truth, study and own run, beside its chance level."""
+    measures = {
+        "rank_correlation": "M<sub>t</sub> against the levels: rank correlation",
+        "pointing": "M<sub>s</sub>'s peak on actor or hand: share of frames",
+        "mass_in_mask": "M<sub>s</sub>'s sum on actor or hand: share",
+    }
+    rows = []
+    for key, name in measures.items():
+        cells, levels = [name], []
+        for found in (study(root), own(root)):
+            having = [r for r in found if r.arm == "st_abn" and r.results.get(key)]
+            levels += [run.results[key]["chance"] for run in having]
+            values = [run.results[key]["value"] for run in having]
+            cells.append(
+                _linked(having, values, 2) if having else f"{DASH} <code>make study</code>"
+            )
+        rows.append([*cells, f"{np.mean(levels):.2f}" if levels else DASH])
+    head = ["ST-ABN on mini-SSv2 (synthetic)", "Our study", "This build", "Chance"]
+    return _table("Attention against truth, on validation", head, rows, text_columns=1)
+
+
+def _seeds(runs: Sequence[Run], figure: str) -> str:
+    return _linked(runs, [100 * run.results[figure] for run in runs], 1)
+
+
+def _linked(runs: Sequence[Run], values: Sequence[float], digits: int) -> str:
+    """Mean ± sd, then every seed's record as a link; one run is its own link."""
+    if len(runs) == 1:
+        return f'<a href="{escape(runs[0].link)}">{values[0]:.{digits}f}</a>'
+    summary = mean_sd(values)
+    links = " ".join(
+        f'<a href="{escape(run.link)}" title="seed {run.seed}: {value:.{digits}f}">{run.seed}</a>'
+        for run, value in zip(runs, values, strict=True)
+    )
+    numbers = f"{summary.mean:.{digits}f} ± {summary.sd:.{digits}f}"
+    return f"{numbers}<br><small>n = {summary.n}, seeds {links}</small>"
+
+
+def _table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int
+) -> str:
+    def cell(tag: str, place: int, content: str) -> str:
+        side = "left" if place < text_columns else "right"
+        return f'<{tag} style="text-align: {side}">{content}</{tag}>'
+
+    lines = [f'<table class="results table"><caption>{caption}</caption>', "<thead><tr>"]
+    lines += [cell("th", i, escape(name)) for i, name in enumerate(head)]
+    lines += ["</tr></thead>", "<tbody>"]
+    for row in rows:
+        lines.append("<tr>" + "".join(cell("td", i, c) for i, c in enumerate(row)) + "</tr>")
+    return "\n".join([*lines, "</tbody></table>"])
+
+
+def _list(commands: Sequence[str]) -> str:
+    """The commands that would fill the dashes, numbered as they are."""
+    if not commands:
+        return ""
+    items = "".join(f"<li><code>{escape(command)}</code></li>" for command in commands)
+    return f"\n<p>What would fill the dashes:</p>\n<ol>{items}</ol>"

@@ -1,0 +1,290 @@
+"""Tables hold what the records hold, link to them, and say no more than the tests allow."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from stabn import tables
+from stabn.tables.promote import main, promote
+from stabn.tables.table1 import DASH
+from stabn.training.checkpoint import REPOSITORY
+from stabn.training.config import RunConfig
+
+PAPER = REPOSITORY / "book" / "results" / "paper"
+
+
+class Cells(HTMLParser):
+    """Rows of every table: text and links of each cell."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.rows, self.links, self.inside = [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+            self.inside = True
+        elif tag == "a":
+            self.links.append(dict(attrs)["href"])
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.inside = False
+
+    def handle_data(self, data):
+        if self.inside:
+            self.rows[-1][-1] += data
+
+
+def record(arm: str, seed: int, top1: float, **changes) -> dict:
+    """A finished run's record, as training writes it."""
+    settings = {"model": "baseline" if arm == "baseline" else "st_abn", "seed": seed}
+    if arm == "control":
+        settings |= {"constant_spatial": 0.5, "constant_temporal": 0.25}
+    settings |= changes.pop("config", {})
+    config = RunConfig(name=changes.pop("name", f"mini_{arm}"), data_root="data/mini", **settings)
+    results = {"top1": top1, "top5": 0.9, "videos": 100}
+    if arm == "st_abn":
+        results["rank_correlation"] = {"value": 0.6 + seed / 100, "chance": 0.0, "n": 100}
+        results["pointing"] = {"value": 0.4, "chance": 0.1, "n": 90}
+    return {
+        "name": config.name,
+        "config": config.model_dump(mode="json"),
+        "classes": 14,
+        "seed": seed,
+        "code": {"commit": "0123456789abcdef", "dirty": False},
+        "data": {"root": "data/mini", "videos": 10, "sha256": "feed" * 16},
+        "hardware": {"cpu": "A processor", "gpus": [], "cores": 2},
+        "wall_seconds": 360.0,
+        "results": {"validation": results},
+    } | changes
+
+
+def write(root: Path, where: str, content: dict) -> None:
+    path = root / where
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """A repository with the paper's tables and no record."""
+    for path in PAPER.glob("*.csv"):
+        copy = tmp_path / "book/results/paper" / path.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    return tmp_path
+
+
+BASELINE = [0.60, 0.62, 0.58, 0.61, 0.59]
+ST_ABN = [0.65, 0.66, 0.64, 0.65, 0.64]
+CONTROL = [0.61, 0.60, 0.60, 0.60, 0.60]
+
+
+@pytest.fixture
+def studied(root) -> Path:
+    """The same with a study of five seeds and this build's own run."""
+    for arm, values in [("baseline", BASELINE), ("st_abn", ST_ABN), ("control", CONTROL)]:
+        for seed, top1 in enumerate(values):
+            write(root, f"book/results/table1/mini_{arm}_seed{seed}.json", record(arm, seed, top1))
+    write(root, "runs/mini_st_abn/record.json", record("st_abn", 0, 0.701))
+    return root
+
+
+def test_the_papers_rows_are_all_there_as_printed(root):
+    rows = tables.paper_rows(root)
+    assert len(rows) == 23
+    by_key = {(r["system"], r["backbone"], r["frames"]): (r["top1"], r["top5"]) for r in rows}
+    assert by_key["ST-ABN", "3D ResNet-50", "32"] == ("58.6", "85.5")
+    assert by_key["Baseline of the paper", "3D ResNet-101", "32×2"] == ("65.3", "90.1")
+    assert by_key["ABM", "ResNet-50", "16×3"] == ("61.3", "")
+    assert by_key["TSN", "BN-Inception", "8"] == ("27.8", "57.6")
+    shown = Cells(tables.real_table(root)).rows[1:]
+    for row, cells in zip(rows, shown, strict=True):
+        assert cells[:4] == [row[k] for k in ("system", "reference", "backbone", "frames")]
+        assert cells[4:6] == [row["top1"] or DASH, row["top5"] or DASH]
+
+
+def test_tables_2_and_3_agree_with_each_other_and_with_table_1():
+    two, three = ((PAPER / f"table{i}.csv").read_text().splitlines() for i in (2, 3))
+    assert two[1:] == ["before,20.5,59.8,58.6", "after,26.3,61.7,60.7"]
+    assert three[1].endswith("58.6,85.5")
+    assert three[3].startswith("after,no,60.7")
+
+
+def test_without_a_record_every_cell_of_ours_is_a_dash_with_its_command(root):
+    page = tables.real_table(root)
+    ours = [cells[6:] for cells in Cells(page).rows[1:] if cells[1] == "this paper"]
+    assert [re.sub(r"\d", "", a).strip() for a, _ in ours] == [DASH] * 8
+    assert page.count("papermill") == 8
+    assert "-p backbone resnet101 -p sampling two_clip" in page
+    others = [cells[6:] for cells in Cells(page).rows[1:] if cells[1] != "this paper"]
+    assert {tuple(c) for c in others} == {("", "")}
+    mini = tables.mini_table(root)
+    assert "synthetic" in mini
+    assert "make study" in mini
+    assert "-f notebooks/launch/mini_control.yaml" in mini
+    assert not re.search(r"\d\.\d", mini)
+    assert Cells(mini).links == []
+    assert "make study" in tables.paired_table(root)
+    assert "make study" in tables.attention_table(root)
+
+
+def test_mini_table_shows_mean_and_sd_and_links_every_record(studied):
+    page = Cells(tables.mini_table(studied))
+    cells = {row[0].split(" (")[0]: row[1:] for row in page.rows[1:]}
+    values = 100 * np.array(ST_ABN)
+    assert cells["ST-ABN"][0].startswith(f"{values.mean():.1f} ± {values.std(ddof=1):.1f}")
+    assert "n = 5" in cells["ST-ABN"][0]
+    assert cells["ST-ABN"][2] == "70.1"
+    assert cells["3-D ResNet"][2].startswith(DASH)
+    assert any("≡ 0.5" in row[0] and "≡ 0.25" in row[0] for row in page.rows)
+    assert len(page.links) == 2 * (3 * 5 + 1)
+    for link in page.links:
+        assert (studied / "notebooks" / link).resolve().is_file()
+
+
+def test_paired_test_equals_scipys_and_the_formula(studied):
+    a, b = dict(enumerate(ST_ABN)), dict(enumerate(BASELINE))
+    ours = tables.paired_test(a, b)
+    d = np.array(ST_ABN) - np.array(BASELINE)
+    t = d.mean() / (d.std(ddof=1) / np.sqrt(5))
+    assert ours.t == pytest.approx(t)
+    assert ours.p == pytest.approx(2 * stats.t.sf(abs(t), df=4))
+    assert (ours.difference, ours.sd) == pytest.approx((d.mean(), d.std(ddof=1)))
+    assert f"{100 * d.mean():+.1f} ± {100 * d.std(ddof=1):.1f}" in tables.paired_table(studied)
+
+
+def test_only_seeds_on_the_same_data_are_paired(studied):
+    odd = record("st_abn", 4, 0.99, data={"sha256": "other", "videos": 1, "root": "data/mini"})
+    write(studied, "book/results/table1/mini_st_abn_seed4.json", odd)
+    tests = {(a, b): t.n for a, b, t, _ in tables.comparisons(tables.study(studied))}
+    assert tests == {
+        ("st_abn", "baseline"): 4,
+        ("st_abn", "control"): 4,
+        ("control", "baseline"): 5,
+    }
+
+
+def test_paired_test_of_too_few_or_equal_differences():
+    assert tables.paired_test({0: 1.0}, {0: 2.0, 1: 3.0}) is None
+    assert tables.paired_test({0: 1.0, 1: 2.0}, {0: 1.0, 1: 2.0}).p == 1.0
+    assert tables.paired_test({0: 2.0, 1: 3.0}, {0: 1.0, 1: 2.0}).p == 0.0
+
+
+def test_mean_sd_by_hand():
+    assert tables.mean_sd([1, 2, 3]) == tables.comparison.Summary(2.0, 1.0, 3)
+    assert np.isnan(tables.mean_sd([4.0]).sd)
+
+
+def test_holm_by_hand():
+    # sorted .01, .03, .04 → ×3, ×2, ×1 = .03, .06, .04 → never falling: .03, .06, .06
+    assert tables.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert tables.holm([0.6, 0.7]) == [1.0, 1.0]
+    assert tables.holm([]) == []
+
+
+def test_words_follow_the_p_values(studied):
+    words = tables.findings(tables.study(studied)).splitlines()
+    for line, (a, b, test, p) in zip(words, tables.comparisons(tables.study(studied)), strict=True):
+        assert f"{abs(test.difference):.1f} points" in line
+        assert ("**not** significant" in line) == (p >= 0.05)
+        assert ("above" in line) == (test.difference >= 0)
+        assert (a, b) != ("control", "baseline") or "**not** significant" in line
+    assert words[0].startswith("- ST-ABN is 4.8 points above the plain 3-D ResNet")
+    for seed, top1 in enumerate([0.58, 0.66, 0.59, 0.63, 0.57]):  # now it is noise
+        path = f"book/results/table1/mini_st_abn_seed{seed}.json"
+        write(studied, path, record("st_abn", seed, top1))
+    assert "**not** significant" in tables.findings(tables.study(studied)).splitlines()[0]
+
+
+def test_words_without_records_claim_nothing(root):
+    words = tables.findings(tables.study(root))
+    assert words.count("nothing can be said") == 3
+    assert "significant" not in words
+    assert "No records" in tables.provenance([])
+
+
+def test_attention_table_beside_chance(studied):
+    rows = {row[0]: row[1:] for row in Cells(tables.attention_table(studied)).rows[1:]}
+    correlation = next(v for k, v in rows.items() if "rank correlation" in k)
+    assert correlation[0].startswith("0.62 ± 0.02")
+    assert correlation[1:] == ["0.60", "0.00"]
+    mass = next(v for k, v in rows.items() if "sum on actor" in k)
+    assert mass[0].startswith(DASH)
+
+
+def test_a_real_run_fills_its_own_cells_only(studied):
+    config = {"backbone": "resnet50", "sampling": "two_clip", "data_root": "data/ssv2"}
+    config |= {"num_frames": 32}
+    real = record("st_abn", 0, 0.6123, name="ssv2_st_abn", config={"backbone": "resnet50"})
+    real["config"] |= config
+    real["classes"] = 174
+    write(studied, "book/results/table1/ssv2_seed0.json", real)
+    assert len(tables.study(studied)) == 15
+    rows = Cells(tables.real_table(studied)).rows[1:]
+    filled = [row for row in rows if row[6] == "61.2"]
+    assert [(row[0], row[2], row[3]) for row in filled] == [("ST-ABN", "3D ResNet-50", "32×2")]
+    assert tables.real_table(studied).count("papermill") == 7
+
+
+def test_provenance_names_data_code_machine_and_time(studied):
+    words = tables.provenance(tables.study(studied))
+    for part in ("15 records", "feedfeedfeed", "012345678", "A processor", "1.5 hours"):
+        assert part in words
+    write(studied, "runs/mini_st_abn/record.json", record("st_abn", 0, 0.7, code={"commit": None}))
+    assert "outside a repository" in tables.provenance(tables.own(studied))
+
+
+def test_runs_that_still_train_are_left_out_and_broken_records_refused(studied):
+    write(studied, "runs/mini_st_abn/record.json", record("st_abn", 0, 0.7, results={}))
+    assert tables.own(studied) == []
+    broken = studied / "runs/mini_baseline/record.json"
+    broken.parent.mkdir()
+    for text in ("{ half", '{"name": "x"}', "[1, 2]"):
+        broken.write_text(text)
+        with pytest.raises(tables.TableError, match=r"mini_baseline.record\.json"):
+            tables.own(studied)
+
+
+def test_promote_keeps_the_record_whole_under_arm_and_seed(tmp_path, capsys):
+    for name in ("mini_control", "mini_control_seed3"):
+        content = record("control", 3, 0.5, name=name)
+        write(tmp_path, "runs/study/one/record.json", content)
+        kept = promote(tmp_path / "runs/study/one", "table1", tmp_path)
+        assert kept == tmp_path / "book/results/table1/mini_control_seed3.json"
+        assert json.loads(kept.read_text()) == content
+    assert [run.arm for run in tables.study(tmp_path)] == ["control"]
+
+
+@pytest.mark.parametrize("changes", [{"wall_seconds": None}, {"results": {}}])
+def test_promote_refuses_a_run_that_has_not_finished(tmp_path, changes):
+    write(tmp_path, "run/record.json", record("baseline", 0, 0.5, **changes))
+    with pytest.raises(tables.TableError, match="not finished"):
+        promote(tmp_path / "run", "table1", tmp_path)
+    assert not (tmp_path / "book").exists()
+
+
+def test_promote_of_no_run_says_so(tmp_path):
+    with pytest.raises(SystemExit, match="no such record"):
+        main([str(tmp_path / "nowhere"), "table1"])
+
+
+def test_committed_records_can_be_read():
+    """Whatever the repository holds makes whole tables."""
+    for table in (
+        tables.real_table,
+        tables.mini_table,
+        tables.paired_table,
+        tables.attention_table,
+    ):
+        assert table().startswith("<")
+    assert tables.findings(tables.study())
