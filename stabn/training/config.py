@@ -107,7 +107,7 @@ class RunConfig(Strict):
         (256, 320), description="training: range of short sides before a random crop"
     )
     train_area: tuple[float, float] | None = Field(
-        None, description="instead: random resized crop, range of shares of the frame"
+        None, description="instead: random resized crop, shares of the frame"
     )
     flip: bool = Field(False, description="mirror half of the clips, swapping left/right labels")
     jitter: float = Field(0.0, ge=0, lt=1, description="brightness, contrast, saturation: 1 ± this")
@@ -204,8 +204,14 @@ def parse(cls: type[Config], values: Mapping[str, Any], source: str | Path) -> C
 def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
     field = ".".join(str(part) for part in error["loc"][:1])
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field, cls.model_fields, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(cls.model_fields)}"
+        # "learning_rate" is near the description of "lr"
+        names = {
+            f.description.split(" (")[0].replace(" ", "_"): n for n, f in cls.model_fields.items()
+        }
+        names |= {n: n for n in cls.model_fields}
+        near = difflib.get_close_matches(field, names, n=1)
+        known = ", ".join(cls.model_fields)
+        hint = f"did you mean {names[near[0]]!r}?" if near else f"known: {known}"
         return f"unknown name {field!r} ({hint})"
     if error["type"] == "missing":
         return f"{field}: is needed ({cls.model_fields[field].description})"

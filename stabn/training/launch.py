@@ -18,6 +18,7 @@ from pydantic import Field
 from stabn.training.config import Config, ConfigError, Strict, parse, write_config
 from stabn.training.process import LAUNCHER_PID, usable_cores
 
+PLAIN = str | int | float | list | dict | None  # what papermill passes
 TAIL = 40  # lines repeated in the error, since a notebook's reader sees that first
 
 
@@ -131,15 +132,27 @@ def launch_config(
 def from_notebook(
     cls: type[Config], names: Mapping[str, Any], before: set[str]
 ) -> tuple[Config, LaunchOptions]:
-    """A notebook's parameters, validated: its ``globals()`` without the names known ``before``.
+    """A notebook's parameters, validated.
 
-    papermill only warns of a parameter that the notebook does not have; here it is refused.
+    papermill only warns of a parameter that the notebook does not have; here it is refused: every
+    plain value in ``names`` must be a known parameter, unless its name was there ``before``.
+
+    Args:
+        cls: what the parameters describe; :class:`LaunchOptions` may stand among them.
+        names: the notebook's ``globals()``.
+        before: the names in it when nothing but imports had run.
 
     Raises:
         ConfigError: an unknown parameter, or an impossible value.
     """
-    ipython = re.compile(r"_(_*|i+|i?\d+|oh|dh)$")  # its short names for inputs and outputs
-    given = {n: v for n, v in names.items() if n not in before and not ipython.match(n)}
+    known = cls.model_fields.keys() | LaunchOptions.model_fields.keys()
+    ipython = re.compile(r"_(_.*|i+|i?\d+|oh|dh)?$")  # its names for inputs and outputs
+    given = {
+        name: value
+        for name, value in names.items()
+        if name in known
+        or (name not in before and not ipython.match(name) and isinstance(value, PLAIN))
+    }
     how = {n: given.pop(n) for n in list(given) if n in LaunchOptions.model_fields}
     source = "parameters of this notebook"
     return parse(cls, given, source), parse(LaunchOptions, how, source)

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from stabn.training.checkpoint import REPOSITORY
@@ -22,8 +23,10 @@ from stabn.training.files import replacing
 PACKAGES = ("torch", "numpy", "decord", "pandas", "scipy")
 
 
-def new_record(config: RunConfig, classes: tuple[str, ...], world_size: int) -> dict[str, Any]:
-    """The record of a run that starts now; ``results`` is still empty."""
+def new_record(
+    config: RunConfig, classes: tuple[str, ...], processes: int, precision: str
+) -> dict[str, Any]:
+    """The record of a run that starts now, at the precision in use; ``results`` is still empty."""
     return {
         "name": config.name,
         "config": config.model_dump(mode="json"),
@@ -31,7 +34,7 @@ def new_record(config: RunConfig, classes: tuple[str, ...], world_size: int) -> 
         "seed": config.seed,
         "code": code_version(),
         "data": data_fingerprint(config),
-        "hardware": {**hardware(), "processes": world_size},
+        "hardware": {**hardware(), "processes": processes, "precision": precision},
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_seconds": None,
@@ -50,6 +53,30 @@ def read_record(path: str | Path) -> dict[str, Any]:
     """Read a record; ``{}`` where there is none."""
     path = Path(path)
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def results_table(record: dict[str, Any]) -> pd.DataFrame:
+    """The single figures of a record's results: a row a figure, a column an evaluation."""
+    return pd.DataFrame(
+        {
+            tag: {name: value for name, value in figures.items() if not isinstance(value, dict)}
+            for tag, figures in record["results"].items()
+        }
+    )
+
+
+def agreement_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Attention against the truth: a row an evaluation and measure; empty where none is known."""
+    measures = ("rank_correlation", "pointing", "mass_in_mask")
+    return pd.DataFrame(
+        [
+            {"evaluation": tag, "measure": name}
+            | {key: figures[name][key] for key in ("value", "chance", "n")}
+            for tag, figures in record["results"].items()
+            for name in measures
+            if name in figures
+        ]
+    )
 
 
 def _finite(value: Any) -> Any:

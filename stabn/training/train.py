@@ -68,7 +68,7 @@ def train(config: RunConfig) -> None:
 
         parts = {"optimizer": optimizer, "schedule": schedule, "scaler": scaler}
         progress = take_up(config, classes, model, parts)
-        open_folder(config, classes, progress, me)
+        open_folder(config, classes, progress, precision, me)
         journal = Journal(config.folder / "metrics.jsonl", progress.step, config.log_every, me)
         network = DistributedDataParallel(model) if me.world_size > 1 else model
 
@@ -164,7 +164,7 @@ def share_statistics(model: nn.Module, me: Process) -> None:
 
 
 def open_folder(
-    config: RunConfig, classes: tuple[str, ...], progress: Progress, me: Process
+    config: RunConfig, classes: tuple[str, ...], progress: Progress, precision: str, me: Process
 ) -> None:
     """Rank 0: make the folder with config.yaml and a record; keep the record of a run taken up."""
     if not me.is_main:
@@ -172,7 +172,7 @@ def open_folder(
     try:
         write_config(config, config.folder / "config.yaml")
         if not (progress.step and read_record(config.folder / "record.json")):
-            record = new_record(config, classes, me.world_size)
+            record = new_record(config, classes, me.world_size, precision)
             write_record(config.folder / "record.json", record)
     except OSError as error:
         raise ConfigError(

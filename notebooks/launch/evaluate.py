@@ -1,0 +1,95 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Evaluate a network
+#
+# Training ends with one evaluation; this notebook makes any other: another split, another sampling
+# rule, the spatial attention turned round. It needs the folder of a run:
+#
+# ```bash
+# papermill notebooks/launch/evaluate.ipynb runs/mini_st_abn/evaluate.ipynb -p run runs/mini_st_abn
+# ```
+#
+# Every video is scored once, whatever the number of processes, and the figures are those that a
+# single process would give.
+
+# %%
+from pathlib import Path
+
+import pandas as pd
+
+from stabn.training.config import EvalConfig
+from stabn.training.launch import from_notebook, launch_config
+from stabn.training.records import agreement_table, read_record, results_table
+
+NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells is a parameter
+
+# %% [markdown]
+# ## Parameters
+#
+# Only `run` is needed. Everything left at `None` is as it was in training.
+
+# %% tags=["parameters"]
+run: str = ""  # run folder, as in runs/mini_st_abn
+checkpoint: str = "best"  # best | last
+split = None  # type: str|null null: the run's report_split
+sampling = None  # type: str|null null: as in training
+invert_spatial: bool = True  # also with 1 − M_s (Table 3), if it attends
+data_root = None  # type: str|null null: as in training
+prepared = None  # type: str|null null: as in training
+batch_size = None  # type: int|null null: as in training
+workers = None  # type: int|null null: as in training
+precision = None  # type: str|null null: as in training
+
+nproc_per_node: int = 1  # processes on each machine: one per GPU
+nnodes: int = 1  # machines; run the notebook on each
+rdzv_endpoint = None  # type: str|null host:port of one machine, if nnodes > 1
+
+# %% [markdown]
+# The values that papermill was given stand in the cell above. A name that is not in the list stops
+# the notebook here, and so does a value that cannot be.
+
+# %%
+config, options = from_notebook(EvalConfig, globals(), NAMES_BEFORE)
+pd.Series(config.model_dump(), name=config.run).to_frame()
+
+# %% [markdown]
+# ## Scoring
+#
+# torchrun starts the processes; each runs `stabn/training/evaluate.py` on its share of the videos.
+# A network with spatial attention is scored twice: as it is, and with $1 - M_s$ in place of $M_s$
+# (the paper's equation (7) and Table 3). If the network uses what its attention says, the second
+# score is lower.
+
+# %%
+launch_config("stabn.training.evaluate", config, options)
+
+# %% [markdown]
+# ## What came out
+#
+# All evaluations of this run so far, from its record. Each has its predictions in a parquet file
+# of the run's folder, one row a video: label, logits of both branches, temporal attention with the
+# source frames it belongs to.
+
+# %%
+results_table(read_record(Path(config.run) / "record.json"))
+
+# %% [markdown]
+# Where the data set comes with the truth (mini-SSv2 does), the attention is compared with it: the
+# rank correlation of $M_t$ with the true levels, and how often the peak (`pointing`) and how much
+# of the sum (`mass_in_mask`) of $M_s$ lie on the acting object or the hand while it moves. Beside
+# each stands what attention that says nothing would get. The table is empty where no truth is
+# known.
+
+# %%
+agreement_table(read_record(Path(config.run) / "record.json"))

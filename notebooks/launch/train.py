@@ -1,0 +1,155 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Train a network
+#
+# This notebook trains one network, from a laptop to several machines with GPUs. papermill runs it,
+# and everything that can be chosen is a parameter:
+#
+# ```bash
+# papermill notebooks/launch/train.ipynb runs/mini_st_abn/notebook.ipynb \
+#     -f notebooks/launch/mini_st_abn.yaml
+# ```
+#
+# The small synthetic set and Something-Something v2 go through the same cells; they differ in the
+# YAML file alone. One value can be changed on the command line, after the file: `-p seed 1`. The
+# whole list is printed by `papermill --help-notebook notebooks/launch/train.ipynb`.
+#
+# The same YAML file also serves `python -m stabn.training.train --config FILE`, without a
+# notebook.
+
+# %%
+import pandas as pd
+
+from stabn.figures import curves
+from stabn.training.config import RunConfig
+from stabn.training.journal import read_journal
+from stabn.training.launch import from_notebook, launch_config
+from stabn.training.records import read_record, results_table
+
+NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells is a parameter
+
+# %% [markdown]
+# ## Parameters
+#
+# Their defaults are the paper's settings on Something-Something v2; only `name` has none. `null`
+# in a YAML file is `None` here.
+
+# %% tags=["parameters"]
+name: str = ""  # the run's folder is out_dir/name
+out_dir: str = "runs"  # where run folders lie
+
+data: str = "ssv2"  # ssv2: files | pretext: neutral clips, drawn as they are read
+pretext_clips: int = 2000  # pretext: training clips; other splits a tenth
+data_root: str = "data/ssv2"  # folder with labels, splits and videos/
+prepared = None  # type: str|null decoded frames made by stabn.data.prepared
+train_split: str = "train"  # split to learn from
+eval_split: str = "validation"  # split that steers: plateau, best checkpoint
+report_split: str = "validation"  # split scored once, after training
+
+model: str = "st_abn"  # baseline | st_abn
+backbone: str = "resnet50"  # resnet50 | resnet101 | small
+num_frames: int = 32  # T, frames in a clip
+sampling: str = "segments"  # segments | two_clip | official_32 | official_32x2
+class_head: str = "fc"  # fc (code) | gap (paper's text)
+temporal_tail: str = "two_fc"  # two_fc (code) | literal (paper's text)
+fusion: str = "paper"  # paper | gated (ours)
+fusion_relu: bool = True  # end the fusion with ReLU
+dropout: float = 0.5  # dropout in both branches
+constant_spatial = None  # type: float|null matched control: hold M_s at this
+constant_temporal = None  # type: float|null matched control: hold M_t at this
+weights = None  # type: str|null start from: a checkpoint, an ImageNet file, or 'imagenet'
+
+image_size: int = 224  # side of the square clip, in pixels
+short_side: int = 256  # evaluation: short side before the centre crop
+train_short_side: list[int] = [256, 320]  # training: range of short sides before a random crop
+train_area = None  # type: list[float]|null instead: random resized crop, shares of the frame
+flip: bool = False  # mirror half of the clips, swapping left/right labels
+jitter: float = 0.0  # brightness, contrast, saturation: 1 ± this
+
+optimizer: str = "sgd"  # sgd | adamw
+lr: float = 0.01  # learning rate (one_cycle: its peak)
+momentum: float = 0.9  # sgd only
+nesterov: bool = True  # sgd only
+weight_decay: float = 0.0005  # on all parameters
+clip_norm = None  # type: float|null clip the gradient's norm at this
+schedule: str = "plateau"  # plateau | milestones | one_cycle
+milestones: list[int] = [75, 125]  # epochs at which milestones drops
+patience: int = 5  # plateau: evaluations without a better loss
+lr_factor: float = 0.1  # plateau, milestones: the drop
+epochs: int = 150  # passes over the training split
+batch_size: int = 64  # clips a step, over all processes together
+precision: str = "fp32"  # fp32 | bf16 | fp16, where the device can
+seed: int = 0  # decides weights, order, augmentation, dropout
+
+workers: int = 4  # loader processes for each training process
+eval_every: int = 1  # epochs between evaluations
+save_every = None  # type: int|null also save after so many steps
+log_every: int = 50  # steps between lines of the log
+
+nproc_per_node: int = 1  # processes on each machine: one per GPU
+nnodes: int = 1  # machines; run the notebook on each
+rdzv_endpoint = None  # type: str|null host:port of one machine, if nnodes > 1
+
+# %% [markdown]
+# papermill puts the values it was given into a cell of their own, just above this text. Now they
+# are checked: a name that is not in the list stops the notebook here, with the nearest name that
+# is, and so does a value that cannot be.
+
+# %%
+config, options = from_notebook(RunConfig, globals(), NAMES_BEFORE)
+pd.Series(config.model_dump(), name=str(config.folder)).to_frame()
+
+# %% [markdown]
+# ## Training
+#
+# torchrun starts `nproc_per_node` processes, and each of them runs `stabn/training/train.py`,
+# which can be read from top to bottom. A line is printed every `log_every` steps: the loss over
+# both branches, the accuracy on the clips of that interval, the learning rate, the speed. After
+# every `eval_every` epochs `eval_split` is scored as well; the weights with the best accuracy
+# there are kept as `best.pt`.
+#
+# If a process fails, this cell fails with the last lines it printed. If this notebook is stopped,
+# the processes stop too. Run again with the same parameters, it goes on from the last checkpoint.
+
+# %%
+launch_config("stabn.training.train", config, options)
+
+# %% [markdown]
+# ## How it went
+#
+# Both losses are those of the perception branch, the answer. `train` is measured on augmented
+# clips with dropout, `eval` on whole frames without: their difference is not only overfitting.
+
+# %%
+curves(
+    read_journal(config.folder / "metrics.jsonl"),
+    {"cross-entropy": ["train_loss", "eval_loss"], "top-1": ["train_top1", "eval_top1"]},
+    x="step",
+)
+
+# %% [markdown]
+# ## What came out
+#
+# `report_split`, scored once, after training, with `best.pt`. The figures are computed from
+# `predictions.parquet`, which has one row a video; the record keeps them together with the
+# settings, the commit, the data's fingerprint, the machine and the time.
+
+# %%
+results_table(read_record(config.folder / "record.json"))
+
+# %% [markdown]
+# Everything lies in the run's folder:
+
+# %%
+print(*sorted(config.folder.iterdir()), sep="\n")
