@@ -85,8 +85,9 @@ def provenance(runs: Sequence[Run]) -> str:
     code = {_commit(run.record["code"]) for run in runs}
     machines = {", ".join(h["gpus"]) or h["cpu"] for h in (r.record["hardware"] for r in runs)}
     hours = sum(run.record["wall_seconds"] or 0 for run in runs) / 3600
+    records = "1 record" if len(runs) == 1 else f"{len(runs)} records"
     return (
-        f"{len(runs)} record{'s' if len(runs) > 1 else ''} · data {', '.join(sorted(data))} · code {', '.join(sorted(code))} · "
+        f"{records} · data {', '.join(sorted(data))} · code {', '.join(sorted(code))} · "
         f"{', '.join(sorted(machines))} · {hours:.1f} hours of training"
     )
 

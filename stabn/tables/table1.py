@@ -65,11 +65,15 @@ def real_table(root: Path = REPOSITORY) -> str:
 
 
 def _command(arm: str, backbone: str, sampling: str) -> str:
-    name = f"ssv2_{arm}_{backbone}_{sampling}"
+    clip = "32" if sampling == "segments" else sampling
+    name = f"ssv2_{arm}_{backbone.replace('resnet', 'r')}_{clip}"
+    return f"{_train(name)} && python -m stabn.tables.promote runs/{name} table1"
+
+
+def _train(name: str) -> str:
     return (
-        f"papermill notebooks/launch/train.ipynb runs/{name}/notebook.ipynb "
-        f"-f notebooks/launch/ssv2_{arm}.yaml -p name {name} -p backbone {backbone} "
-        f"-p sampling {sampling} && python -m stabn.tables.promote runs/{name} table1"
+        f"mkdir -p runs/{name} && papermill notebooks/launch/train.ipynb runs/{name}/notebook.ipynb "
+        f"-f notebooks/launch/{name}.yaml"
     )
 
 
@@ -80,14 +84,7 @@ def mini_table(root: Path = REPOSITORY) -> str:
     for arm, name in ARMS.items():
         same, single = ([r for r in some if r.arm == arm] for some in (runs, mine))
         cells = [name + _constants(same or single)]
-        for found, command in (
-            (same, "make study"),
-            (
-                single,
-                f"papermill notebooks/launch/train.ipynb runs/mini_{arm}/notebook.ipynb "
-                f"-f notebooks/launch/mini_{arm}.yaml",
-            ),
-        ):
+        for found, command in ((same, "make study"), (single, _train(f"mini_{arm}"))):
             if not found and command not in commands:
                 commands.append(command)
             gap = "" if found else f"{DASH} <sup>{commands.index(command) + 1}</sup>"
