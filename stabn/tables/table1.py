@@ -72,8 +72,8 @@ def _command(arm: str, backbone: str, sampling: str) -> str:
 
 def _train(name: str) -> str:
     return (
-        f"mkdir -p runs/{name} && papermill notebooks/launch/train.ipynb runs/{name}/notebook.ipynb "
-        f"-f notebooks/launch/{name}.yaml"
+        f"mkdir -p runs/{name} && papermill notebooks/launch/train.ipynb "
+        f"runs/{name}/notebook.ipynb -f notebooks/launch/{name}.yaml"
     )
 
 
