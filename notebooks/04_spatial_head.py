@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 4. The spatial head: where
 #
-# *Hardware: any laptop, two CPU cores; about 18 seconds of CPU time.*
+# *Hardware: any laptop, one CPU core, about 15 seconds.*
 #
 # **The question.** [Chapter 3](03_resnet3d.ipynb) ended with feature maps $f$: many channels for
 # every frame, and no picture a person could read. How does the network make from them one map a
@@ -35,6 +35,7 @@ from stabn.models.resnet3d import BACKBONES, residual_stage
 from stabn.training.checkpoint import load_trained
 
 _ = torch.manual_seed(0)
+torch.set_num_threads(1)  # small tensors: a second thread would only wait
 _ = torch.set_grad_enabled(False)  # nothing is trained in this chapter
 
 # %% [markdown]
