@@ -90,7 +90,7 @@ class _Stage:
     def hand(self, x, y, scale=1.0, angle=0.0, depth: float = HAND) -> Path:
         """A hand that comes to the point (x, y), follows it, and goes the way it came."""
         radians = np.deg2rad(self.arm)
-        out = 105 * self.timing.away
+        out = 165 * self.timing.away  # farther than any way out of the picture
         back = (-np.sin(radians), np.cos(radians))  # from fingertips to elbow
         reach = 5 * np.asarray(scale)
         hand_x = x + back[0] * (reach + out)
@@ -281,7 +281,7 @@ def draw_timing(rng: np.random.Generator) -> Timing:
     short = rng.random() < 0.04
     n = int(rng.integers(10, 16)) if short else int(rng.integers(24, 49))
     coming, going = (int(v) for v in (rng.integers(1, 3, 2) if short else rng.integers(3, 6, 2)))
-    motion = int(rng.integers(5, 7)) if short else int(rng.integers(10, 17))
+    motion = int(rng.integers(5, 7)) if short else int(rng.integers(12, 20))
     motion = min(motion, n - coming - going)
     enter = int(rng.integers(0, n - coming - motion - going + 1))
     start = enter + coming

@@ -68,7 +68,7 @@ def render(
 
     def thing(path: Path, role: str, cloth: bool = False) -> tuple[_Thing, str]:
         source = surfaces.pop()
-        diameter = round((54 if cloth else float(rng.uniform(34, 42))) * unit)
+        diameter = round((60 if cloth else float(rng.uniform(38, 46))) * unit)
         make = mini_sprites.cloth_sprite if cloth else mini_sprites.object_sprite
         sprite = make(rng, source, diameter)
         return _Thing(sprite, path, role), _with_article(

@@ -1,14 +1,14 @@
-"""Neutral clips to begin with: whole photographs that drift, grow, turn or lie still.
+"""Neutral clips to begin with: photographs, whole or cut round, that drift, grow, turn or rest.
 
-From scratch, a small network on few clips hardly learns to see motion. These clips teach it that and
-nothing else: no hand, no objects, no class of mini-SSv2. Every arm of a comparison starts from the
-same network trained on them. They are drawn as they are read; nothing is stored.
+From scratch, a small network on few clips hardly learns to see motion. These clips teach it that
+and nothing else: no hand, no objects, no class of mini-SSv2. Every arm of a comparison starts from
+the same network trained on them. They are drawn as they are read; nothing is stored.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from stabn.data import mini_textures
 from stabn.data.ssv2 import Record, class_text
@@ -36,7 +36,7 @@ CLASSES = tuple(class_text(template) for template in TEMPLATES)
 
 
 def records(count: int, split: str = "train") -> list[Record]:
-    """``count`` clips, classes in turn; the ids name split, number and so, through them, all else."""
+    """``count`` clips, classes in turn; an id names its split and number, which decide the rest."""
     ids = [f"pretext-{split}-{number}" for number in range(count)]
     of = [number % len(CLASSES) for number in range(count)]
     return [
@@ -74,21 +74,33 @@ class PretextVideos:
         if prefix != "pretext":
             raise KeyError(f"{video_id!r} is no pretext clip; ids come from pretext.records")
         rng = np.random.default_rng([self.seed, split == "train", clip])
-        dx, dy, growth, turn = MOTIONS[TEMPLATES[clip % len(TEMPLATES)]]
-        name = str(rng.choice(sorted(mini_textures.sources(split))))
-        side = 2 * max(self.height, self.width)
-        picture = mini_textures.texture(rng, name, side, side, cut=float(rng.uniform(0.5, 1)))
-        speed = float(rng.uniform(0.008, 0.03)) * self.height / max(np.hypot(dx, dy), 1)
-        grows, turns = 0.03 * growth * rng.uniform(0.5, 1), 0.05 * turn * rng.uniform(0.5, 1)
-        start = float(rng.uniform(0, 2 * np.pi))
-        out = np.empty((len(indices), self.height, self.width, 3), np.uint8)
+        return self._draw(rng, MOTIONS[TEMPLATES[clip % len(TEMPLATES)]], split, indices)
+
+    def _draw(self, rng: np.random.Generator, motion: tuple, split: str, indices) -> np.ndarray:
+        dx, dy, growth, turn = motion
+        height, width = self.height, self.width
+        names = rng.permutation(sorted(mini_textures.sources(split)))
+        side = 2 * max(height, width)
+        picture = mini_textures.texture(rng, str(names[0]), side, side, cut=rng.uniform(0.5, 1))
+        behind = mini_textures.texture(rng, str(names[1]), width, height, cut=rng.uniform(0.5, 1))
+        # half of the pictures fill the frame, half are a disc that moves over another picture
+        radius = height * (rng.uniform(0.2, 0.4) if rng.random() < 0.5 else 9)
+        speed = height * rng.uniform(0.012, 0.03) / max(np.hypot(dx, dy), 1)
+        grows, turns = rng.uniform(0.02, 0.04) * growth, rng.uniform(0.04, 0.08) * turn
+        start = rng.uniform(0, 2 * np.pi) * abs(turn)
+        out = np.empty((len(indices), height, width, 3), np.uint8)
         for row, index in enumerate(indices):
             t = float(index) - (FRAMES - 1) / 2
-            zoom, angle = float(np.exp(grows * t)), start * bool(turn) + turns * t
+            x, y = width / 2 + dx * speed * t, height / 2 + dy * speed * t  # the picture's middle
+            zoom, angle = np.exp(grows * t), start + turns * t
             cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
             # pixel of the frame → pixel of the picture, about the middles of both
-            u, v = self.width / 2 + dx * speed * t, self.height / 2 + dy * speed * t
-            m = (cos, sin, side / 2 - cos * u - sin * v, -sin, cos, side / 2 + sin * u - cos * v)
-            size = (self.width, self.height)
-            out[row] = picture.transform(size, Image.Transform.AFFINE, m, Image.Resampling.BILINEAR)
+            m = (cos, sin, side / 2 - cos * x - sin * y, -sin, cos, side / 2 + sin * x - cos * y)
+            moved = picture.transform(
+                (width, height), Image.Transform.AFFINE, m, Image.Resampling.BILINEAR
+            )
+            mask = Image.new("L", (width, height))
+            r = radius * zoom
+            ImageDraw.Draw(mask).ellipse([x - r, y - r, x + r, y + r], fill=255)
+            out[row] = Image.composite(moved, behind, mask)
         return out
