@@ -32,6 +32,7 @@ from stabn.losses import classification_loss, temporal_loss
 from stabn.models.attention import TemporalHead
 from stabn.models.st_abn import STABN
 
+torch.set_num_threads(1)  # these tensors are small: a second thread would only wait
 _ = torch.manual_seed(0)
 
 # %% [markdown]
