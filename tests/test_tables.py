@@ -109,8 +109,9 @@ def test_the_papers_rows_are_all_there_as_printed(root):
     assert by_key["TSN", "BN-Inception", "8"] == ("27.8", "57.6")
     shown = Cells(tables.real_table(root)).rows[1:]
     for row, cells in zip(rows, shown, strict=True):
-        assert cells[:4] == [row[k] for k in ("system", "reference", "backbone", "frames")]
-        assert cells[4:6] == [row["top1"] or DASH, row["top5"] or DASH]
+        assert cells[0] == row["system"] + row["reference"]
+        assert cells[1:3] == [row["backbone"], row["frames"]]
+        assert cells[3:5] == [row["top1"] or DASH, row["top5"] or DASH]
 
 
 def test_tables_2_and_3_agree_with_each_other_and_with_table_1():
@@ -122,15 +123,16 @@ def test_tables_2_and_3_agree_with_each_other_and_with_table_1():
 
 def test_without_a_record_every_cell_of_ours_is_a_dash_with_its_command(root):
     page = tables.real_table(root)
-    ours = [cells[6:] for cells in Cells(page).rows[1:] if cells[1] == "this paper"]
+    rows = Cells(page).rows[1:]
+    ours = [cells[5:] for cells in rows if "this paper" in cells[0]]
     assert [re.sub(r"\d", "", a).strip() for a, _ in ours] == [DASH] * 8
-    assert page.count("papermill") == 8
-    others = [cells[6:] for cells in Cells(page).rows[1:] if cells[1] != "this paper"]
+    assert page.count("NAME=ssv2_") == 8
+    others = [cells[5:] for cells in rows if "this paper" not in cells[0]]
     assert {tuple(c) for c in others} == {("", "")}
     mini = tables.mini_table(root)
     assert "synthetic" in mini
     assert "make study" in mini
-    assert "-f notebooks/launch/mini_control.yaml" in mini
+    assert "NAME=mini_control" in mini
     assert not re.search(r"\d\.\d", mini)
     assert Cells(mini).links == []
     assert "make study" in tables.paired_table(root)
@@ -138,9 +140,11 @@ def test_without_a_record_every_cell_of_ours_is_a_dash_with_its_command(root):
 
 
 def test_the_commands_train_what_the_cell_stands_for(root):
-    named = re.findall(r"runs/(\w+)/notebook.ipynb -f (\S+)", tables.real_table(root))
-    described = [read_config(REPOSITORY / path) for _, path in named]
-    assert [config.name for config in described] == [name for name, _ in named]
+    page = tables.real_table(root)
+    assert "-f notebooks/launch/$NAME.yaml" in page
+    named = re.findall(r"NAME=(\w+)", page)
+    described = [read_config(REPOSITORY / f"notebooks/launch/{name}.yaml") for name in named]
+    assert [config.name for config in described] == named
     rows = [row for row in tables.paper_rows(root) if row["reference"] == "this paper"]
     for row, config in zip(rows, described, strict=True):
         assert config.model == ("st_abn" if row["system"] == "ST-ABN" else "baseline")
@@ -244,9 +248,9 @@ def test_a_real_run_fills_its_own_cells_only(studied):
     write(studied, "book/results/table1/ssv2_seed0.json", real)
     assert len(tables.study(studied)) == 15
     rows = Cells(tables.real_table(studied)).rows[1:]
-    filled = [row for row in rows if row[6] == "61.2"]
-    assert [(row[0], row[2], row[3]) for row in filled] == [("ST-ABN", "3D ResNet-50", "32×2")]
-    assert tables.real_table(studied).count("papermill") == 7
+    filled = [row[:3] for row in rows if row[5] == "61.2"]
+    assert filled == [["ST-ABNthis paper", "3D ResNet-50", "32×2"]]
+    assert tables.real_table(studied).count("NAME=ssv2_") == 7
 
 
 def test_provenance_names_data_code_machine_and_time(studied):

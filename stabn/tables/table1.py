@@ -18,8 +18,13 @@ from stabn.training.checkpoint import REPOSITORY
 STUDY = "book/results/table1/*.json"
 OWN = "runs/mini_*/record.json"
 DASH = "–"
-FRAMES = {"32": ("segments", "official_32"), "32×2": ("two_clip", "official_32x2")}
+SAMPLING = {"32": "segments", "32×2": "two_clip"}  # the paper's words, not the code's reading
 FIGURES = ("top1", "top5")
+TRAIN = (
+    "mkdir -p runs/$NAME && papermill notebooks/launch/train.ipynb runs/$NAME/notebook.ipynb "
+    "-f notebooks/launch/$NAME.yaml"
+)
+PROMOTE = "python -m stabn.tables.promote runs/$NAME table1"
 
 
 def study(root: Path = REPOSITORY) -> list[Run]:
@@ -41,59 +46,53 @@ def paper_rows(root: Path = REPOSITORY) -> list[dict[str, str]]:
 def real_table(root: Path = REPOSITORY) -> str:
     """Something-Something v2: every row of the paper, and ours of its systems where on record."""
     runs = [run for run in read_runs(root, STUDY) if not run.synthetic]
-    rows, commands = [], []
+    rows, gaps = [], []
     for row in paper_rows(root):
-        cells = [row["system"], row["reference"], row["backbone"], row["frames"]]
+        cells = [f"{escape(row['system'])}<br><small>{escape(row['reference'])}</small>"]
+        cells += [escape(row[key]) for key in ("backbone", "frames")]
         cells += [row[figure] or DASH for figure in FIGURES]
         if row["reference"] != "this paper":
-            rows.append([*map(escape, cells), "", ""])
+            rows.append([*cells, "", ""])
             continue
         arm = "baseline" if row["system"].startswith("Baseline") else "st_abn"
         backbone = "resnet" + row["backbone"].rpartition("-")[2]
-        rules = FRAMES[row["frames"]]
+        rule = SAMPLING[row["frames"]]
         same = [r for r in runs if (r.arm, r.config["backbone"]) == (arm, backbone)]
-        same = [r for r in same if r.config["sampling"] in rules]
+        same = [r for r in same if r.config["sampling"] == rule]
         if not same:
-            commands.append(_command(arm, backbone, rules[0]))
-        gap = f"{DASH} <sup>{len(commands)}</sup>"
+            gaps.append(f"NAME={_name(arm, backbone, rule)}")
+        gap = f"{DASH} <sup>{len(gaps)}</sup>"
         ours = [_seeds(same, figure) if same else gap for figure in FIGURES]
-        rows.append([*map(escape, cells), *ours])
-    head = ["System", "Published in", "Backbone", "Frames"]
-    head += ["Paper: top-1", "Paper: top-5", "Ours: top-1", "Ours: top-5"]
+        rows.append([*cells, *ours])
+    head = ["System", "Backbone", "Frames"]
+    head += ["Paper: top‑1", "Paper: top‑5", "Ours: top‑1", "Ours: top‑5"]
     caption = "Something-Something v2 (real videos), validation accuracy in %"
-    return _table(caption, head, rows, text_columns=4) + _list(commands)
+    return _table(caption, head, rows, text_columns=3) + _remedies(gaps, f"{TRAIN} && {PROMOTE}")
 
 
-def _command(arm: str, backbone: str, sampling: str) -> str:
+def _name(arm: str, backbone: str, sampling: str) -> str:
+    """The run, and its file of parameters in notebooks/launch, that would fill a cell."""
     clip = "32" if sampling == "segments" else sampling
-    name = f"ssv2_{arm}_{backbone.replace('resnet', 'r')}_{clip}"
-    return f"{_train(name)} && python -m stabn.tables.promote runs/{name} table1"
-
-
-def _train(name: str) -> str:
-    return (
-        f"mkdir -p runs/{name} && papermill notebooks/launch/train.ipynb "
-        f"runs/{name}/notebook.ipynb -f notebooks/launch/{name}.yaml"
-    )
+    return f"ssv2_{arm}_{backbone.replace('resnet', 'r')}_{clip}"
 
 
 def mini_table(root: Path = REPOSITORY) -> str:
     """Synthetic mini-SSv2: the committed study's arms, and this build's own runs beside them."""
     runs, mine = study(root), own(root)
-    rows, commands = [], []
+    rows, gaps = [], []
     for arm, name in ARMS.items():
         same, single = ([r for r in some if r.arm == arm] for some in (runs, mine))
         cells = [name + _constants(same or single)]
-        for found, command in ((same, "make study"), (single, _train(f"mini_{arm}"))):
-            if not found and command not in commands:
-                commands.append(command)
-            gap = "" if found else f"{DASH} <sup>{commands.index(command) + 1}</sup>"
+        for found, remedy in ((same, "make study"), (single, f"NAME=mini_{arm}")):
+            if not found and remedy not in gaps:
+                gaps.append(remedy)
+            gap = "" if found else f"{DASH} <sup>{gaps.index(remedy) + 1}</sup>"
             cells += [_seeds(found, figure) if found else gap for figure in FIGURES]
         rows.append(cells)
-    head = ["Small backbone, 16 frames", "Our study: top-1", "Our study: top-5"]
-    head += ["This build: top-1", "This build: top-5"]
+    head = ["Small backbone, 16 frames", "Our study: top‑1", "Our study: top‑5"]
+    head += ["This build: top‑1", "This build: top‑5"]
     caption = "mini-SSv2 (synthetic videos), validation accuracy in %, mean ± sd over seeds"
-    return _table(caption, head, rows, text_columns=1) + _list(commands)
+    return _table(caption, head, rows, text_columns=1) + _remedies(gaps, TRAIN)
 
 
 def _constants(runs: Sequence[Run]) -> str:
@@ -133,13 +132,11 @@ def attention_table(root: Path = REPOSITORY) -> str:
     rows = []
     for key, name in measures.items():
         cells, levels = [name], []
-        for found in (study(root), own(root)):
+        for found, remedy in ((study(root), "make study"), (own(root), "make book")):
             having = [r for r in found if r.arm == "st_abn" and r.results.get(key)]
             levels += [run.results[key]["chance"] for run in having]
             values = [run.results[key]["value"] for run in having]
-            cells.append(
-                _linked(having, values, 2) if having else f"{DASH} <code>make study</code>"
-            )
+            cells.append(_linked(having, values, 2) if having else f"{DASH} <code>{remedy}</code>")
         rows.append([*cells, f"{np.mean(levels):.2f}" if levels else DASH])
     head = ["ST-ABN on mini-SSv2 (synthetic)", "Our study", "This build", "Chance"]
     return _table("Attention against truth, on validation", head, rows, text_columns=1)
@@ -167,7 +164,8 @@ def _table(
 ) -> str:
     def cell(tag: str, place: int, content: str) -> str:
         side = "left" if place < text_columns else "right"
-        return f'<{tag} style="text-align: {side}">{content}</{tag}>'
+        wrap = "; white-space: nowrap" if tag == "td" and place else ""
+        return f'<{tag} style="text-align: {side}{wrap}">{content}</{tag}>'
 
     lines = [f'<table class="results table"><caption>{caption}</caption>', "<thead><tr>"]
     lines += [cell("th", i, escape(name)) for i, name in enumerate(head)]
@@ -177,9 +175,11 @@ def _table(
     return "\n".join([*lines, "</tbody></table>"])
 
 
-def _list(commands: Sequence[str]) -> str:
-    """The commands that would fill the dashes, numbered as they are."""
-    if not commands:
+def _remedies(gaps: Sequence[str], command: str) -> str:
+    """What would fill the dashes, numbered as they are."""
+    if not gaps:
         return ""
-    items = "".join(f"<li><code>{escape(command)}</code></li>" for command in commands)
-    return f"\n<p>What would fill the dashes:</p>\n<ol>{items}</ol>"
+    items = "".join(f"<li><code>{escape(gap)}</code></li>" for gap in gaps)
+    named = any(gap.startswith("NAME=") for gap in gaps)
+    then = f"<p>and for a NAME: <code>{escape(command)}</code></p>" if named else ""
+    return f"\n<p>What would fill the dashes:</p>\n<ol>{items}</ol>\n{then}"
