@@ -68,6 +68,11 @@ class Sheet(Figure):
         self.text(left / across, 1 - top / down, text, **options)
 
 
+# matplotlib gives every subclass a `set` of its own, documented in markup that only its own Sphinx
+# reads; the inherited one does the same.
+del Sheet.set
+
+
 def styled(draw: Callable[..., Sheet]) -> Callable[..., Sheet]:
     """Draw with the book's style, whatever the reader's own matplotlib settings are."""
 
