@@ -133,8 +133,9 @@ print("M_t =", [round(v, 2) for v in m_t.tolist()])
 # ## Why a sigmoid and not a softmax
 #
 # "This enables the ST-ABN to emphasize multiple frames instead of only a single frame." A softmax
-# shares one unit of weight among all frames: with six frames that matter equally, none can get more
-# than $1/6$. A sigmoid judges each frame by itself. We give six of sixteen frames a high score.
+# shares one unit of weight among all frames: with six frames that matter equally, none can get
+# more than $1/6$. A sigmoid turns each score into a weight by itself. We give six of sixteen
+# frames a high score.
 
 # %%
 score = torch.full((16,), -3.0)
@@ -161,10 +162,10 @@ figure
 #
 # $$ \mathrm{ReLU}(x) \ge 0 \;\Rightarrow\; \sigma(\mathrm{ReLU}(x)) \ge \sigma(0) = \tfrac12 . $$
 #
-# A frame that a person sets to 0 would stay at ½ or above, and cost at least $(\tfrac12 - 0)^2 = 0.25$ in
-# the loss of equation (6), for ever. The published code puts another FC before the sigmoid. Here is
-# the experiment: both tails, the same random $h$, gradient descent (Adam) on the mean squared error
-# to a target. Two targets: all zeros, and the levels of an edit.
+# A frame that a person sets to 0 would stay at ½ or above, and cost at least $(\tfrac12 - 0)^2 =
+# 0.25$ in the loss of equation (6), for ever. The published code puts another FC before the
+# sigmoid. Here is the experiment: both tails, the same random $h$, gradient descent (Adam) on the
+# mean squared error to a target. Two targets: all zeros, and the levels of an edit.
 
 
 # %%
@@ -384,7 +385,7 @@ temporal_figure({"M_t of every source frame": whole}, levels=levels)
 # ## What we learned
 #
 # - The temporal head turns frames into channels and gates them as a squeeze-and-excitation network
-#   gates channels: FC–ReLU–FC–sigmoid, each frame by itself.
+#   gates channels: FC–ReLU–FC–sigmoid. The weights need not share, so several frames can be strong.
 # - Read literally, the paper's tail cannot go below ½. A target of 0 then costs 0.25 a frame,
 #   however long one trains.
 # - $M_t$ depends on a frame's position by construction. Shuffled frames do not take their weights
