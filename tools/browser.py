@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from playwright.sync_api import Playwright, sync_playwright
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 FLAGS = [
@@ -19,16 +21,21 @@ FLAGS = [
 ]
 
 
-def find() -> str | None:
-    """Path of an installed Chromium or Chrome, or of the one that Playwright keeps; else None."""
+def find(playwright: Playwright | None = None) -> str | None:
+    """Path of an installed Chromium or Chrome, or of the one that Playwright keeps; else None.
+
+    Args:
+        playwright: a running one; a process may start only one at a time.
+    """
     for name in NAMES:
         if path := shutil.which(name):
             return path
     if MAC.exists():
         return str(MAC)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
+    if playwright is None:
+        with sync_playwright() as playwright:
+            path = playwright.chromium.executable_path
+    else:
         path = playwright.chromium.executable_path
     return path if Path(path).exists() else None
 

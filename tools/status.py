@@ -49,8 +49,8 @@ of the run that made it; a dash is a step that has not been run on this machine.
 
 {_budgets(steps)}
 
-Peak memory counts a step's processes together (pages they share are counted in each). The budget for
-any step is {MEMORY_BUDGET_GIB} GiB; the largest here was {_largest(steps)}.
+Peak memory counts a step's processes together (pages they share are counted in each). The budget
+for any step is {MEMORY_BUDGET_GIB} GiB; the largest here was {_largest(steps)}.
 
 ## Every step
 

@@ -1,4 +1,4 @@
-"""One step of the build: a child process, announced, timed, its memory watched, its cost written down.
+"""One step of the build: a command, announced, timed, its memory watched, its cost kept.
 
 The status page is made from these files, so no run time in the book is typed by hand.
 """
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,8 +75,8 @@ def run(step: str, command: list[str], *, quiet: bool = False) -> None:
         print(f"  {step}: {duration(seconds)}, peak {record['peak_mib']} MiB", flush=True)
 
 
-def _watch(child: subprocess.Popen):
-    """Sample the child's memory in the background; the function returned gives the peak in bytes."""
+def _watch(child: subprocess.Popen) -> Callable[[], int]:
+    """Sample the child's memory in the background; the result gives the peak in bytes."""
     peak = 0
 
     def sample() -> None:

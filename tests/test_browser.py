@@ -1,0 +1,186 @@
+"""The built book in headless Chromium: every page, light and dark, wide and phone, offline."""
+
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from tools import browser as chromium
+from tools.built import HTML, built, pages_in_order
+from tools.steps import ROOT
+
+SHOTS = ROOT / "_build" / "screenshots"
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+THEMES = ("light", "dark")
+READABLE = 4.5  # contrast that WCAG asks of text
+
+CONTRAST = """() => {
+  const luminance = colour => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
+      .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = getComputedStyle(document.body).backgroundColor;
+  const texts = [...document.querySelectorAll('article p, article li, article h1, article a')];
+  const contrast = texts.filter(t => !t.closest('.admonition, figure, .sd-card')).map(t => {
+    const [a, b] = [luminance(getComputedStyle(t).color), luminance(ground)];
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  });
+  return Math.min(...contrast, 21);
+}"""
+BAD_IMAGES = """() => [...document.querySelectorAll('article img')]
+  .filter(i => !i.complete || !i.naturalWidth || i.alt.trim().length < 8 || /^\\S+$/.test(i.alt))
+  .map(i => `${i.src} “${i.alt}”`)"""
+WIDER_THAN_PAGE = """() => document.documentElement.scrollWidth - window.innerWidth"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serve without a line for every request."""
+
+    def log_message(self, *arguments) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The book, served on this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=built()))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright) -> Iterator[Browser]:
+    path = chromium.find(playwright)
+    assert path, "no Chromium here: run `make browser`"
+    running = playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Page]:
+    """A fresh visitor who writes down everything that goes wrong, in `page.wrong`."""
+    context = browser.new_context(viewport=WIDE)
+    page = context.new_page()
+    page.wrong = []
+    page.on("console", lambda m: m.type == "error" and page.wrong.append(f"console: {m.text}"))
+    page.on("pageerror", lambda error: page.wrong.append(f"script: {error}"))
+    page.on("requestfailed", lambda r: page.wrong.append(f"failed: {r.url}"))
+    page.on("response", lambda r: r.status >= 400 and page.wrong.append(f"{r.status}: {r.url}"))
+    page.on("request", lambda r: _is_outside(r.url) and page.wrong.append(f"outside: {r.url}"))
+    context.route(_is_outside, lambda route: route.abort())
+    yield page
+    context.close()
+
+
+def _is_outside(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1:", "data:", "blob:", "file:", "about:"))
+
+
+def settle(page: Page) -> None:
+    """Wait until the formulas are set, where there are any, and the images are there."""
+    page.wait_for_load_state("load")
+    if page.query_selector(".math"):
+        page.wait_for_function("window.MathJax?.startup?.promise")
+        page.evaluate("() => MathJax.startup.promise")
+    page.evaluate("() => Promise.all([...document.images].map(i => i.decode().catch(() => 0)))")
+
+
+@pytest.mark.parametrize("name", pages_in_order())
+def test_page(page, address, name):
+    """Nothing fails, nothing is fetched from elsewhere, all can be read in four settings."""
+    page.goto(f"{address}/{name}.html")
+    settle(page)
+    for theme in THEMES:
+        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        page.wait_for_timeout(50)  # colours change in one frame
+        assert page.evaluate(CONTRAST) >= READABLE, theme
+        for layout, size in (("wide", WIDE), ("phone", PHONE)):
+            page.set_viewport_size(size)
+            shot = SHOTS / f"{name.replace('/', '_')}_{theme}_{layout}.png"
+            page.screenshot(path=shot, full_page=True)
+            assert page.evaluate(WIDER_THAN_PAGE) <= 0, f"{theme} {layout}"
+    assert page.evaluate(BAD_IMAGES) == []
+    formulas = page.locator("article .math").count()
+    assert page.locator("article .math mjx-container").count() >= formulas
+    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    assert page.wrong == []
+
+
+def test_the_pages_that_sphinx_adds(page, address):
+    """Index, search and the library's sources: no error, no outside request."""
+    added = [HTML / "genindex.html", HTML / "search.html", *HTML.glob("_modules/**/*.html")]
+    for path in added:
+        page.goto(f"{address}/{path.relative_to(HTML).as_posix()}")
+    assert page.wrong == []
+
+
+def test_search_finds_a_chapter_and_leads_there(page, address):
+    page.goto(f"{address}/search.html?q=temporal+head")
+    link = page.locator("#search-results li a", has_text="temporal head").first
+    link.click()
+    page.wait_for_url("**/notebooks/05_temporal_head.html*")
+    assert page.wrong == []
+
+
+def test_next_leads_through_the_whole_book(page, address):
+    names = pages_in_order()
+    page.goto(f"{address}/index.html")
+    page.wait_for_url(f"**/{names[0]}.html")
+    for name in names[1:]:
+        page.locator(".prev-next-footer a.right-next").click()
+        page.wait_for_url(f"**/{name}.html")
+    assert page.locator(".prev-next-footer a.right-next").count() == 0
+
+
+def test_the_contents_open_on_a_phone_and_lead_to_a_chapter(page, address):
+    page.set_viewport_size(PHONE)
+    page.goto(f"{address}/book/intro.html")
+    link = page.locator("#pst-primary-sidebar a", has_text="temporal head")
+    assert not link.is_visible()
+    page.locator(".primary-toggle").first.click()
+    link.click()
+    page.wait_for_url("**/notebooks/05_temporal_head.html")
+    assert page.wrong == []
+
+
+def test_the_theme_button_turns_the_page_dark_and_it_stays_dark(page, address):
+    page.goto(f"{address}/book/intro.html")
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    for _ in range(3):  # auto, light, dark, in an order that the system decides
+        if page.evaluate("document.documentElement.dataset.mode") != "dark":
+            page.locator(".theme-switch-button").first.click()
+    assert page.evaluate(ground) != light
+    page.goto(f"{address}/book/notation.html")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_a_solution_unfolds(page, address):
+    page.goto(f"{address}/notebooks/04_spatial_head.html")
+    solution = page.locator("div.cell.tag_hide-cell details").first
+    assert not solution.locator("pre").first.is_visible()
+    solution.locator("summary").click()
+    assert solution.locator("pre").first.is_visible()
+
+
+def test_the_book_opens_from_a_file(page):
+    """As `make book` proposes: without a server formulas are set and the next page opens."""
+    page.goto((built() / "book" / "notation.html").as_uri())
+    settle(page)
+    assert page.locator("article .math mjx-container").count() > 10
+    page.locator(".prev-next-footer a.right-next").click()
+    page.wait_for_url("**/glossary.html")
+    assert not [what for what in page.wrong if what.startswith(("outside", "script"))]
