@@ -194,6 +194,17 @@ def test_architecture_shapes_are_those_of_a_real_forward():
         assert "×".join(map(str, seen[part].shape)) in drawn
 
 
+def test_describe_architecture_says_the_same_sizes():
+    model = STABN("small", num_classes=5, num_frames=4)
+    seen, words = parts(model, (4, 48, 32)), figures.describe_architecture(model, (4, 48, 32))
+    for part in ("layer2", "h", "spatial_head", "fusion"):
+        assert "×".join(map(str, seen[part].shape)) in words
+    assert words.startswith("A clip, 3×4×48×32,")
+    plain = figures.describe_architecture(ResNet3d("small", 5))
+    assert "3×16×64²" in plain
+    assert "attention" not in plain
+
+
 def test_architecture_leaves_the_model_as_it_was():
     model = STABN("small", num_classes=5, num_frames=4).train()
     figures.architecture(model)

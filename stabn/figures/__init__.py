@@ -5,7 +5,7 @@ light sheet). Beside most stands a ``describe_…`` that says the same in words,
 not see the picture.
 """
 
-from stabn.figures.architecture import architecture
+from stabn.figures.architecture import architecture, describe_architecture
 from stabn.figures.attention import attention_figure, describe_attention, upsample
 from stabn.figures.charts import (
     confusion,
@@ -23,6 +23,7 @@ __all__ = [
     "attention_figure",
     "confusion",
     "curves",
+    "describe_architecture",
     "describe_attention",
     "describe_confusion",
     "describe_curves",

@@ -109,9 +109,7 @@ def architecture(model: nn.Module, clip_size: tuple[int, int, int] | None = None
     """
     with_branch = isinstance(model, STABN)
     backbone: ResNet3d = model.backbone if with_branch else model
-    if clip_size is None:
-        side = 224 if backbone.backbone.stages[-1].channels > 64 else 64
-        clip_size = (model.num_frames if with_branch else 16, side, side)
+    clip_size = clip_size or _usual_clip(model)
     seen = parts(model, clip_size)
     height = 4.75 if with_branch else 1.75
     sheet = Sheet(height)
@@ -136,6 +134,32 @@ def architecture(model: nn.Module, clip_size: tuple[int, int, int] | None = None
     words += f", {_count(share)} in attention branch and fusion" if with_branch else ""
     axes.text(0.1, 0.12, words, va="center")
     return sheet
+
+
+def describe_architecture(model: nn.Module, clip_size: tuple[int, int, int] | None = None) -> str:
+    """:func:`architecture` in words: what flows where, with its sizes. Arguments as there."""
+    clip_size = clip_size or _usual_clip(model)
+    with_branch = isinstance(model, STABN)
+    backbone: ResNet3d = model.backbone if with_branch else model
+    last = len(backbone.backbone.stages)
+    size = {name: _size(part.shape) for name, part in parts(model, clip_size).items()}
+    words = (
+        f"A clip, {_size((3, *clip_size))}, passes the feature extractor and becomes feature maps "
+    )
+    words += f"f, {size[f'layer{last - 1}']}. "
+    if with_branch:
+        words += f"The attention branch makes h, {size['h']}, of them, and from h class scores, "
+        words += f"{size['class_head']}, a spatial attention M_s, {size['spatial_head']}, and a "
+        words += f"temporal attention M_t, {size['temporal_head']}. f, M_s and M_t are fused to "
+        words += f"maps f′, {size['fusion']}. "
+    return words + f"The perception branch makes {size['fc']} class scores of them."
+
+
+def _usual_clip(model: nn.Module) -> tuple[int, int, int]:
+    """T, H, W of the clips that such a network reads in this book."""
+    stages = (model.backbone if isinstance(model, STABN) else model).backbone.stages
+    side = 224 if stages[-1].channels > 64 else 64
+    return getattr(model, "num_frames", 16), side, side
 
 
 def _count(number: int) -> str:
