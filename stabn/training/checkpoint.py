@@ -110,19 +110,17 @@ def _load(path: Path) -> Any:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint; train one, or correct the path")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
-    except Exception as error:  # torch raises half a dozen kinds for damaged files
         with open(path, "rb") as file:
             begins_as_zip = file.read(2) == b"PK"
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen kinds for damaged files
+        what = "is not a checkpoint; give a file that training wrote"
         if begins_as_zip and not zipfile.is_zipfile(path):
-            raise CheckpointError(
-                f"{path}: is truncated; copy it again, or delete it and train again"
-            ) from error
-        raise CheckpointError(
-            f"{path}: is not a checkpoint; give a file that training wrote"
-        ) from (error)
+            what = "is truncated; copy it again, or delete it and train again"
+        raise CheckpointError(f"{path}: {what}") from error
 
 
 def load(path: str | Path, classes: tuple[str, ...] | None = None) -> Trained:

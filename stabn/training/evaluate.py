@@ -1,6 +1,6 @@
 """Predictions keyed by video id, then figures from predictions.
 
-``python -m stabn.training.evaluate --run runs/mini_st_abn``, alone or under torchrun: each video is
+``python -m stabn.training.evaluate runs/mini_st_abn``, alone or under torchrun: each video is
 scored once whatever the number of processes, and the figures are those of one process.
 """
 
@@ -275,11 +275,12 @@ def evaluate(config: EvalConfig) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--run", help="run folder, as in runs/mini_st_abn")
+    parser.add_argument("run", nargs="?", help="run folder, as in runs/mini_st_abn")
     parser.add_argument("--config", help="YAML of everything that can be set (see EvalConfig)")
     arguments = parser.parse_args()
     try:
-        values = read_yaml(arguments.config) if arguments.config else {"run": arguments.run or ""}
+        values = read_yaml(arguments.config) if arguments.config else {}
+        values |= {"run": arguments.run} if arguments.run else {}
         evaluate(parse(EvalConfig, values, arguments.config or "command line"))
     except USER_ERRORS as error:
         sys.exit(f"error: {error}")

@@ -1,0 +1,140 @@
+"""A configuration is flat, read from YAML, equal after a round trip, and refuses what cannot be."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stabn.training.config import ConfigError, EvalConfig, RunConfig, parse, read_config
+from stabn.training.config import write_config as write
+
+LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
+
+
+def parsed(**values) -> RunConfig:
+    return parse(RunConfig, {"name": "x", **values}, "here.yaml")
+
+
+def test_defaults_are_the_papers_settings():
+    paper = {
+        "num_frames": 32,
+        "image_size": 224,
+        "short_side": 256,
+        "optimizer": "sgd",
+        "lr": 0.01,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "batch_size": 64,
+        "epochs": 150,
+        "schedule": "plateau",
+        "lr_factor": 0.1,
+    }
+    assert paper.items() <= parsed().model_dump().items()
+
+
+def test_round_trip_through_yaml(tmp_path):
+    config = parsed(train_area=[0.5, 1], milestones=[1, 2], clip_norm=20, weights="a.pt")
+    write(config, tmp_path / "run.yaml")
+    assert read_config(tmp_path / "run.yaml") == config
+
+
+def test_text_from_the_command_line_is_read_as_yaml():
+    config = parsed(
+        fusion_relu="false", clip_norm="null", milestones="[2, 4]", lr="1e-3", weights="none"
+    )
+    assert config.fusion_relu is False
+    assert config.clip_norm is None
+    assert config.weights is None
+    assert config.milestones == (2, 4)
+    assert config.lr == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("batch_sise", "batch_size"), ("learning_rate", "lr"), ("num_frame", "num_frames")],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_one(wrong, right):
+    with pytest.raises(ConfigError, match=rf"here\.yaml: unknown name '{wrong}'.*'{right}'"):
+        parsed(**{wrong: 1})
+
+
+def test_a_name_like_no_other_is_refused_with_all_there_are():
+    with pytest.raises(ConfigError, match=r"'zzz'.*known: name, out_dir"):
+        parsed(zzz=1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "a/b"),
+        ("lr", -1),
+        ("dropout", 1),
+        ("epochs", 0),
+        ("batch_size", 1.5),
+        ("model", "resnet"),
+        ("backbone", "resnet18"),
+        ("sampling", "random"),
+        ("precision", "fp8"),
+        ("milestones", "["),
+        ("constant_spatial", 0.5),
+        ("image_size", 300),
+        ("train_short_side", [200, 300]),
+        ("train_area", [0, 1]),
+    ],
+)
+def test_an_impossible_value_is_refused_by_the_fields_name(field, value):
+    with pytest.raises(ConfigError, match=rf"here\.yaml: .*{field}"):
+        parsed(**{field: value})
+
+
+def test_the_baseline_has_no_attention_to_hold_constant():
+    with pytest.raises(ConfigError, match="constant_spatial"):
+        parsed(model="baseline", constant_spatial=0.5, constant_temporal=0.5)
+
+
+def test_all_faults_are_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        parse(RunConfig, {"lr": 0, "epoch": 3}, "here.yaml")
+    for field in ("name", "lr", "epoch"):
+        assert field in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("- a\n- b\n", "name: value"), ("a: [", "is not YAML"), (None, "read")]
+)
+def test_a_file_that_is_no_configuration(tmp_path, text, said):
+    path = tmp_path / "run.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"run\.yaml: .*{said}"):
+        read_config(path)
+
+
+def test_evaluation_needs_a_run():
+    with pytest.raises(ConfigError, match="run"):
+        parse(EvalConfig, {"run": ""}, "here.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(LAUNCH.glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_parameter_file_is_a_run_of_its_own_name(path):
+    assert read_config(path).name == path.stem
+
+
+def test_there_is_a_parameter_file_for_each_of_the_papers_rows():
+    rules = {"32": "segments", "two_clip": "two_clip", "official_32x2": "official_32x2"}
+    for model, depth, tag in product(("baseline", "st_abn"), (50, 101), rules):
+        config = read_config(LAUNCH / f"ssv2_{model}_r{depth}_{tag}.yaml")
+        assert (config.model, config.backbone) == (model, f"resnet{depth}")
+        assert config.sampling == rules[tag]
+
+
+def test_the_three_arms_on_mini_ssv2_differ_in_the_network_alone():
+    baseline, st_abn, control = (
+        yaml.safe_load((LAUNCH / f"mini_{arm}.yaml").read_text())
+        for arm in ("baseline", "st_abn", "control")
+    )
+    network = {"name", "model", "constant_spatial", "constant_temporal"}
+    common = [{k: v for k, v in arm.items() if k not in network} for arm in (baseline, st_abn)]
+    assert common[0] == common[1] == {k: v for k, v in control.items() if k not in network}
+    assert control["model"] == st_abn["model"] == "st_abn"

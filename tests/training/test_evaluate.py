@@ -1,0 +1,192 @@
+"""Predictions have one row a video whatever the processes; figures follow from them alone."""
+
+import math
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from stabn.data.dataset import ClipKey
+from stabn.data.mini import read_truth
+from stabn.data.transforms import normalise
+from stabn.models.st_abn import STABNOutput
+from stabn.training.build import dataset, eval_loader
+from stabn.training.checkpoint import CheckpointError, load
+from stabn.training.config import EvalConfig, parse
+from stabn.training.evaluate import evaluate, figures_from_predictions, predict
+from stabn.training.launch import LaunchOptions, launch
+from stabn.training.process import Process
+from stabn.training.records import read_record
+
+ALONE = Process(0, 1, torch.device("cpu"))
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path):
+    """A copy of the finished run, to be evaluated again."""
+    shutil.copytree(tiny_run.folder, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def scored(run, **values):
+    return parse(EvalConfig, {"run": str(run), **values}, "test")
+
+
+def test_figures_worked_by_hand():
+    log = math.log
+    predictions = pd.DataFrame(
+        {
+            "video_id": ["a", "b", "c", "d"],
+            "label": [0, 0, 1, 2],
+            # softmax of log p is p where p sums to 1
+            "logits": [
+                np.log([0.5, 0.25, 0.25]),
+                np.log([0.25, 0.5, 0.25]),
+                np.log([0.1, 0.8, 0.1]),
+                np.log([0.4, 0.4, 0.2]),
+            ],
+        }
+    )
+    figures = figures_from_predictions(predictions)
+    assert figures["videos"] == 4
+    assert figures["top1"] == 2 / 4
+    assert figures["top5"] == 1
+    assert figures["loss"] == pytest.approx(-(log(0.5) + log(0.25) + log(0.8) + log(0.2)) / 4)
+    assert figures["per_class"] == {
+        0: {"videos": 2, "top1": 0.5},
+        1: {"videos": 1, "top1": 1.0},
+        2: {"videos": 1, "top1": 0.0},
+    }
+    assert "attention_top1" not in figures
+
+
+def test_one_row_a_video_with_what_the_network_says_of_it(tiny_run):
+    predictions = pd.read_parquet(tiny_run.folder / "predictions.parquet")
+    clips = dataset(tiny_run, "validation", training=False)
+    model = load(tiny_run.folder / "best.pt").model
+    assert sorted(predictions["video_id"]) == sorted(r.video_id for r in clips.records)
+    rows = predictions.set_index("video_id")
+    for index, record in enumerate(clips.records):
+        clip, row = clips[index], rows.loc[record.video_id]
+        with torch.no_grad():
+            output = model(normalise(clip.video[None]))
+        assert row["label"] == record.class_id
+        assert list(row["frame_indices"]) == clip.frame_indices.tolist()
+        close = {"rtol": 1e-4, "atol": 1e-5}
+        np.testing.assert_allclose(row["logits"], output.logits[0], **close)
+        np.testing.assert_allclose(row["attention_logits"], output.attention_logits[0], **close)
+        np.testing.assert_allclose(row["temporal_attention"], output.temporal_attention[0], **close)
+        truth = read_truth(tiny_run.data_root, record.video_id)
+        assert list(row["temporal_truth"]) == list(truth.levels[clip.frame_indices])
+
+
+def test_attention_on_the_acting_object_scores_and_elsewhere_does_not(tiny_run):
+    """M_s is put on the truth itself, cropped as the clip is, and then on all the rest."""
+
+    class Oracle(torch.nn.Module):
+        def __init__(self, loader, inverted):
+            super().__init__()
+            self.masks = iter(
+                torch.stack([self.mask(loader, i) for i in range(len(loader.dataset))]).split(4)
+            )
+            self.inverted = inverted
+
+        @staticmethod
+        def mask(loader, index):
+            clip = loader.dataset[index]
+            truth = read_truth(tiny_run.data_root, clip.video_id)
+            _, height, width = truth.actor.shape
+            side = round(24 / 28 * height)  # the central 24 of a short side of 28
+            top, left = (height - side) // 2, (width - side) // 2
+            mask = (truth.actor | truth.hand)[clip.frame_indices.numpy()]
+            mask = torch.from_numpy(mask[:, top : top + side, left : left + side]).float()
+            return torch.nn.functional.interpolate(mask[None], size=(24, 24))  # (1, T, 24, 24)
+
+        def forward(self, video):
+            m_s = next(self.masks)
+            n, _, t = m_s.shape[:3]
+            m_s = 1 - m_s if self.inverted else m_s
+            return STABNOutput(torch.zeros(n, 3), torch.zeros(n, 3), m_s, torch.rand(n, t))
+
+    figures = []
+    for inverted in (False, True):
+        loader = eval_loader(tiny_run, "validation", ALONE)
+        oracle = Oracle(loader, inverted)
+        predictions = predict(oracle, loader, tiny_run, ALONE, with_truth=True)
+        figures.append(figures_from_predictions(predictions))
+    on, off = figures
+    assert on["pointing"]["n"] >= 5
+    for measure in ("pointing", "mass_in_mask"):
+        assert on[measure]["value"] > 0.8
+        assert off[measure]["value"] < off[measure]["chance"] < 0.6
+
+
+def test_the_views_of_a_video_are_averaged(tiny, tiny_run):
+    config = tiny(sampling="two_clip")
+    model = load(tiny_run.folder / "best.pt").model
+    predictions = predict(model, eval_loader(config, "tuning", ALONE), config, ALONE)
+    clips = dataset(config, "tuning", training=False)
+    assert len(predictions) == len(clips) == 3
+    rows = predictions.set_index("video_id")
+    for index, record in enumerate(clips.records):
+        views = [clips[ClipKey(index, 0, view)] for view in (0, 1)]
+        with torch.no_grad():
+            logits = model(normalise(torch.stack([v.video for v in views]))).logits.mean(0)
+        np.testing.assert_allclose(
+            rows.loc[record.video_id, "logits"], logits, rtol=1e-4, atol=1e-5
+        )
+        expected = torch.cat([view.frame_indices for view in views])
+        assert list(rows.loc[record.video_id, "frame_indices"]) == expected.tolist()
+
+
+def test_two_processes_give_the_figures_of_one(run):
+    alone = read_record(run / "record.json")["results"]["validation"]
+    before = pd.read_parquet(run / "predictions.parquet")
+    (run / "record.json").unlink()
+    (run / "predictions.parquet").unlink()
+    options = LaunchOptions(nproc_per_node=2)
+    launch("stabn.training.evaluate", [str(run)], options)
+    together = read_record(run / "record.json")["results"]["validation"]
+    after = pd.read_parquet(run / "predictions.parquet")
+    assert list(after["video_id"]) == list(before["video_id"])  # nine: no two shares are equal
+    np.testing.assert_allclose(
+        np.stack(after["logits"]), np.stack(before["logits"]), rtol=1e-4, atol=1e-5
+    )
+    assert together["per_class"] == alone["per_class"]
+    for name in ("videos", "top1", "top5", "loss", "attention_top1", "attention_loss"):
+        assert together[name] == pytest.approx(alone[name], rel=1e-5)
+    for name in ("rank_correlation", "pointing", "mass_in_mask"):
+        assert together[name]["value"] == pytest.approx(alone[name]["value"], rel=1e-4)
+
+
+def test_inversion_changes_the_answer_and_leaves_the_attention_branch(run):
+    evaluate(scored(run))
+    plain, inverted = (
+        pd.read_parquet(run / f"predictions{tag}.parquet") for tag in ("", "-validation-inverted")
+    )
+    assert not np.allclose(np.stack(plain["logits"]), np.stack(inverted["logits"]), rtol=1e-3)
+    np.testing.assert_allclose(
+        np.stack(plain["attention_logits"]), np.stack(inverted["attention_logits"])
+    )
+    assert set(read_record(run / "record.json")["results"]) == {"validation", "validation-inverted"}
+
+
+def test_another_split_and_rule_have_files_of_their_own(run):
+    before = (run / "predictions.parquet").read_bytes()
+    evaluate(scored(run, split="tuning", sampling="two_clip", invert_spatial=False))
+    assert len(pd.read_parquet(run / "predictions-tuning-two_clip.parquet")) == 3
+    assert (run / "predictions.parquet").read_bytes() == before
+
+
+def test_a_data_set_of_other_classes(run, tiny_set, tmp_path):
+    shutil.copytree(tiny_set, tmp_path / "other")
+    (tmp_path / "other" / "labels.json").write_text('{"Covering something": "0"}')
+    with pytest.raises(CheckpointError, match=r"best\.pt: has 3 classes, the data set 1"):
+        evaluate(scored(run, data_root=str(tmp_path / "other")))
+
+
+def test_a_folder_without_a_run(tmp_path):
+    with pytest.raises(CheckpointError, match=r"best\.pt: no such checkpoint"):
+        evaluate(scored(tmp_path))

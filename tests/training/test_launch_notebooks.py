@@ -1,0 +1,94 @@
+"""The launch notebooks, through papermill, from the command line, as a researcher runs them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+import yaml
+from papermill import inspect_notebook
+from pydantic_core import PydanticUndefined
+
+from stabn.training.config import EvalConfig, RunConfig, read_config, write_config
+from stabn.training.launch import LaunchOptions
+from stabn.training.records import read_record
+
+LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
+
+
+def papermill(notebook: str, output: Path, *arguments: str) -> subprocess.CompletedProcess:
+    source = LAUNCH / f"{notebook}.ipynb"
+    command = [sys.executable, "-m", "papermill", str(source), str(output), "--no-progress-bar"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True)
+
+
+def text(path: Path) -> str:
+    outputs = [o for cell in nbformat.read(path, 4).cells for o in cell.get("outputs", [])]
+    return "".join(output.get("text", "") for output in outputs)
+
+
+@pytest.mark.parametrize(("notebook", "cls"), [("train", RunConfig), ("evaluate", EvalConfig)])
+def test_the_parameters_cell_says_what_the_configuration_says(notebook, cls):
+    told = inspect_notebook(str(LAUNCH / f"{notebook}.ipynb"))
+    fields = cls.model_fields | LaunchOptions.model_fields
+    assert list(told) == list(fields)
+    for name, field in fields.items():
+        default = "" if field.default is PydanticUndefined else field.default
+        listed = list(default) if isinstance(default, tuple) else default
+        assert yaml.safe_load(told[name]["default"].replace("None", "null")) == listed, name
+        assert told[name]["help"] == field.description, name
+        assert told[name]["inferred_type_name"] != "None", name
+
+
+def test_train_then_evaluate(tiny, tmp_path):
+    config = tiny(epochs=1)
+    write_config(config, tmp_path / "run.yaml")
+    notebook = config.folder / "notebook.ipynb"
+    config.folder.mkdir()
+    given = ["-f", str(tmp_path / "run.yaml"), "-p", "fusion_relu", "true", "-p", "seed", "3"]
+    trained = papermill("train", notebook, *given)
+    assert trained.returncode == 0, trained.stderr
+    assert read_config(config.folder / "config.yaml") == config.model_copy(update={"seed": 3})
+    assert "step 3/3" in text(notebook)
+    pictures = [o for c in nbformat.read(notebook, 4).cells for o in c.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in pictures)
+    made = {path.name for path in config.folder.iterdir()}
+    assert made == {
+        *("best.pt", "config.yaml", "last.pt", "metrics.jsonl"),
+        *("notebook.ipynb", "predictions.parquet", "record.json"),
+    }
+
+    given = ["-p", "run", str(config.folder), "-p", "split", "tuning"]
+    evaluated = papermill("evaluate", config.folder / "evaluate.ipynb", *given)
+    assert evaluated.returncode == 0, evaluated.stderr
+    results = read_record(config.folder / "record.json")["results"]
+    assert set(results) == {"validation", "tuning", "tuning-inverted"}
+    assert len(pd.read_parquet(config.folder / "predictions-tuning.parquet")) == 3
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "said"),
+    [
+        ("batch_sise", "4", "unknown name 'batch_sise' (did you mean 'batch_size'?)"),
+        ("data_root", "nowhere", "nowhere: has neither labels.json"),
+    ],
+)
+def test_a_wrong_parameter_stops_the_notebook_with_exit_status_1(
+    tiny, tmp_path, parameter, value, said
+):
+    config = tiny()
+    write_config(config, tmp_path / "run.yaml")
+    given = ["-f", str(tmp_path / "run.yaml"), "-p", parameter, value]
+    failed = papermill("train", tmp_path / "notebook.ipynb", *given)
+    assert failed.returncode == 1
+    assert said in failed.stderr
+    assert not config.folder.exists()
+    errors = [
+        o
+        for c in nbformat.read(tmp_path / "notebook.ipynb", 4).cells
+        for o in c.get("outputs", [])
+        if o.output_type == "error"
+    ]
+    assert len(errors) == 1  # the notebook is kept, with the error in it
