@@ -66,7 +66,9 @@ print("f", tuple(f.shape), " M_s", tuple(m_s.shape), " M_t", tuple(m_t.shape))
 # ## Equations (1) to (3)
 #
 # $$ f'_s = (1 + M_s) \cdot f \tag{1} $$
+#
 # $$ f'_t = M_t \cdot f \tag{2} $$
+#
 # $$ f' = \mathrm{conv}_\theta\bigl(\mathrm{concat}[f'_s, f'_t]\bigr) \tag{3} $$
 #
 # Concatenation is over channels, so the 1×1×1 convolution goes from $2C$ back to $C$: $f'$ has the
@@ -124,9 +126,8 @@ print("M_s·f would be", (space * ones).flatten(2).tolist(), ": the dark half is
 # %%
 ratio = (1 + m_s).max() / (1 + m_s).min()
 print(f"1 + M_s spans {1 + m_s.min():.2f} to {1 + m_s.max():.2f}: ratio {ratio:.2f}, never above 2")
-print(
-    f"M_t     spans {m_t.min():.2f} to {m_t.max():.2f}: ratio {m_t.max() / m_t.min():.2f}, no limit"
-)
+ratio = m_t.max() / m_t.min()
+print(f"M_t     spans {m_t.min():.2f} to {m_t.max():.2f}: ratio {ratio:.2f}, no limit")
 t = int(m_t[0].argmin())
 loudness = f[0, :, t].mean(dim=0)  # (H', W'), mean over channels of the frame with the lowest M_t
 weighted = {
@@ -241,9 +242,8 @@ def effect(fuse, weight):
 levels = np.linspace(0, 1, 11)
 moved = {name: [effect(k, v) for v in levels] for name, k in (("paper", paper), ("gated", gated))}
 for name, values in moved.items():
-    print(
-        f"{name}: at M_t = 0 the swap keeps {values[0] / values[-1]:.0%} of its effect at M_t = 1"
-    )
+    kept = values[0] / values[-1]
+    print(f"{name}: at M_t = 0 the swap keeps {kept:.0%} of its effect at M_t = 1")
 
 
 # %% tags=["hide-input"]
@@ -266,13 +266,39 @@ def leak() -> Sheet:
 leak()
 
 # %% [markdown]
-# The effect of one frame on $f'$ against its weight, each curve as a share of its value at $M_t =
-# 1$. The gated fusion (squares, dashed) starts at 0 %. The paper's (circles, solid) starts higher:
-# what it has at the left edge is the leak.
+# The effect of one frame on $f'$ against its weight, each curve as a share of its right end. The
+# gated fusion (squares, dashed) starts at 0 %. The paper's (circles, solid) starts higher: what it
+# has at the left edge is the leak.
 #
 # Why it matters: a person who sets a frame to 0 expects it to be out. We keep the paper's fusion as
 # the default, and offer the gated one under its own name.
 #
+# Is a gated frame out of the *video*, then? Not quite, and it is fair to say so. The extractor and
+# the attention branch look across frames, so what frame $j$ showed has already coloured its
+# neighbours' features and maps. We open these ways one after the other, with $M_t = 0$ at $j$.
+
+# %%
+clip = clip_of("Moving something from left to right", seed=0)
+foreign = clip.clone()
+foreign[:, :, j] = clip_of("Dropping something", seed=1)[:, :, j]
+
+
+def gated_logits(features, maps):
+    """Logits with the gated fusion and M_t = 0 at frame j."""
+    return model.backbone.perception(gated(features, maps, off))
+
+
+before = gated_logits(f, m_s)
+pixels = model.features(foreign)
+for way, features, maps in (
+    ("frame j of f swapped, M_s held", swapped, m_s),
+    ("frame j of f swapped, M_s from it", swapped, model.attention_branch(swapped)[1]),
+    ("frame j of the clip swapped      ", pixels, model.attention_branch(pixels)[1]),
+):
+    change = (gated_logits(features, maps) - before).abs().max()
+    print(f"{way:34}: logits change by up to {change:.3g}")
+
+# %% [markdown]
 # ## The perception branch
 #
 # It is the second half of the plain network of chapter 3: the last residual stage with stride 2,
@@ -345,8 +371,8 @@ print(f"smallest value of f: {f.min():.2f}; of f' without ReLU: {signed.min():.2
 print(f"share of f' that ReLU sets to 0: {(signed < 0).float().mean():.0%}")
 
 # %% [markdown]
-# Without it the perception branch gets signed inputs that its weights, inherited from a network
-# with ReLUs, have not seen; with it, half a channel's range is lost. Neither is wrong, and a
+# Without it the perception branch gets signed inputs, which weights that come from an ImageNet
+# network have not seen; with it, half of each channel's range is lost. Neither is wrong, and a
 # checkpoint of one is not a checkpoint of the other.
 #
 # ## Constant attention is no attention
@@ -389,19 +415,18 @@ torch.testing.assert_close(full, weak, atol=1e-4, rtol=1e-3)
 print(f"f' is up to {full.max():.2f}; largest difference {(full - weak).abs().max():.1e}")
 
 # %% [markdown]
-# This is the idea of the **matched control** in the results: the same layers, the same number of
-# weights, the same class head and losses, but $M_s$ and $M_t$ held constant
-# (`constant_attention=(s, t)`). What it loses against ST-ABN is due to attention that *varies* over
-# place and time, and to nothing else. Comparing with the plain backbone alone would mix that with a
-# second loss and more layers.
+# This is the idea of the **matched control** in the results: the same layers, the same class head
+# and losses, but $M_s$ and $M_t$ held constant (`constant_attention=(s, t)`) and their heads
+# frozen. What ST-ABN gains over it must come from attention that *varies* over place and time. A
+# comparison with the plain backbone alone would mix that with a second loss and more layers.
 #
 # ## What we learned
 #
 # - $1 + M_s$ lies between 1 and 2: space is emphasised, never silenced. $M_t$ stands bare: a frame
 #   may vanish.
 # - Concatenate-and-convolve is a blend of two matrices, chosen at each place by two numbers.
-# - With the paper's fusion a frame of $M_t = 0$ still reaches the answer through the spatial half;
-#   with our gated one it does not, exactly.
+# - With the paper's fusion a frame of $M_t = 0$ still reaches the answer through the spatial half.
+#   With our gated one its features do not, exactly; only what its neighbours saw of it remains.
 # - Inverting $M_s$ swaps 1 and 2 as weights; ½ is its fixed point.
 # - Constant attention is a plain convolution, which makes a fair control.
 #
@@ -427,13 +452,9 @@ print("Before BN, only W_s = 0 closes the leak for every f, and then M_s has no 
 learning.load_state_dict(model.fusion.state_dict())
 learning.eval()
 full, weak = learning(f, *constant(0.5, 1.0)), learning(f, *constant(0.5, 0.3))
-print(
-    f"f' is up to {full.max():.2f}; largest difference in eval mode {(full - weak).abs().max():.2f}"
-)
-print(
-    "In eval mode BN is a fixed line and absorbs nothing: the perception branch would get features"
-)
-print("of a size it never saw. So the control is trained with its constants, not switched to them.")
+print(f"f' is up to {full.max():.2f}; largest difference {(full - weak).abs().max():.2f}")
+print("In eval mode BN is a fixed line and absorbs nothing: the perception branch would get")
+print("features of a size it never saw. So the control is trained with its constants.")
 
 # %% [markdown]
 # **3.** What does the fusion cost in the paper's setting ($C = 1024$, $T = 32$, 14×14)? Work out
