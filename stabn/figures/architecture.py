@@ -120,7 +120,8 @@ def architecture(model: nn.Module, clip_size: tuple[int, int, int] | None = None
     steps += [("max-pool", _size(seen["maxpool"].shape))]
     steps += [(f"stage {i}", _size(seen[f"layer{i}"].shape)) for i in range(1, stages)]
     perception = [(f"stage {stages}", _size(seen[f"layer{stages}"].shape))]
-    perception += [("pool, dropout, FC", f"logits: {seen['fc'].shape[0]}")]
+    ending = "pool, dropout, FC" if isinstance(backbone.norm, nn.Identity) else "pool, BN, drop, FC"
+    perception += [(ending, f"logits: {seen['fc'].shape[0]}")]
     if with_branch:
         _draw_st_abn(axes, model, seen, steps, perception)
     else:
