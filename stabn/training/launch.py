@@ -20,6 +20,8 @@ from stabn.training.process import LAUNCHER_PID, usable_cores
 
 PLAIN = str | int | float | list | dict | None  # what papermill passes
 TAIL = 40  # lines repeated in the error, since a notebook's reader sees that first
+# torchrun's own account of a failure: these lines name rank and exit status, the rest is its stack
+ACCOUNT = re.compile(r"[WE]\d{4} .*torch/distributed/elastic/")
 
 
 class LaunchError(RuntimeError):
@@ -71,10 +73,14 @@ def launch(
         LAUNCHER_PID: str(os.getpid()),
     }
     tail: deque[str] = deque(maxlen=TAIL)
+    over = False
     with _running(command, environment) as process:
         for line in process.stdout:
             print(line, end="", flush=True)
-            tail.append(line)
+            account = ACCOUNT.match(line) is not None
+            over = over or account
+            if account or not over:
+                tail.append(line)
         status = process.wait()
     if status != 0:
         raise LaunchError(
