@@ -524,6 +524,3 @@ print(
     "It becomes “Moving something down”; dropped things would fall upwards, hands hang from above."
 )
 assert rise(up.actor) > 0 > rise(up.actor[:, ::-1])
-
-# %%
-scratch.cleanup()

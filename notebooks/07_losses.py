@@ -397,8 +397,8 @@ divisor_figure(probability, gamma, batch)
 
 # %% [markdown]
 # Left: how often a batch of 64 holds $E$ edited clips; most hold none or one. Right: divided by
-# $E$ the weight is 10 as soon as there is one edited clip; divided by $N$ it stays far below 1. A
-# γ_t without its divisor says little, so every run of ours records both.
+# $E$ the weight is γ_t as soon as there is one edited clip; divided by $N$ it is a small fraction
+# of that, even with six. A γ_t without its divisor says little, so both must be stated.
 #
 # ## A floor that γ_t cannot lower
 #
@@ -440,11 +440,12 @@ figure
 #
 # ## Where this leads
 #
-# Part IV collects edits, turns them into M_t′ by source frame index, and minimises
-# $\mathcal{L}_{att} + \mathcal{L}_{per} + \mathcal{L}_{temp}$ (equation (5)) with the extractor
-# frozen. It will always train a second network beside it, in the same way but without L_temp.
-# Only the difference between the two is owed to human knowledge. Before that, all parts must
-# stand together: [ST-ABN assembled](08_st_abn.ipynb).
+# Human knowledge is Part IV's subject. It begins with [reading
+# attention](12_reading_attention.ipynb). Edits then become M_t′ by source frame index, and
+# fine-tuning minimises $\mathcal{L}_{att} + \mathcal{L}_{per} + \mathcal{L}_{temp}$ (equation
+# (5)) with the extractor frozen. Such a claim needs a second network beside it, fine-tuned in the
+# same way but without L_temp: only the difference between the two is owed to human knowledge.
+# Before that, all parts must stand together: [ST-ABN assembled](08_st_abn.ipynb).
 #
 # ## What we learned
 #
