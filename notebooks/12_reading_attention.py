@@ -109,21 +109,18 @@ print(f"top-1 {right.float().mean():.1%} of {len(batch)} clips")
 
 
 # %%
-def figure_of(i: int, describe: bool = True):
-    """Figure 3 for clip i of the batch, with the description printed."""
-    top = probability[i].topk(3)
-    arguments = {
-        "frames": batch.video[i].permute(1, 2, 3, 0).numpy(),
+def figure_of(i: int):
+    """Figure 3 for clip i of the batch, with its description printed."""
+    best = probability[i].topk(3)
+    seen = {
         "temporal": own.temporal_attention[i].numpy(),
         "spatial": own.spatial_attention[i].numpy(),
         "frame_indices": batch.frame_indices[i].tolist(),
-        "predictions": [
-            (names[k], p) for p, k in zip(top[0].tolist(), top[1].tolist(), strict=True)
-        ],
+        "predictions": [(names[k], float(p)) for p, k in zip(*best, strict=True)],
         "truth": names[batch.label[i]],
     }
-    print(describe_attention(**arguments))
-    return attention_figure(**arguments, levels=levels[i])
+    print(describe_attention(**seen))
+    return attention_figure(batch.video[i].permute(1, 2, 3, 0).numpy(), levels=levels[i], **seen)
 
 
 agreement = rank_correlation(own.temporal_attention, levels)
@@ -153,7 +150,7 @@ print(f"right answers {np.nanmean(agreement.per_clip[right]):.2f}", end="   ")
 print(f"wrong answers {np.nanmean(agreement.per_clip[~right.numpy()]):.2f}")
 
 # %% [markdown]
-# The last line is the motive of [Part IV of the design](../intro.md): if the network looks at the
+# The last line is the motive of Part IV: if the network looks at the
 # wrong time where it is wrong, correcting *when* may help. If the two numbers are close, there is
 # little to correct, and a promise of gain would be hollow. Read them before you hope.
 #
@@ -298,6 +295,6 @@ for t in range(T):
     out = model.from_features(
         features[rows], spatial_attention=m_s[rows], temporal_attention=without
     )
-    change.append((true_logit - out.logits[rows.argsort(), batch.label[rows]]).abs())
+    change.append((true_logit - out.logits[torch.arange(len(rows)), batch.label[rows]]).abs())
 found = rank_correlation(m_t[rows], torch.stack(change, dim=1))
 print(f"rank correlation of M_t with the change {found.value:.2f}; shuffled {found.interval}")

@@ -77,7 +77,7 @@ def load_official(model: STABN, path: Path) -> None:
     own = model.state_dict()
     missing = sorted(own.keys() - state.keys())
     unknown = sorted(state.keys() - own.keys())
-    shapes = [n for n in own.keys() & state.keys() if own[n].shape != state[n].shape]
+    shapes = sorted(n for n in own.keys() & state.keys() if own[n].shape != state[n].shape)
     if missing or unknown or shapes:
         raise WeightsError(
             f"{path}: made for another network ({len(missing)} tensors missing, {len(unknown)} "
