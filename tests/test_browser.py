@@ -24,7 +24,8 @@ CONTRAST = """() => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const ground = getComputedStyle(document.body).backgroundColor;
-  const texts = [...document.querySelectorAll('article p, article li, article h1, article a')];
+  const texts = [...document.querySelectorAll(
+    'article p, article li, article h1, article td, article a:not(.headerlink)')];
   const contrast = texts.filter(t => !t.closest('.admonition, figure, .sd-card')).map(t => {
     const [a, b] = [luminance(getComputedStyle(t).color), luminance(ground)];
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
@@ -74,6 +75,7 @@ def page(browser) -> Iterator[Page]:
     """A fresh visitor who writes down everything that goes wrong, in `page.wrong`."""
     context = browser.new_context(viewport=WIDE)
     page = context.new_page()
+    page.set_default_timeout(120_000)  # a slow machine is no fault of the page
     page.wrong = []
     page.on("console", lambda m: m.type == "error" and page.wrong.append(f"console: {m.text}"))
     page.on("pageerror", lambda error: page.wrong.append(f"script: {error}"))
