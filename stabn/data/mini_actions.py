@@ -104,9 +104,10 @@ class _Stage:
         return float(self.rng.uniform(low_x, high_x)), float(self.rng.uniform(low_y, high_y))
 
     def approach(self, distance: float) -> tuple[float, float]:
-        """A vector of about this length, sideways or nearly so, inside the frame's proportions."""
-        angle = np.deg2rad(self.rng.uniform(-50, 50)) + np.pi * self.rng.integers(2)
-        return distance * float(np.cos(angle)), distance * float(np.sin(angle))
+        """A slanting vector of this length, so that towards something is not simply left or up."""
+        angle = np.deg2rad(self.rng.uniform(32, 58))
+        side, rise = self.rng.choice([-1, 1], 2)
+        return side * distance * float(np.cos(angle)), rise * distance * float(np.sin(angle))
 
 
 def _slide(dx: float, dy: float) -> Callable[[_Stage], Action]:
@@ -143,7 +144,7 @@ def _turn(s: _Stage) -> Action:
     """Half a turn in the hand."""
     x, y = s.span(0, 0)
     p = smooth(s.timing.progress()) * s.rng.choice([-1, 1])
-    return Action(Path(x, y, s.size, s.tilt + 180 * p, FRONT), s.hand(x, y, angle=50 * p))
+    return Action(Path(x, y, s.size, s.tilt + 180 * p, FRONT), s.hand(x, y, angle=90 * p))
 
 
 def _pretend_turn(s: _Stage) -> Action:
@@ -179,13 +180,13 @@ def _lift_then_drop(s: _Stage) -> Action:
 
 
 def _cover(s: _Stage, uncover: bool = False) -> Action:
-    """A cloth is drawn over the partner until nothing of it shows (or drawn off it)."""
+    """A crumpled cloth is spread over the partner until nothing of it shows (or pulled off it)."""
     dx, dy = s.approach(s.rng.uniform(46, 58))
     x0, y0 = s.span(dx, dy)  # the cloth's place off the partner
     p = smooth(s.timing.progress())
     p = 1 - p if uncover else p
     x, y = x0 + dx * p, y0 + dy * p
-    cloth = Path(x, y, 1.0, s.tilt, HELD)
+    cloth = Path(x, y, 0.6 + 0.4 * p, s.tilt, HELD)
     return Action(cloth, s.hand(x, y), Path(x0 + dx, y0 + dy, 0.9, s.tilt), cloth=True)
 
 
@@ -197,12 +198,12 @@ def _put_beside(depth: int) -> Callable[[_Stage], Action]:
     """The object is slid until it overlaps the partner, which hides it or is hidden by it."""
 
     def act(s: _Stage) -> Action:
-        dx, dy = s.approach(s.rng.uniform(44, 56))
+        dx, dy = s.approach(s.rng.uniform(48, 60))
         x0, y0 = s.span(dx, dy)
         p = smooth(s.timing.progress())
         x, y = x0 + dx * p, y0 + dy * p
         overlap = s.rng.uniform(0.2, 0.36)  # the partner lies a little further on
-        partner = Path(x0 + dx * (1 + overlap), y0 + dy * (1 + overlap), s.size, -s.tilt)
+        partner = Path(x0 + dx * (1 + overlap), y0 + dy * (1 + overlap), 1.15 * s.size, -s.tilt)
         # a hand that puts something behind goes behind with it
         hand_depth = HAND if depth == FRONT else depth + 0.5
         return Action(Path(x, y, s.size, s.tilt, depth), s.hand(x, y, depth=hand_depth), partner)
@@ -252,11 +253,11 @@ MINI: dict[str, Callable[[_Stage], Action]] = {
     "Covering [something] with [something]": _cover,
     "Dropping [something]": _drop,
     "Lifting [something] up completely, then letting it drop down": _lift_then_drop,
-    "Moving [something] away from the camera": _approach_camera(0.7, 1.45, growing=False),
+    "Moving [something] away from the camera": _approach_camera(0.6, 1.5, growing=False),
     "Moving [something] down": _slide(0, 46),
     "Moving [something] from left to right": _slide(56, 0),
     "Moving [something] from right to left": _slide(-56, 0),
-    "Moving [something] towards the camera": _approach_camera(0.7, 1.45, growing=True),
+    "Moving [something] towards the camera": _approach_camera(0.6, 1.5, growing=True),
     "Moving [something] up": _slide(0, -46),
     "Pretending to pick [something] up": _pretend_pick_up,
     "Putting [something] behind [something]": _put_beside(BEHIND),
@@ -279,7 +280,7 @@ FULL: dict[str, Callable[[_Stage], Action]] = MINI | {
 def draw_timing(rng: np.random.Generator) -> Timing:
     """A clip's length (24–48 frames, one in 25 only 10–15) and when in it the hand acts."""
     short = rng.random() < 0.04
-    n = int(rng.integers(10, 16)) if short else int(rng.integers(24, 49))
+    n = int(rng.integers(10, 16)) if short else 24 + int(25 * rng.random() ** 1.5)
     coming, going = (int(v) for v in (rng.integers(1, 3, 2) if short else rng.integers(3, 6, 2)))
     motion = int(rng.integers(5, 7)) if short else int(rng.integers(12, 20))
     motion = min(motion, n - coming - going)
