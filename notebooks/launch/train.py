@@ -17,6 +17,7 @@
 # and everything that can be chosen is a parameter:
 #
 # ```bash
+# mkdir -p runs/mini_st_abn
 # papermill notebooks/launch/train.ipynb runs/mini_st_abn/notebook.ipynb \
 #     -f notebooks/launch/mini_st_abn.yaml
 # ```

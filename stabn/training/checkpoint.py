@@ -255,6 +255,7 @@ def load_trained(name: str, root: str | Path = REPOSITORY) -> Trained:
             f"runs/{name} has not been trained on this machine"
         )
     raise CheckpointError(
-        f"{own}: no such checkpoint, and none comes with the book; train it with: papermill "
-        f"notebooks/launch/train.ipynb runs/{name}/notebook.ipynb -f notebooks/launch/{name}.yaml"
+        f"{own}: no such checkpoint, and none comes with the book; train it with: mkdir -p "
+        f"runs/{name} && papermill notebooks/launch/train.ipynb runs/{name}/notebook.ipynb "
+        f"-f notebooks/launch/{name}.yaml"
     )

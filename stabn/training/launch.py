@@ -19,7 +19,7 @@ from stabn.training.config import Config, ConfigError, Strict, parse, write_conf
 from stabn.training.process import LAUNCHER_PID, usable_cores
 
 PLAIN = str | int | float | list | dict | None  # what papermill passes
-TAIL = 40  # lines repeated in the error, since a notebook's reader sees that first
+TAIL = 80  # lines repeated in the error, since a notebook's reader sees that first
 # torchrun's own account of a failure: these lines name rank and exit status, the rest is its stack
 ACCOUNT = re.compile(r"[WE]\d{4} .*torch/distributed/elastic/")
 

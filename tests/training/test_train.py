@@ -18,6 +18,7 @@ from stabn.training.config import ConfigError
 from stabn.training.journal import Journal, read_journal
 from stabn.training.launch import LaunchOptions, launch_config
 from stabn.training.process import Process
+from stabn.training.records import read_record
 from stabn.training.resume import step_seed
 from stabn.training.train import NonFiniteLossError, make_optimizer, make_schedule, train
 
@@ -259,6 +260,17 @@ def test_pretext_clips_train_without_any_file(tiny):
     config = tiny(data="pretext", data_root="nowhere", pretext_clips=13, epochs=1)
     train(config)
     assert read(config.folder / "best.pt")["classes"] == list(class_texts(config))
+
+
+@pytest.mark.parametrize(("units", "used"), [({"avx512_bf16": True}, "bf16"), ({}, "fp32")])
+def test_precision_is_what_the_device_has(tiny, monkeypatch, caplog, units, used):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
+    config = tiny(epochs=1, precision="bf16")
+    train(config)
+    assert read_record(config.folder / "record.json")["hardware"]["precision"] == used
+    assert ("no bf16 units: fp32 instead" in caplog.text) == (used == "fp32")
+    assert all(tensor.dtype != torch.bfloat16 for tensor in weights(config).values())
 
 
 def test_schedules(tiny):
