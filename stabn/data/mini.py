@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from stabn.data import mini_actions, mini_scene
 from stabn.data.mini_scene import MiniVideo
 from stabn.data.ssv2 import class_text
-from stabn.data.video import write_video
+from stabn.data.video import VideoError, write_video
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +103,12 @@ def generate(
 
     Raises:
         FileExistsError: ``out`` holds something else, which is left as it is.
+        ValueError: an unknown size, or a negative seed.
+        VideoError, OSError: it cannot be written.
     """
     out, size = Path(out), _size(size)
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more, not {seed}")
     identity = json.loads(json.dumps({"version": VERSION, "seed": seed, "size": asdict(size)}))
     if _is(out, identity):
         log.info("%s is there already", out)
@@ -204,7 +208,6 @@ def _make(order: tuple[Path, Size, int, int, int, str]) -> tuple[str, dict]:
 
 
 def _run(orders: list, jobs: int | None) -> Iterator[tuple[str, dict]]:
-    jobs = jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs
     if jobs == 1:
         yield from map(_make, orders)
         return
@@ -224,7 +227,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         out = generate(arguments.out, arguments.size, arguments.seed, arguments.jobs)
-    except OSError as error:
+    except (OSError, ValueError, VideoError) as error:
         parser.exit(1, f"stabn.data.mini: {error}\n")
     print(f"mini-SSv2 is in {out}")
 

@@ -1,8 +1,7 @@
-"""What happens in a mini-SSv2 clip: when the hand acts, and how it and the objects move.
+"""What happens in a mini-SSv2 clip: how the hand and its object move, template by template.
 
-An action is written as paths over time in scene units (the frame is 160 wide and 128 high), so the
-same action is drawn at any resolution. All objects, sizes, places and directions of the hand are
-drawn alike for every template: a still picture gives nearly nothing away.
+All objects, sizes, places and directions of the hand are drawn alike for every template: a still
+picture gives nearly nothing away.
 """
 
 from collections.abc import Callable
@@ -10,71 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WIDTH, HEIGHT = 160, 128  # scene units
+from stabn.data.mini_tracks import HEIGHT, WIDTH, Timing, Track, smooth
+
 MARGIN_X, MARGIN_Y = 36, 26  # paths of the acted-on object keep this far from the frame's edge
 BEHIND, FRONT, HELD, HAND = 0, 2, 4, 5  # depths, far to near; a partner or distractor is at 1
-
-
-@dataclass(frozen=True)
-class Timing:
-    """When the hand comes, acts and goes, in frames: enter ≤ start < stop ≤ leave ≤ n."""
-
-    n: int
-    enter: int
-    start: int
-    stop: int
-    leave: int
-
-    @property
-    def levels(self) -> np.ndarray:
-        """float32 (n,): 1 while the action moves, 0.5 while the hand comes or goes, else 0."""
-        levels = np.zeros(self.n, np.float32)
-        levels[self.enter : self.leave] = 0.5
-        levels[self.start : self.stop] = 1
-        return levels
-
-    def progress(self, start: float = 0, stop: float = 1) -> np.ndarray:
-        """(n,) rising from 0 to 1 over a part of the action (as shares of it), constant outside."""
-        length = self.stop - self.start
-        t = (np.arange(self.n) + 1 - self.start) / length  # 1 is reached in the last moving frame
-        return np.clip((t - start) / (stop - start), 0, 1)
-
-    @property
-    def away(self) -> np.ndarray:
-        """(n,): how far the hand is off, 1 out of the picture … 0 at the object."""
-        t = np.arange(self.n)
-        coming = (self.start - t) / (self.start - self.enter + 1)
-        going = (t - self.stop + 1) / (self.leave - self.stop + 1)
-        return np.clip(np.maximum(coming, going), 0, 1)
-
-
-@dataclass
-class Path:
-    """Where a sprite is, frame by frame; every field is (n,) or a number that holds throughout.
-
-    x and y are scene units, angle degrees clockwise, depth larger is nearer.
-    """
-
-    x: np.ndarray | float
-    y: np.ndarray | float
-    scale: np.ndarray | float = 1.0
-    angle: np.ndarray | float = 0.0
-    depth: np.ndarray | float = 1.0
 
 
 @dataclass
 class Action:
     """The paths of one acted template; `partner` and `cloth` say what else it needs."""
 
-    actor: Path
-    hand: Path
-    partner: Path | None = None
+    actor: Track
+    hand: Track
+    partner: Track | None = None
     cloth: bool = False  # the actor is a cloth
-
-
-def smooth(p: np.ndarray) -> np.ndarray:
-    """Ease in and out: 0 → 0, 1 → 1, at rest at both ends."""
-    return p * p * (3 - 2 * p)
 
 
 class _Stage:
@@ -87,7 +35,7 @@ class _Stage:
         self.arm = float(rng.choice([0, 0, 0, 70, -70, 180])) + float(rng.uniform(-35, 35))
         self.size = float(rng.uniform(0.85, 1.1))
 
-    def hand(self, x, y, scale=1.0, angle=0.0, depth: float = HAND) -> Path:
+    def hand(self, x, y, scale=1.0, angle=0.0, depth: float = HAND) -> Track:
         """A hand that comes to the point (x, y), follows it, and goes the way it came."""
         radians = np.deg2rad(self.arm)
         out = 165 * self.timing.away  # farther than any way out of the picture
@@ -95,7 +43,7 @@ class _Stage:
         reach = 5 * np.asarray(scale)
         hand_x = x + back[0] * (reach + out)
         hand_y = y + back[1] * (reach + out)
-        return Path(hand_x, hand_y, scale, self.arm + np.asarray(angle), depth)
+        return Track(hand_x, hand_y, scale, self.arm + np.asarray(angle), depth)
 
     def span(self, dx: float, dy: float) -> tuple[float, float]:
         """A random start so that start and start + (dx, dy) both lie inside the margins."""
@@ -120,7 +68,7 @@ def _slide(dx: float, dy: float) -> Callable[[_Stage], Action]:
         x0, y0 = s.span(ex, ey)
         p = smooth(s.timing.progress())
         x, y = x0 + ex * p, y0 + ey * p
-        return Action(Path(x, y, s.size, s.tilt, FRONT), s.hand(x, y))
+        return Action(Track(x, y, s.size, s.tilt, FRONT), s.hand(x, y))
 
     return act
 
@@ -135,7 +83,7 @@ def _approach_camera(small: float, large: float, growing: bool) -> Callable[[_St
         x0, y0 = s.span(dx, dy)
         p = smooth(s.timing.progress())
         x, y, scale = x0 + dx * p, y0 + dy * p, first + (last - first) * p
-        return Action(Path(x, y, scale, s.tilt, FRONT), s.hand(x, y, scale))
+        return Action(Track(x, y, scale, s.tilt, FRONT), s.hand(x, y, scale))
 
     return act
 
@@ -144,14 +92,14 @@ def _turn(s: _Stage) -> Action:
     """Half a turn in the hand."""
     x, y = s.span(0, 0)
     p = smooth(s.timing.progress()) * s.rng.choice([-1, 1])
-    return Action(Path(x, y, s.size, s.tilt + 180 * p, FRONT), s.hand(x, y, angle=90 * p))
+    return Action(Track(x, y, s.size, s.tilt + 180 * p, FRONT), s.hand(x, y, angle=90 * p))
 
 
 def _pretend_turn(s: _Stage) -> Action:
     """The hand turns, the object does not."""
     x, y = s.span(0, 0)
     p = smooth(s.timing.progress()) * s.rng.choice([-1, 1])
-    return Action(Path(x, y, s.size, s.tilt, FRONT), s.hand(x, y, angle=90 * p))
+    return Action(Track(x, y, s.size, s.tilt, FRONT), s.hand(x, y, angle=90 * p))
 
 
 def _pretend_pick_up(s: _Stage) -> Action:
@@ -159,7 +107,7 @@ def _pretend_pick_up(s: _Stage) -> Action:
     rise = -s.rng.uniform(32, 46)
     x, y = s.span(0, rise)
     p = smooth(s.timing.progress())
-    return Action(Path(x, y, s.size, s.tilt, FRONT), s.hand(x, y + rise * p))
+    return Action(Track(x, y, s.size, s.tilt, FRONT), s.hand(x, y + rise * p))
 
 
 def _drop(s: _Stage) -> Action:
@@ -167,7 +115,7 @@ def _drop(s: _Stage) -> Action:
     fall = s.rng.uniform(40, 54)
     x, y = s.span(0, fall)
     p = s.timing.progress(0.15, 0.85) ** 2
-    return Action(Path(x, y + fall * p, s.size, s.tilt, FRONT), s.hand(x, y))
+    return Action(Track(x, y + fall * p, s.size, s.tilt, FRONT), s.hand(x, y))
 
 
 def _lift_then_drop(s: _Stage) -> Action:
@@ -176,7 +124,7 @@ def _lift_then_drop(s: _Stage) -> Action:
     x, y = s.span(0, rise)
     up = smooth(s.timing.progress(0, 0.6))
     down = s.timing.progress(0.65, 0.95) ** 2
-    return Action(Path(x, y + rise * (up - down), s.size, s.tilt, FRONT), s.hand(x, y + rise * up))
+    return Action(Track(x, y + rise * (up - down), s.size, s.tilt, FRONT), s.hand(x, y + rise * up))
 
 
 def _cover(s: _Stage, uncover: bool = False) -> Action:
@@ -186,8 +134,8 @@ def _cover(s: _Stage, uncover: bool = False) -> Action:
     p = smooth(s.timing.progress())
     p = 1 - p if uncover else p
     x, y = x0 + dx * p, y0 + dy * p
-    cloth = Path(x, y, 0.6 + 0.4 * p, s.tilt, HELD)
-    return Action(cloth, s.hand(x, y), Path(x0 + dx, y0 + dy, 0.9, s.tilt), cloth=True)
+    cloth = Track(x, y, 0.6 + 0.4 * p, s.tilt, HELD)
+    return Action(cloth, s.hand(x, y), Track(x0 + dx, y0 + dy, 0.9, s.tilt), cloth=True)
 
 
 def _uncover(s: _Stage) -> Action:
@@ -203,10 +151,10 @@ def _put_beside(depth: int) -> Callable[[_Stage], Action]:
         p = smooth(s.timing.progress())
         x, y = x0 + dx * p, y0 + dy * p
         overlap = s.rng.uniform(0.2, 0.36)  # the partner lies a little further on
-        partner = Path(x0 + dx * (1 + overlap), y0 + dy * (1 + overlap), 1.15 * s.size, -s.tilt)
+        partner = Track(x0 + dx * (1 + overlap), y0 + dy * (1 + overlap), 1.15 * s.size, -s.tilt)
         # a hand that puts something behind goes behind with it
         hand_depth = HAND if depth == FRONT else depth + 0.5
-        return Action(Path(x, y, s.size, s.tilt, depth), s.hand(x, y, depth=hand_depth), partner)
+        return Action(Track(x, y, s.size, s.tilt, depth), s.hand(x, y, depth=hand_depth), partner)
 
     return act
 
@@ -221,7 +169,7 @@ def _push(dx: float, ahead: int) -> Callable[[_Stage], Action]:
         x0, y0 = s.span(stretch * dx, 0)
         p = smooth(s.timing.progress())
         x = x0 + stretch * dx * p
-        return Action(Path(x, y0, s.size, s.tilt, FRONT), s.hand(x + 14 * direction, y0))
+        return Action(Track(x, y0, s.size, s.tilt, FRONT), s.hand(x + 14 * direction, y0))
 
     return act
 
@@ -237,7 +185,7 @@ def _spin(keeps_on: bool) -> Callable[[_Stage], Action]:
         turned = (
             28.0 * t if keeps_on else 28.0 * length * (1 - (1 - np.minimum(t / length, 1)) ** 2) / 2
         )
-        return Action(Path(x, y, s.size, s.tilt + sense * turned, FRONT), s.hand(x, y))
+        return Action(Track(x, y, s.size, s.tilt + sense * turned, FRONT), s.hand(x, y))
 
     return act
 
@@ -246,7 +194,7 @@ def _touch(s: _Stage) -> Action:
     """The hand touches; nothing moves but the hand."""
     x, y = s.span(0, 0)
     dab = 6 * np.sin(2 * np.pi * s.timing.progress()) ** 2
-    return Action(Path(x, y, s.size, s.tilt, FRONT), s.hand(x, y - dab))
+    return Action(Track(x, y, s.size, s.tilt, FRONT), s.hand(x, y - dab))
 
 
 MINI: dict[str, Callable[[_Stage], Action]] = {
@@ -277,58 +225,6 @@ FULL: dict[str, Callable[[_Stage], Action]] = MINI | {
 }
 
 
-def draw_timing(rng: np.random.Generator) -> Timing:
-    """A clip's length (24–48 frames, one in 25 only 10–15) and when in it the hand acts."""
-    short = rng.random() < 0.04
-    n = int(rng.integers(10, 16)) if short else 24 + int(25 * rng.random() ** 1.5)
-    coming, going = (int(v) for v in (rng.integers(1, 3, 2) if short else rng.integers(3, 6, 2)))
-    motion = int(rng.integers(5, 7)) if short else int(rng.integers(12, 20))
-    motion = min(motion, n - coming - going)
-    enter = int(rng.integers(0, n - coming - motion - going + 1))
-    start = enter + coming
-    return Timing(n, enter, start, start + motion, start + motion + going)
-
-
 def act(rng: np.random.Generator, template: str, timing: Timing) -> Action:
     """The paths of one clip of `template` (a key of `FULL`)."""
     return FULL[template](_Stage(rng, timing))
-
-
-def distract(rng: np.random.Generator, timing: Timing, x: float, y: float, when: str) -> Path:
-    """An object nobody touches, which moves by itself once: as the hand acts, or at another time.
-
-    Args:
-        rng: Source of the motion.
-        timing: The clip's timing.
-        x: Where it lies, scene units.
-        y: Where it lies, scene units.
-        when: ``"same"`` time as the action, some ``"other"`` time, or ``"never"``.
-    """
-    size, tilt = (
-        float(rng.uniform(0.8, 1.1)),
-        float(rng.uniform(-20, 20)) + 180 * int(rng.integers(2)),
-    )
-    length = int(rng.integers(6, 13))
-    if when == "same":
-        begin = int(rng.integers(timing.start - 2, timing.stop - length // 2))
-    else:
-        length = min(length, max(timing.enter, timing.n - timing.leave))
-        gaps = [(0, timing.enter), (timing.leave, timing.n)]
-        gaps = [(low, high) for low, high in gaps if high - low >= length]
-        low, high = gaps[int(rng.integers(len(gaps)))]
-        begin = int(rng.integers(low, high - length + 1))
-    if when == "never" or length < 3:
-        return Path(x, y, size, tilt)
-    p = smooth(np.clip((np.arange(timing.n) + 1 - begin) / length, 0, 1))
-    kind = str(rng.choice(["slide", "slide", "grow", "turn", "hop"]))
-    if kind == "slide":
-        direction, distance = rng.uniform(0, 2 * np.pi), rng.uniform(18, 36)
-        return Path(
-            x + distance * np.cos(direction) * p, y + distance * np.sin(direction) * p, size, tilt
-        )
-    if kind == "grow":
-        first, last = rng.permutation([0.75, 1.25])
-        return Path(x, y, first + (last - first) * p, tilt)
-    if kind == "turn":
-        return Path(x, y, size, tilt + 180 * p * rng.choice([-1, 1]))
-    return Path(x, y - rng.uniform(14, 26) * 4 * p * (1 - p), size, tilt)

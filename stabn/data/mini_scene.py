@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from stabn.data import mini_actions, mini_sprites, mini_textures
-from stabn.data.mini_actions import HEIGHT, WIDTH, Path
+from stabn.data import mini_actions, mini_sprites, mini_textures, mini_tracks
 from stabn.data.mini_sprites import Sprite
+from stabn.data.mini_tracks import HEIGHT, WIDTH, Timing, Track
 
 LABELS = {"other": 0, "actor": 1, "hand": 2}
 SHAKE = 4  # scene units the camera may wander from its place
@@ -41,7 +41,7 @@ class MiniVideo:
 @dataclass(frozen=True)
 class _Thing:
     sprite: Sprite
-    path: Path
+    track: Track
     role: str  # "actor", "hand" or "other"
 
 
@@ -59,19 +59,19 @@ def render(
     """
     template = classes[class_id]
     unit = height / HEIGHT
-    timing = mini_actions.draw_timing(rng)
+    timing = mini_tracks.draw_timing(rng)
     action = mini_actions.act(rng, template, timing)
     # every photograph shows up once in a clip, so that no two things look alike
     allowed = mini_textures.sources(split)
     names = [str(name) for name in rng.permutation(sorted(allowed))]
     backdrop, arm, *surfaces = names
 
-    def thing(path: Path, role: str, cloth: bool = False) -> tuple[_Thing, str]:
+    def thing(track: Track, role: str, cloth: bool = False) -> tuple[_Thing, str]:
         source = surfaces.pop()
         diameter = round((60 if cloth else float(rng.uniform(38, 46))) * unit)
         make = mini_sprites.cloth_sprite if cloth else mini_sprites.object_sprite
         sprite = make(rng, source, diameter)
-        return _Thing(sprite, path, role), _with_article(
+        return _Thing(sprite, track, role), _with_article(
             f"{allowed[source]}-patterned {sprite.word}"
         )
 
@@ -84,8 +84,8 @@ def render(
         # "covering A with B": the cloth is named last; "putting A behind B": it is the actor first
         words = [word, said] if action.cloth else [said, word]
     for when in _distractions(rng, timing, len(surfaces)):
-        x, y = _free_place(rng, [t.path for t in things if t.role != "hand"])
-        things.append(thing(mini_actions.distract(rng, timing, x, y, when), "other")[0])
+        x, y = _free_place(rng, [t.track for t in things if t.role != "hand"])
+        things.append(thing(mini_tracks.distract(rng, timing, x, y, when), "other")[0])
 
     background = _background(rng, backdrop, unit)
     shake = _shake(rng, timing.n)
@@ -103,7 +103,7 @@ def _with_article(words: str) -> str:
     return f"an {words}" if words[0] in "aeiou" else f"a {words}"
 
 
-def _distractions(rng: np.random.Generator, timing: mini_actions.Timing, most: int) -> list[str]:
+def _distractions(rng: np.random.Generator, timing: Timing, most: int) -> list[str]:
     """When each distractor moves: often one as the hand acts, often one at another time."""
     whens = ["same" if rng.random() < 0.7 else "never", "other" if rng.random() < 0.7 else "never"]
     if rng.random() < 0.4:
@@ -111,11 +111,11 @@ def _distractions(rng: np.random.Generator, timing: mini_actions.Timing, most: i
     return whens[:most]
 
 
-def _free_place(rng: np.random.Generator, paths: list[Path]) -> tuple[float, float]:
+def _free_place(rng: np.random.Generator, tracks: list[Track]) -> tuple[float, float]:
     """A place well away from everything so far, or the best of some random ones."""
     taken = np.array(
-        [(x, y) for p in paths for x, y in zip(np.ravel(p.x), np.ravel(p.y), strict=False)]
-        + [(np.ravel(p.x)[-1], np.ravel(p.y)[-1]) for p in paths]
+        [(x, y) for p in tracks for x, y in zip(np.ravel(p.x), np.ravel(p.y), strict=False)]
+        + [(np.ravel(p.x)[-1], np.ravel(p.y)[-1]) for p in tracks]
     )
     places = np.stack([rng.uniform(14, WIDTH - 14, 24), rng.uniform(14, HEIGHT - 14, 24)], axis=1)
     room = np.linalg.norm(places[:, None] - taken[None], axis=2).min(axis=1)
@@ -148,7 +148,7 @@ def _draw(
     labels = np.zeros((n, height, width), np.uint8)
     tracks = []
     for thing in things:
-        p = thing.path
+        p = thing.track
         tracks.append([np.broadcast_to(v, n) for v in (p.depth, p.x, p.y, p.scale, p.angle)])
     for t in range(n):
         off_x, off_y = (int(round(float(v) * unit)) for v in shake[t])

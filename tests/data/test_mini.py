@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stabn.data import mini, mini_actions, mini_textures, ssv2, video
+from stabn.data import mini, mini_actions, mini_textures, mini_tracks, ssv2, video
 from stabn.data.mini import SIZES, Size, example, generate, has_truth, read_truth
 
 TEMPLATES = SIZES["mini"].templates
@@ -65,14 +65,14 @@ def test_captions_fill_every_placeholder():
 
 
 def test_lengths_vary_and_some_are_shorter_than_a_clip_of_sixteen():
-    lengths = np.array([mini_actions.draw_timing(RNG(i)).n for i in range(2000)])
+    lengths = np.array([mini_tracks.draw_timing(RNG(i)).n for i in range(2000)])
     assert lengths.min() >= 10
     assert lengths.max() == 48
     assert 0.02 < (lengths < 16).mean() < 0.07
 
 
 def test_the_action_fills_only_a_part_of_the_clip():
-    shares = [(mini_actions.draw_timing(RNG(i)).levels == 1).mean() for i in range(500)]
+    shares = [(mini_tracks.draw_timing(RNG(i)).levels == 1).mean() for i in range(500)]
     assert 0.2 < np.mean(shares) < 0.5
 
 
@@ -93,7 +93,7 @@ def centre(path, n):
 )
 @pytest.mark.parametrize("seed", range(5))
 def test_a_move_goes_the_way_its_text_says_during_the_action_only(template, direction, seed):
-    timing = mini_actions.draw_timing(RNG(seed))
+    timing = mini_tracks.draw_timing(RNG(seed))
     path = centre(mini_actions.act(RNG(seed), template, timing).actor, timing.n)
     moved = path[-1] - path[0]
     along = moved @ np.array(direction)
@@ -105,7 +105,7 @@ def test_a_move_goes_the_way_its_text_says_during_the_action_only(template, dire
 
 @pytest.mark.parametrize("seed", range(5))
 def test_texts_about_the_camera_decide_growth(seed):
-    timing = mini_actions.draw_timing(RNG(seed))
+    timing = mini_tracks.draw_timing(RNG(seed))
     for template, grows in (("towards", True), ("away from", False)):
         action = mini_actions.act(RNG(seed), f"Moving [something] {template} the camera", timing)
         assert (action.actor.scale[-1] > 1.4 * action.actor.scale[0]) == grows
@@ -114,7 +114,7 @@ def test_texts_about_the_camera_decide_growth(seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_before_and_behind_differ_in_depth_alone(seed):
-    timing = mini_actions.draw_timing(RNG(seed))
+    timing = mini_tracks.draw_timing(RNG(seed))
     front, behind = (
         mini_actions.act(RNG(seed), f"Putting [something] {where} [something]", timing)
         for where in ("in front of", "behind")
@@ -125,7 +125,7 @@ def test_before_and_behind_differ_in_depth_alone(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_pretending_moves_the_hand_and_not_the_object(seed):
-    timing = mini_actions.draw_timing(RNG(seed))
+    timing = mini_tracks.draw_timing(RNG(seed))
     action = mini_actions.act(RNG(seed), "Pretending to pick [something] up", timing)
     assert np.ptp(centre(action.actor, timing.n), axis=0).max() == 0
     hand = centre(action.hand, timing.n)
@@ -136,8 +136,8 @@ def test_pretending_moves_the_hand_and_not_the_object(seed):
 def test_distractors_move_when_they_are_told_to(when):
     during = []
     for seed in range(60):
-        timing = mini_actions.draw_timing(RNG(seed))
-        path = mini_actions.distract(RNG(seed), timing, 80, 64, when)
+        timing = mini_tracks.draw_timing(RNG(seed))
+        path = mini_tracks.distract(RNG(seed), timing, 80, 64, when)
         track = np.stack(
             [np.broadcast_to(v, timing.n) for v in (path.x, path.y, path.scale, path.angle)]
         )
