@@ -10,7 +10,6 @@ import shutil
 from pathlib import Path
 
 import nbformat
-import yaml
 
 from tools import api, status
 from tools.steps import ROOT, STEPS, duration
@@ -26,7 +25,7 @@ def stage() -> None:
         **_pages(),
         **_notebooks(),
         **_records(),
-        "_toc.yml": _toc().encode(),
+        "_toc.yml": (ROOT / "book" / "_toc.yml").read_bytes(),
         "book/status.md": status.page().encode(),
         **{name: page.encode() for name, page in api.pages().items()},
         "book/assets/mathjax/tex-svg.js": _mathjax().read_bytes(),
@@ -110,27 +109,6 @@ def measured(chapter: str) -> str:
         f"at most {record['peak_mib'] / 1024:.1f} GiB of memory, "
         'on <a href="../book/status.html">the machine that built this book</a></p>\n'
     )
-
-
-def _toc() -> str:
-    """`book/_toc.yml`, less the pages that are not written yet."""
-    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
-    for part in toc["parts"]:
-        for page in part["chapters"]:
-            page["sections"] = [p for p in page.get("sections", []) if _exists(p["file"])]
-            page["sections"] or page.pop("sections")
-        part["chapters"] = [page for page in part["chapters"] if _exists(page["file"])]
-    toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
-    return yaml.safe_dump(toc, sort_keys=False, allow_unicode=True)
-
-
-def _exists(page: str) -> bool:
-    if page in ("book/status", *(f"book/api/{n}" for n in api.INTRODUCTIONS)) or any(
-        (ROOT / page).with_suffix(s).exists() for s in (".md", ".ipynb")
-    ):
-        return True
-    print(f"  not written yet, left out: {page}")
-    return False
 
 
 def _mathjax() -> Path:
