@@ -12,9 +12,9 @@ from pathlib import Path
 import nbformat
 
 from tools import api, status
+from tools.built import SITE
 from tools.steps import ROOT, STEPS, duration
 
-SITE = ROOT / "_build" / "site"
 EXECUTED = ROOT / "_build" / "executed"
 FIG_ALT = re.compile(r"^#\| fig-alt: *(.+)\n?", re.MULTILINE)
 
