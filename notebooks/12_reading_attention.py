@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 12. Reading attention
 #
-# *Hardware: any laptop, two CPU cores, about MEASURED seconds.*
+# *Hardware: any laptop, two CPU cores, about 25 seconds.*
 #
 # **The question.** ST-ABN answers with a class, and with two kinds of attention: *where*, the maps
 # $M_s$, and *when*, the weights $M_t$. How are they read? And how far may a reader trust them: do
@@ -150,12 +150,15 @@ print(f"right answers {np.nanmean(agreement.per_clip[right]):.2f}", end="   ")
 print(f"wrong answers {np.nanmean(agreement.per_clip[~right.numpy()]):.2f}")
 
 # %% [markdown]
-# The last line is the motive of Part IV: if the network looks at the
-# wrong time where it is wrong, correcting *when* may help. If the two numbers are close, there is
-# little to correct, and a promise of gain would be hollow. Read them before you hope.
+# Compare the first number with "truth of other clips". What $M_t$ earns there, it earns without
+# looking: it is a habit of position, which frames as inputs of linear layers make possible
+# ([chapter 5](05_temporal_head.ipynb)). Only the difference is about the clip itself.
 #
-# $M_t$ also has a habit of position, because frames are inputs of linear layers
-# ([chapter 5](05_temporal_head.ipynb)). Its mean over all clips shows it, beside the mean truth.
+# The last line is the motive of correcting attention by hand: if the network looks at the wrong time
+# where it is wrong, then correcting *when* may help. If the two numbers are close, there is little to
+# correct, and a promise of gain would be hollow.
+#
+# The habit itself is easily seen: the mean of $M_t$ over all clips, beside the mean truth.
 
 # %%
 series = {"mean M_t over all clips": own.temporal_attention.mean(dim=0).numpy()}
@@ -181,6 +184,12 @@ low, high = own.spatial_attention.min(), own.spatial_attention.max()
 print(f"raw values of M_s lie between {low:.2f} and {high:.2f}")
 
 # %% [markdown]
+# A mass *below* chance is no mistake of the measure. The maps weigh features as $(1 + M_s)\cdot f$,
+# and a convolution follows: the network can mark a thing by a low value as well as by a high one, and
+# nothing in the loss asks for the one that pleases our eye. Which of the two a network takes up is
+# decided by its seed; the page of [Table 1](results_table1.ipynb) shows these measures for several.
+# The paper's pictures show maps that are high on the hand and the object.
+#
 # ## Does the answer depend on it?
 #
 # Attention that agrees with the truth may still be a decoration that the answer ignores. So we put
@@ -269,7 +278,7 @@ wrong = [int(i) for i in order[::-1] if not right[i]]
 figure_of(wrong[0])
 
 # %% [markdown]
-# **2.** Put a black patch over the acting object in every frame. What happens to the answer, and to
+# **2.** Put a grey patch over the acting object in every frame. What happens to the answer, and to
 # the map? And if the patch covers an equal area elsewhere?
 
 # %% tags=["hide-cell"]
