@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 2. The attention branch network, on pictures
 #
-# *Any laptop, no GPU: about MEASURED seconds on two CPU cores.*
+# *Any laptop, no GPU: about 45 seconds on two CPU cores.*
 #
 # **The question.** ST-ABN grew from a network for single pictures, the attention branch network
 # (ABN; Fukui et al., 2019). It answers a question and draws a map of where it looked, and the map
