@@ -56,6 +56,7 @@ textures = [0.4 * texture / 255 for texture in (data.brick(), data.grass(), data
 pixels = np.stack(np.mgrid[:SIDE, :SIDE], axis=-1)  # (H, W, 2)
 
 
+# %%
 def stroke(rng: np.random.Generator) -> np.ndarray:
     """A line 2 pixels thick at a random place: ink in [0, 1], (H, W)."""
     angle, length = rng.uniform(0, np.pi), rng.uniform(6, 12)
@@ -212,6 +213,11 @@ def open_loss(logits, attention_logits, labels):
     return cross_entropy(attention_logits, labels) + cross_entropy(logits, labels)
 
 
+# %% [markdown]
+# Is this the library's ABN? Copy the library's weights over and compare: the outputs, the loss,
+# every gradient.
+
+# %%
 CHANNELS = (8, 16, 32)
 torch.manual_seed(0)
 library, opened = ABN(K, CHANNELS, in_channels=1), OpenABN(K, CHANNELS)
@@ -219,6 +225,7 @@ theirs = library.state_dict()
 opened.load_state_dict({name: theirs[name.removeprefix("branch.")] for name in opened.state_dict()})
 assert len(opened.state_dict()) == len(theirs)  # every weight has been copied
 
+# %%
 for network in (library, opened):
     logits, attention_logits, m = network(images[:32])
     open_loss(logits, attention_logits, labels[:32]).backward()
@@ -262,6 +269,7 @@ def loss_of(arm: str, model, images, labels):
     return classification_loss(out.logits, marked, labels).total
 
 
+# %%
 def fit(arm: str, seed: int, model, epochs: int = 8, batch: int = 64, lr: float = 0.03):
     """Train one network in place; all randomness is in ``seed`` and the weights it starts from."""
     model.to(memory_format=torch.channels_last)  # the same numbers, quicker on a CPU
@@ -414,6 +422,14 @@ for name, grid in all_maps[0].items():
 
 
 # %% tags=["hide-input"]
+def cross(axes, cells):
+    """A cross on the peak of a map (H', W'), on axes in pixels of the picture."""
+    y, x = ((v + 0.5) * SIDE / len(cells) - 0.5 for v in divmod(int(cells.argmax()), len(cells)))
+    axes.plot(x, y, "x", color="black", ms=8, mew=3.5)
+    axes.plot(x, y, "x", color="white", ms=7, mew=1.5)
+
+
+# %% tags=["hide-input"]
 @styled
 def maps_figure(images, labels, boxes, maps) -> Sheet:
     """Pictures and their maps, raw cells; the box dashed, the peak a cross."""
@@ -422,19 +438,13 @@ def maps_figure(images, labels, boxes, maps) -> Sheet:
     rows = {"picture": images} | maps
     for line, (name, stack) in zip(grid, rows.items(), strict=True):
         for axes, image, box in zip(line, stack, boxes, strict=True):
-            limits = {"picture": (-1, 1), "M": (0, 1)}.get(name, (None, None))
+            low, high = {"picture": (-1, 1), "M": (0, 1)}.get(name, (None, None))
             colours = "gray" if name == "picture" else SEQUENTIAL
             edge = (-0.5, SIDE - 0.5, SIDE - 0.5, -0.5)
-            shown = bare(axes).imshow(
-                image[0], cmap=colours, vmin=limits[0], vmax=limits[1], extent=edge
-            )
+            shown = bare(axes).imshow(image[0], cmap=colours, vmin=low, vmax=high, extent=edge)
             outline(axes, box[0])
             if name != "picture":
-                size = image.shape[-1]
-                y, x = divmod(int(image[0].argmax()), size)
-                x, y = ((v + 0.5) * SIDE / size - 0.5 for v in (x, y))
-                axes.plot(x, y, "x", color="black", ms=8, mew=3.5)
-                axes.plot(x, y, "x", color="white", ms=7, mew=1.5)
+                cross(axes, image[0])
         line[0].text(-3, SIDE / 2, name, rotation=90, ha="right", va="center", fontsize=9.5)
     for axes, label in zip(grid[0], labels, strict=True):
         axes.set_title(f"digit {label}")
