@@ -127,7 +127,7 @@ print("M_s·f would be", (space * ones).flatten(2).tolist(), ": the dark half is
 ratio = (1 + m_s).max() / (1 + m_s).min()
 print(f"1 + M_s spans {1 + m_s.min():.2f} to {1 + m_s.max():.2f}: ratio {ratio:.2f}, never above 2")
 ratio = m_t.max() / m_t.min()
-print(f"M_t     spans {m_t.min():.2f} to {m_t.max():.2f}: ratio {ratio:.2f}, no limit")
+print(f"M_t     spans {m_t.min():.2f} to {m_t.max():.2f}: ratio {ratio:.4g}, no limit")
 t = int(m_t[0].argmin())
 loudness = f[0, :, t].mean(dim=0)  # (H', W'), mean over channels of the frame with the lowest M_t
 weighted = {
@@ -159,7 +159,7 @@ weighted_features()
 # One frame of $f$ (mean over channels) in four versions on one scale, with mean and largest value
 # below each. $(1 + M_s) \cdot f$ is nowhere darker than $f$. $M_s \cdot f$, which nobody uses,
 # loses what the map does not like. $M_t \cdot f$ is $f$ dimmed evenly: this is the frame that
-# $M_t$ cares for least.
+# $M_t$ cares for least, and near $M_t = 0$ nothing of it is left.
 #
 # ## A concatenation is a sum
 #
