@@ -70,6 +70,38 @@ assert torch.equal(answer[0, 0, 1:4, 0], by_hand)
 print("as worked out by hand; no kernel of one frame can do this")
 
 # %% [markdown]
+# ## Kernels in two pieces
+#
+# A full 3×3×3 kernel has 27 weights for each pair of channels; 3×1×1 and 1×3×3 have 3 + 9 = 12. One
+# after the other they are a 3×3×3 kernel too, namely the product of the two.
+
+# %%
+clip = torch.randn(1, 1, 8, 12, 12)
+in_time, in_space = torch.randn(1, 1, 3, 1, 1), torch.randn(1, 1, 1, 3, 3)
+in_two_steps = F.conv3d(F.conv3d(clip, in_time), in_space)
+torch.testing.assert_close(in_two_steps, F.conv3d(clip, in_time * in_space))
+print("3×1×1 then 1×3×3 = one 3×3×3 kernel, the product: yes")
+
+# %% [markdown]
+# What is lost? Written as a table, time down and place across, a product has rank 1. A kernel that
+# matches "a dot moving right" has a diagonal there: rank 3. No single pair is such a kernel, but the
+# sum over three channels is.
+
+# %%
+moving_right = torch.zeros(3, 3, 3)  # (kt, kh, kw)
+moving_right[torch.arange(3), 1, torch.arange(3)] = 1
+tables = [kernel.reshape(3, 9) for kernel in (in_time * in_space, moving_right)]
+ranks = [torch.linalg.matrix_rank(table).item() for table in tables]
+print("rank of a product, rank of the moving dot:", ranks)
+assert ranks == [1, 3]
+
+time_pieces = torch.eye(3).reshape(3, 1, 3, 1, 1)  # channel k sees frame t + k − 1 …
+space_pieces = moving_right.reshape(1, 3, 1, 3, 3)  # … and looks where the dot is by then
+summed = F.conv3d(F.conv3d(clip, time_pieces), space_pieces)
+torch.testing.assert_close(summed, F.conv3d(clip, moving_right[None, None]))
+print("three channels of pieces = the moving-dot kernel: yes")
+
+# %% [markdown]
 # ## One block
 #
 # The backbone is the *slow pathway* of SlowFast networks (Feichtenhofer et al., 2019). It never uses
@@ -127,6 +159,7 @@ for number, stage in enumerate(BACKBONES["resnet50"].stages, start=1):
     x = getattr(network, f"layer{number}")(x)
     blocks = f"{stage.depth} × [{stage.temporal_kernel}×1×1, 1×3×3, 1×1×1]"
     print(f"layer{number}   {blocks:22s} {tuple(x.shape[1:])}")
+    assert x.shape[2] == clip.shape[2]  # T is what it was
     if number == 3:
         print("         ── the attention point: f(x) is here ──")
 
@@ -136,12 +169,67 @@ for number, stage in enumerate(BACKBONES["resnet50"].stages, start=1):
 # read as a weight for a frame. A network that pooled over time could not offer that.
 #
 # The layers up to the attention point are the **feature extractor**; the last stage with its pooling
-# and linear layer is the **perception branch**.
+# and linear layer is the **perception branch**. The library's network can be called whole or in
+# halves.
+#
+# "Belongs to one frame" has a limit. Each kernel of size $k_t$ reaches $(k_t - 1)/2$ frames to either
+# side, and along the depth the reaches add up. Change one frame, and see which slices of $f$ change.
+# Expected for frame 16: six blocks with $k_t = 3$, so slices 10 to 22 and not one more.
+
+
+# %%
+def reach(spec: Backbone) -> int:
+    """Frames to either side that a slice of f sees, up to the attention point."""
+    return spec.stem_kernel[0] // 2 + sum(
+        s.depth * (s.temporal_kernel // 2) for s in spec.stages[:-1]
+    )
+
+
+for name, spec in BACKBONES.items():
+    print(f"{name:9s} a slice of f sees {2 * reach(spec) + 1} frames")
+r = reach(BACKBONES["resnet50"])
+resnet50, noise = ResNet3d("resnet50", 174).eval(), torch.randn(1, 3, 32, 32, 32)
+f = resnet50.features(noise)
+torch.testing.assert_close(resnet50.perception(f), resnet50(noise))  # two halves make the whole
+touched = noise.clone()
+touched[:, :, 16] += 1
+moved = (resnet50.features(touched) - f).abs().amax(dim=(0, 1, 3, 4)).nonzero().flatten()
+print("slices that changed:", moved.tolist())
+assert moved.tolist() == list(range(16 - r, 16 + r + 1))
+
+# %% [markdown]
+# So $M_t$ weighs the features *around* a frame. [Chapter 6](06_fusion.ipynb) measures what the
+# neighbours of a frame still carry when its own weight is 0.
 #
 # ## What it costs
 #
-# Parameters and multiply–adds of one forward pass, counted here, beside the published architecture's
-# reference figures.
+# A convolution uses every weight once at every place of its output, so its multiply–adds are weights
+# × T·H·W. We count that way, layer by layer, and compare with the library's count.
+
+
+# %%
+def count_by_hand(network: nn.Module, clip: torch.Tensor) -> int:
+    """Weights × places, summed over convolutions and linear layers."""
+    counts = []
+
+    def note(module, inputs, output):
+        counts.append(module.weight.numel() * output[0, 0].numel())
+
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv3d | nn.Linear)]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
+    network(clip)
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
+
+
+with torch.device("meta"):
+    clip = torch.empty(1, 3, 32, 224, 224)
+assert count_by_hand(network, clip) == count_multiply_adds(network, clip)
+print(f"ResNet-50, by hand and by the library: {count_by_hand(network, clip) / 1e9:.1f} G")
+
+# %% [markdown]
+# Now the four networks of the paper, beside the published architecture's reference figures.
 
 # %%
 reference = {  # millions of parameters, thousand millions of multiply–adds
@@ -160,7 +248,7 @@ for name, (make, millions, giga) in reference.items():
 
 # %% [markdown]
 # The attention branch nearly doubles the arithmetic of ResNet-50, as it runs a copy of the last stage
-# at twice the resolution.
+# at twice the resolution ([chapter 8](08_st_abn.ipynb) has the parts).
 #
 # ## Inflation: begin with pictures
 #
@@ -214,9 +302,9 @@ print("frames that equal the picture's features:", right)
 assert right == list(range(3, 9))  # three convolutions: three frames from each end are wrong
 
 
-# %%
+# %% tags=["hide-input"]
 @styled
-def plot(off):
+def edges_figure(off) -> Sheet:
     """Difference from the 2-D network, frame by frame."""
     sheet = Sheet(2.3, layout="constrained")
     axes = sheet.subplots()
@@ -227,7 +315,9 @@ def plot(off):
     return sheet
 
 
-plot(off)
+# %%
+#| fig-alt: Difference from the picture network: zero in the middle frames, large at both ends
+edges_figure(off)
 
 # %% [markdown]
 # The largest difference between the inflated network's features on a still clip and the 2-D network's
