@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 4. The spatial head: where
 #
-# *Hardware: any laptop, one CPU core, about 15 seconds.*
+# *Hardware: any laptop, one CPU core, about 11 seconds.*
 #
 # **The question.** [Chapter 3](03_resnet3d.ipynb) ended with feature maps $f$: many channels for
 # every frame, and no picture a person could read. How does the network make from them one map a

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 5. The temporal head: when
 #
-# *Hardware: any laptop, one CPU core, about 12 seconds.*
+# *Hardware: any laptop, one CPU core, about 13 seconds.*
 #
 # **The question.** [Chapter 4](04_spatial_head.ipynb) made one map a frame. Now we want one
 # *number* a frame, $M_t$, that says how much the frame counts. It is the number a person will

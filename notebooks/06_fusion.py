@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 6. Fusion and the perception branch
 #
-# *Hardware: any laptop, one CPU core, about 10 seconds.*
+# *Hardware: any laptop, one CPU core, about 9 seconds.*
 #
 # **The question.** We have features $f$, a map $M_s$ a frame ([chapter 4](04_spatial_head.ipynb))
 # and a weight $M_t$ a frame ([chapter 5](05_temporal_head.ipynb)). How do the two act on the
