@@ -146,13 +146,16 @@ print(
     f"shuffled weights: 95 % of means in [{agreement.interval[0]:.2f}, {agreement.interval[1]:.2f}]"
 )
 print(f"truth of other clips: {agreement.exchanged:.2f}")
+fixed = (levels.sum(axis=0) - levels) / (len(levels) - 1)  # for each clip: the others' mean truth
+print(f"a fixed curve, the mean truth of the others: {rank_correlation(fixed, levels).value:.2f}")
 print(f"right answers {np.nanmean(agreement.per_clip[right]):.2f}", end="   ")
 print(f"wrong answers {np.nanmean(agreement.per_clip[~right.numpy()]):.2f}")
 
 # %% [markdown]
 # Compare the first number with "truth of other clips". What $M_t$ earns there, it earns without
 # looking: it is a habit of position, which frames as inputs of linear layers make possible
-# ([chapter 5](05_temporal_head.ipynb)). Only the difference is about the clip itself.
+# ([chapter 5](05_temporal_head.ipynb)). A fixed curve has nothing but habit. Only what goes beyond
+# these two is about the clip itself.
 #
 # The last line is the motive of correcting attention by hand: if the network looks at the wrong time
 # where it is wrong, then correcting *when* may help. If the two numbers are close, there is little to
