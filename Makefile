@@ -59,4 +59,4 @@ dist: $(READY)  ## zip the built book for people who only read
 	@$(PY) -m tools.dist
 
 clean:  ## remove what `make book` made (not .venv, not runs of your own)
-	rm -rf _build data/mini data/mini_prepared runs/mini_*
+	rm -rf _build data/mini data/mini_prepared runs/mini_pretext runs/mini_baseline runs/mini_st_abn

@@ -189,8 +189,10 @@ def task_chapter():
     runs = [f"runs/{run}/best.pt" for run in RUNS]
     for notebook in chapters():
         output = Path("_build/executed") / notebook.name
-        results = Path("book/results").rglob("*.*") if notebook.name.startswith("results_") else []
-        files = [notebook, KEYS / "mini.sha256", *runs, *results]
+        files = [notebook, KEYS / "mini.sha256", *runs]
+        if notebook.name.startswith("results_"):
+            files += sorted(Path("book/results").rglob("*.*"))
+            files += [f"runs/{run}/record.json" for run in EVALUATED]
         command = papermill(notebook, output, "--cwd", notebook.parent)
         yield keyed(closure.references(notebook.with_suffix(".py")), files=files) | {
             "name": notebook.stem,
