@@ -190,7 +190,7 @@ print(f"raw values of M_s lie between {low:.2f} and {high:.2f}")
 # A mass *below* chance is no mistake of the measure. The maps weigh features as $(1 + M_s)\cdot f$,
 # and a convolution follows: the network can mark a thing by a low value as well as by a high one, and
 # nothing in the loss asks for the one that pleases our eye. Which of the two a network takes up is
-# decided by its seed; the page of [Table 1](results_table1.ipynb) shows these measures for several.
+# decided by its seed; the page of [Figure 3](results_figure3.ipynb) shows these measures for several.
 # The paper's pictures show maps that are high on the hand and the object.
 #
 # ## Does the answer depend on it?
