@@ -1,7 +1,7 @@
 """Does attention cost more than its arithmetic?
 
 Times a training step (forward, backward, SGD) of ST-ABN and of its plain backbone in turns in one
-run, prints the ratio of the times beside the ratio of the multiply–adds. A time ratio near the
+run, and prints the ratio of the times beside the ratio of the multiply–adds. A time ratio near the
 arithmetic ratio means that nothing is lost around it.
 
     python benchmarks/attention_cost.py                    # small network, and R50 at 8×112²

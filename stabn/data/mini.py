@@ -76,7 +76,8 @@ def example(
 
     Args:
         template_index: Class id.
-        seed: One number or several.
+        seed: One number or several. Equal seeds give different classes the same timing and much of
+            the same scene; to draw independent clips, let the class be one of the numbers.
         split: Photographs of ``"train"`` are used nowhere else.
         size: A name in `SIZES`, or a size of one's own.
     """

@@ -35,7 +35,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"{path}: no such file; download it from {IMAGENET_URLS['resnet50']}")
+        published = " and ".join(IMAGENET_URLS.values())
+        raise WeightsError(f"{path}: no such file; torchvision's ImageNet weights are {published}")
     promised = re.search(r"-([0-9a-f]{8,})\.pth$", path.name)
     if promised:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
