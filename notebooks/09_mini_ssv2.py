@@ -304,10 +304,10 @@ print(
 
 # %% [markdown]
 # The last two lines are the sterner test. $M_t$ of one clip is compared with the truth of another:
-# what is earned there needs no look at the clip at all. It is the habit "the middle matters", and in
-# this set it goes a long way, since the action fills nearly half of the frames and mostly lies in the
-# middle: one and the same curve for every clip does about as well. Only what goes beyond these two
-# numbers is knowledge of *this* clip. Quote the first number alone, and you have told a fairy tale.
+# what is earned there needs no look at the clip at all. It is the habit "the middle matters". In this
+# set the action takes a third of a clip and begins anywhere in it, so habit goes some way and no
+# further. Only what goes beyond these two numbers is knowledge of *this* clip. Quote the first number
+# alone, and you have told a fairy tale.
 
 # %%
 best, typical, worst = np.argsort(-score.per_clip)[[5, len(batch) // 2, -6]]

@@ -64,15 +64,19 @@ def smooth(p: np.ndarray) -> np.ndarray:
 
 
 def draw_timing(rng: np.random.Generator) -> Timing:
-    """A clip's length (24–48 frames, one in 25 only 10–15) and when in it the hand acts."""
+    """A clip's length (26–46 frames, one in 25 only 10–15) and when in it the hand acts.
+
+    The action takes about a third of the clip and begins anywhere in it, so that knowing where in
+    a clip actions *usually* lie says little about this one. At either end the clip may cut off the
+    hand's coming or going.
+    """
     short = rng.random() < 0.04
-    n = int(rng.integers(10, 16)) if short else 24 + int(25 * rng.random() ** 1.5)
+    n = int(rng.integers(10, 16)) if short else int(rng.integers(26, 47))
     coming, going = (int(v) for v in (rng.integers(1, 3, 2) if short else rng.integers(3, 6, 2)))
-    motion = int(rng.integers(5, 7)) if short else int(rng.integers(12, 20))
-    motion = min(motion, n - coming - going)
-    enter = int(rng.integers(0, n - coming - motion - going + 1))
-    start = enter + coming
-    return Timing(n, enter, start, start + motion, start + motion + going)
+    motion = int(rng.integers(5, 7)) if short else round(n * rng.uniform(0.28, 0.38))
+    start = int(rng.integers(0, n - motion + 1))
+    stop = start + motion
+    return Timing(n, max(0, start - coming), start, stop, min(n, stop + going))
 
 
 def distract(rng: np.random.Generator, timing: Timing, x: float, y: float, when: str) -> Track:
