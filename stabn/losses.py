@@ -33,7 +33,11 @@ def classification_loss(
 
 
 def temporal_loss(
-    temporal_attention: Tensor, target: Tensor, edited: Tensor, gamma: float
+    temporal_attention: Tensor,
+    target: Tensor,
+    edited: Tensor,
+    gamma: float,
+    divisor: Tensor | float | None = None,
 ) -> Tensor:
     """Equation (6): γ_t · mean over frames of (M_t′ − M_t)², averaged over the *edited* clips.
 
@@ -44,6 +48,9 @@ def temporal_loss(
         target: M_t′, (N, T) in [0, 1]; rows of clips without an edit are not read.
         edited: bool (N,), which clips have an edit.
         gamma: γ_t.
+        divisor: what the sum over edited clips is divided by; None for their number. Where several
+            processes share a batch and average their gradients, it is the number of edited clips
+            in the whole batch over the number of processes.
     """
     per_clip = (target[edited] - temporal_attention[edited]).square().mean(dim=1)  # (edited,)
-    return gamma * per_clip.sum() / edited.sum().clamp(min=1)
+    return gamma * per_clip.sum() / (edited.sum().clamp(min=1) if divisor is None else divisor)

@@ -44,3 +44,15 @@ def test_no_edited_clip_gives_zero_loss_and_zero_gradient():
     loss.backward()
     assert loss == 0
     assert (m_t.grad == 0).all()
+
+
+def test_two_processes_that_average_their_gradients_get_the_whole_batchs_loss():
+    m_t, target = torch.rand(6, 3), torch.rand(6, 3)
+    edited = torch.tensor([True, False, False, True, True, False])
+    whole = temporal_loss(m_t, target, edited, gamma=10.0)
+    divisor = edited.sum() / 2
+    shares = [
+        temporal_loss(m_t[rank::2], target[rank::2], edited[rank::2], 10.0, divisor)
+        for rank in (0, 1)
+    ]
+    torch.testing.assert_close((shares[0] + shares[1]) / 2, whole)

@@ -41,7 +41,7 @@ NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells 
 
 # %% tags=["parameters"]
 run: str = ""  # run folder, as in runs/mini_st_abn
-checkpoint: str = "best"  # best | last
+checkpoint: str = "best"  # best | last | an arm of a fine-tuning
 split = None  # type: str|null null: the run's report_split
 sampling = None  # type: str|null null: as in training
 invert_spatial: bool = True  # also with 1 − M_s (Table 3), if it attends

@@ -5,7 +5,7 @@ Samplers yield a :class:`ClipKey`, and all randomness of a clip comes from a has
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple, Protocol
 
@@ -46,16 +46,12 @@ class Clip:
         label: Class id.
         video_id: The video it was taken from.
         frame_indices: int64 (T,), source frame indices.
-        temporal_target: float32 (T,) in [0, 1], the edit's levels at those frames; zeros if none.
-        temporal_mask: Whether there is a target.
     """
 
     video: Tensor
     label: int
     video_id: str
     frame_indices: Tensor
-    temporal_target: Tensor
-    temporal_mask: bool
 
 
 @dataclass(frozen=True)
@@ -67,16 +63,12 @@ class Batch:
         label: int64 (N,).
         video_id: N ids.
         frame_indices: int64 (N, T).
-        temporal_target: float32 (N, T); zeros where there is none.
-        temporal_mask: bool (N,), whether there is a target.
     """
 
     video: Tensor
     label: Tensor
     video_id: list[str]
     frame_indices: Tensor
-    temporal_target: Tensor
-    temporal_mask: Tensor
 
     def to(self, device: torch.device | str) -> "Batch":
         """The batch on a device; copies from pinned memory do not block."""
@@ -104,11 +96,9 @@ class ClipDataset(Dataset[Clip]):
         sampling: Rule of :func:`stabn.data.sampling.views`; repeat r takes clip r mod V.
         transform: Frames → clip.
         seed: Training's seed, or None for evaluation: middle frames, no augmentation.
-        temporal_targets: {video id: levels (n,) in [0, 1], one for every source frame}.
 
     Raises:
         VideoError: When a video cannot be read. No other video takes its place.
-        ValueError: When a target's length is not the video's.
     """
 
     def __init__(
@@ -119,7 +109,6 @@ class ClipDataset(Dataset[Clip]):
         sampling: Rule,
         transform: ClipTransform,
         seed: int | None = None,
-        temporal_targets: Mapping[str, np.ndarray] | None = None,
     ):
         self.records = records
         self.videos = videos
@@ -127,7 +116,6 @@ class ClipDataset(Dataset[Clip]):
         self.sampling = sampling
         self.transform = transform
         self.seed = seed
-        self.temporal_targets = temporal_targets or {}
 
     def __len__(self) -> int:
         return len(self.records)
@@ -141,21 +129,7 @@ class ClipDataset(Dataset[Clip]):
         indices = rows[key.repeat % len(rows)]  # (T,)
         frames = self.videos.read(record.video_id, indices)  # (T, H, W, 3)
         video, label = self.transform(frames, record.class_id, rng)
-        target = self._target(record.video_id, n)
-        at = torch.from_numpy(indices)
-        levels = torch.zeros(len(at)) if target is None else target[at]
-        return Clip(video, label, record.video_id, at, levels, target is not None)
-
-    def _target(self, video_id: str, n: int) -> Tensor | None:
-        if video_id not in self.temporal_targets:
-            return None
-        levels = np.asarray(self.temporal_targets[video_id], dtype=np.float32)
-        if levels.shape != (n,):
-            raise ValueError(
-                f"video {video_id}: its temporal target has {levels.size} levels but the video has "
-                f"{n} frames; was the edit made on another copy of the video?"
-            )
-        return torch.from_numpy(levels)
+        return Clip(video, label, record.video_id, torch.from_numpy(indices))
 
 
 def clip_rng(seed: int, video_id: str, key: ClipKey) -> np.random.Generator:
@@ -172,8 +146,6 @@ def collate(clips: Sequence[Clip]) -> Batch:
         label=torch.tensor([clip.label for clip in clips]),
         video_id=[clip.video_id for clip in clips],
         frame_indices=torch.stack([clip.frame_indices for clip in clips]),
-        temporal_target=torch.stack([clip.temporal_target for clip in clips]),
-        temporal_mask=torch.tensor([clip.temporal_mask for clip in clips]),
     )
 
 
@@ -192,7 +164,8 @@ class TrainSampler(Sampler[list[ClipKey]]):
         seed: Training's seed.
         epoch: Which epoch; set the attribute before the next one.
         start_batch: Global batches already done, after a restart in mid-epoch.
-        repeats: Clips taken of each video in an epoch (V of the sampling rule).
+        repeats: Clips taken of each video in an epoch (V of the sampling rule): one number, or one
+            for every video.
     """
 
     def __init__(
@@ -204,24 +177,27 @@ class TrainSampler(Sampler[list[ClipKey]]):
         seed: int = 0,
         epoch: int = 0,
         start_batch: int = 0,
-        repeats: int = 1,
+        repeats: int | Sequence[int] = 1,
     ):
         if batch_size < 1 or batch_size % world_size:
             raise ValueError(f"batch size {batch_size} is no multiple of {world_size} processes")
-        if n * repeats < batch_size:
+        times = np.broadcast_to(repeats, n)
+        rounds = [np.flatnonzero(times > r).tolist() for r in range(times.max())]
+        self.clips = [(index, r) for r, videos in enumerate(rounds) for index in videos]
+        if len(self.clips) < batch_size:
             raise ValueError(f"{n} videos do not fill one batch of {batch_size}")
-        self.n, self.batch_size, self.repeats = n, batch_size, repeats
+        self.batch_size = batch_size
         self.rank, self.world_size = rank, world_size
         self.seed, self.epoch, self.start_batch = seed, epoch, start_batch
 
     def __len__(self) -> int:
-        return self.n * self.repeats // self.batch_size - self.start_batch
+        return len(self.clips) // self.batch_size - self.start_batch
 
     def __iter__(self) -> Iterator[list[ClipKey]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.n * self.repeats)
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.clips))
         for batch in range(self.start_batch, len(order) // self.batch_size):
             mine = order[batch * self.batch_size :][: self.batch_size][self.rank :: self.world_size]
-            yield [ClipKey(int(i % self.n), self.epoch, int(i // self.n)) for i in mine]
+            yield [ClipKey(index, self.epoch, r) for index, r in (self.clips[i] for i in mine)]
 
 
 class EvalSampler(Sampler[ClipKey]):

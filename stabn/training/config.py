@@ -177,7 +177,9 @@ class EvalConfig(Strict):
     """What to score and how; everything left at None is taken from the run itself."""
 
     run: str = Field(min_length=1, description="run folder, as in runs/mini_st_abn")
-    checkpoint: Literal["best", "last"] = Field("best", description="best | last")
+    checkpoint: str = Field(
+        "best", pattern=r"^[\w.-]+$", description="best | last | an arm of a fine-tuning"
+    )
     split: str | None = Field(None, description="null: the run's report_split")
     sampling: Rule | None = Field(None, description="null: as in training")
     invert_spatial: bool = Field(True, description="also with 1 − M_s (Table 3), if it attends")

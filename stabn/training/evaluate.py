@@ -193,12 +193,14 @@ def report(
     split: str,
     folder: Path,
     invert_spatial: bool = False,
+    checkpoint: str = "best",
 ) -> dict[str, Any]:
     """Score a split, write its predictions, and enter its figures in the run's record.
 
     The run's own report goes to ``predictions.parquet``, any other to
     ``predictions-<tag>.parquet``; the record has both under ``results.<tag>``. The tag is the
-    split's name, then the sampling rule if it is not the run's own, then ``inverted``.
+    checkpoint's name if it is not ``best``, the split's name, then the sampling rule if it is not
+    the run's own, then ``inverted``.
 
     Args:
         trained: the network and the run that made it.
@@ -207,11 +209,12 @@ def report(
         split: which split to score.
         folder: the run's folder.
         invert_spatial: use 1 − M_s (equation (7)).
+        checkpoint: which of the folder's networks this is, as in ``last`` or an arm's name.
 
     Returns:
         The figures.
     """
-    tag = split
+    tag = split if checkpoint == "best" else f"{checkpoint}-{split}"
     tag += f"-{config.sampling}" if config.sampling != trained.config.sampling else ""
     tag += "-inverted" if invert_spatial else ""
     with_truth = attends(config) and config.data == "ssv2" and has_truth(config.data_root)
@@ -267,9 +270,10 @@ def evaluate(config: EvalConfig) -> None:
         if class_texts(effective) != trained.classes:
             load(folder / f"{config.checkpoint}.pt", class_texts(effective))  # says what differs
         split = config.split or effective.report_split
-        report(trained, effective, me, split=split, folder=folder)
+        how = {"split": split, "folder": folder, "checkpoint": config.checkpoint}
+        report(trained, effective, me, **how)
         if config.invert_spatial and attends(effective):
-            report(trained, effective, me, split=split, folder=folder, invert_spatial=True)
+            report(trained, effective, me, **how, invert_spatial=True)
 
 
 def main() -> None:

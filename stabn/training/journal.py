@@ -39,30 +39,37 @@ class Journal:
 
     def _start(self) -> None:
         self.since = time.monotonic()
-        self.totals = torch.zeros(5, dtype=torch.float64)  # clips, 3 losses, correct answers
-        self.totals = self.totals.to(self.me.device)
+        self.totals: dict[str, Tensor] = {}
 
-    def add(self, loss: ClassificationLoss, logits: Tensor, labels: Tensor) -> None:
-        """Count one step's clips."""
+    def add(
+        self, loss: ClassificationLoss, logits: Tensor, labels: Tensor, **more: Tensor
+    ) -> None:
+        """Count one step's clips; ``more`` are further means over them, by name."""
         n = len(labels)
-        correct = (logits.detach().argmax(dim=1) == labels).sum()
-        values = [n * part.detach().double() for part in loss]
-        self.totals += torch.stack([torch.full_like(values[0], n), *values, correct.double()])
+        correct = (logits.detach().argmax(dim=1) == labels).double().sum()
+        means = {"total": loss.total, "attention": loss.attention, "perception": loss.perception}
+        sums = {name: n * value.detach().double() for name, value in (means | more).items()}
+        sums |= {"clips": torch.full_like(correct, n), "correct": correct}
+        self.totals = {name: self.totals.get(name, 0) + value for name, value in sums.items()}
 
     def trained(self, epoch: int, step: int, steps: int, lr: float) -> None:
         """After ``step`` of ``steps``, ``epoch`` epochs being completed: write a line if due."""
         if step % self.every and step != steps:
             return
+        sums = torch.stack(list(self.totals.values()))
         if self.me.world_size > 1:
-            dist.all_reduce(self.totals)
-        clips, total, attention, perception, correct = self.totals.tolist()
+            dist.all_reduce(sums)
+        totals = dict(zip(self.totals, sums.tolist(), strict=True))
+        clips = totals.pop("clips")
+        means = {name: total / clips for name, total in totals.items()}
         line = {
             "epoch": epoch + 1,
             "step": step,
-            "train_total": total / clips,  # L_att + L_per
-            "train_loss": perception / clips,
-            "train_attention_loss": attention / clips,
-            "train_top1": correct / clips,
+            "train_total": means.pop("total"),
+            "train_loss": means.pop("perception"),
+            "train_attention_loss": means.pop("attention"),
+            "train_top1": means.pop("correct"),
+            **{f"train_{name}": mean for name, mean in means.items()},
             "lr": lr,
             "clips_per_second": clips / (time.monotonic() - self.since),
         }

@@ -84,7 +84,7 @@ def fingerprints(dataset, sampler, workers: int = 0, batch_size: int = 1) -> lis
 
 def test_a_clip_holds_what_it_says():
     clip = eval_set()[ClipKey(7)]
-    assert (clip.video_id, clip.label, clip.temporal_mask) == ("7", 2, False)
+    assert (clip.video_id, clip.label) == ("7", 2)
     assert clip.video.dtype == torch.uint8
     assert clip.video.shape == (3, T, SIZE, SIZE)
     assert clip.frame_indices.tolist() == segment_indices(10, T).tolist()
@@ -152,6 +152,12 @@ def test_an_epoch_takes_every_video_at_most_once_and_leaves_less_than_a_batch(n,
     assert {key.repeat for key in keys} == set(range(repeats))
 
 
+def test_each_video_is_taken_as_often_as_it_is_said():
+    repeats = [1, 3, 0, 2] * 5
+    keys = [key for batch in TrainSampler(20, 5, repeats=repeats, epoch=1) for key in batch]
+    assert sorted(keys) == [ClipKey(i, 1, r) for i in range(20) for r in range(repeats[i])]
+
+
 @pytest.mark.parametrize("world", [1, 2, 3, 8, 30])
 @pytest.mark.parametrize("views", [1, 2])
 def test_evaluation_takes_each_video_once_for_any_number_of_ranks(world, views):
@@ -175,35 +181,6 @@ def test_the_two_clips_of_a_video_are_two_views():
     np.testing.assert_array_equal(torch.stack([first, second]), two_clip_indices(23, T))
 
 
-def test_targets_are_looked_up_by_source_frame():
-    levels = np.linspace(0, 1, 23)
-    dataset = train_set(temporal_targets={"20": levels})
-    for epoch in range(5):
-        clip = dataset[ClipKey(20, epoch)]
-        assert clip.temporal_mask
-        expected = levels[clip.frame_indices.numpy()].astype(np.float32)
-        np.testing.assert_array_equal(clip.temporal_target, expected)
-    without = dataset[ClipKey(19)]
-    assert not without.temporal_mask
-    assert without.temporal_target.tolist() == [0.0] * T
-    batch = collate([dataset[ClipKey(20)], without])
-    assert batch.temporal_mask.tolist() == [True, False]
-    assert batch.temporal_target.shape == (2, T)
-
-
-def test_targets_change_nothing_else():
-    plain, with_targets = train_set(), train_set(temporal_targets={"20": np.zeros(23)})
-    assert torch.equal(plain[ClipKey(20)].video, with_targets[ClipKey(20)].video)
-
-
-@pytest.mark.parametrize("levels", [np.zeros(22), np.zeros(32), np.zeros((23, 1)), []])
-def test_a_target_of_another_length_names_video_and_lengths(levels):
-    dataset = train_set(temporal_targets={"20": levels})
-    with pytest.raises(ValueError, match=rf"video 20: .* {np.size(levels)} levels .* 23 frames"):
-        dataset[ClipKey(20)]
-    dataset[ClipKey(19)]
-
-
 def test_a_batch():
     dataset = eval_set()
     batch = collate([dataset[ClipKey(i)] for i in (3, 4)])
@@ -212,10 +189,9 @@ def test_a_batch():
     assert (batch.video.dtype, batch.video.shape) == (torch.uint8, (2, 3, T, SIZE, SIZE))
     assert (batch.label.dtype, batch.label.tolist()) == (torch.int64, [3, 4])
     assert (batch.frame_indices.dtype, batch.frame_indices.shape) == (torch.int64, (2, T))
-    assert (batch.temporal_target.dtype, batch.temporal_mask.dtype) == (torch.float32, torch.bool)
     moved = batch.to("meta")
     assert isinstance(moved, Batch)
-    assert moved.video.device.type == moved.temporal_mask.device.type == "meta"
+    assert moved.video.device.type == moved.label.device.type == "meta"
     assert moved.video_id == ["3", "4"]
 
 
