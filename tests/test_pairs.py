@@ -10,8 +10,8 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = sorted(ROOT.glob("notebooks/*.py")) + sorted(ROOT.glob("notebooks/launch/*.py"))
-NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb")) + sorted(ROOT.glob("notebooks/launch/*.ipynb"))
+SCRIPTS = sorted(ROOT.glob("notebooks/*.py")) + sorted(ROOT.glob("notebooks/[a-z]*/*.py"))
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb")) + sorted(ROOT.glob("notebooks/[a-z]*/*.ipynb"))
 NAMES = [path.relative_to(ROOT / "notebooks").as_posix() for path in SCRIPTS]
 
 

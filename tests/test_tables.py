@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from stabn import tables
+from stabn.tables.html import DASH
 from stabn.tables.promote import main, promote
-from stabn.tables.table1 import DASH
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig, read_config
 

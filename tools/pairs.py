@@ -9,7 +9,7 @@ from tools.steps import ROOT
 
 def scripts() -> list[Path]:
     """The percent scripts that are notebooks, chapters first."""
-    return sorted(ROOT.glob("notebooks/*.py")) + sorted(ROOT.glob("notebooks/launch/*.py"))
+    return sorted(ROOT.glob("notebooks/*.py")) + sorted(ROOT.glob("notebooks/[a-z]*/*.py"))
 
 
 def main() -> int:

@@ -62,7 +62,7 @@ def _notebooks() -> dict[str, bytes]:
     for path in sorted(EXECUTED.glob("*.ipynb")):
         if (ROOT / "notebooks" / path.name).exists():
             pages[f"notebooks/{path.name}"] = _chapter(path)
-    for path in sorted(ROOT.glob("notebooks/launch/*.ipynb")):
+    for path in sorted(ROOT.glob("notebooks/[a-z]*/*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         # a notebook that was never run does not say how to colour its code
         notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}

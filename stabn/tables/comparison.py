@@ -45,6 +45,9 @@ class Paired:
     p: float
 
 
+Tested = tuple[str, str, Paired, float]  # arm, other arm, test, p after Holm's correction
+
+
 def paired_test(a: Mapping[Any, float], b: Mapping[Any, float]) -> Paired | None:
     """Compare two arms over the keys (seeds) that both have; None with fewer than two pairs."""
     keys = [key for key in a if key in b]
@@ -78,20 +81,47 @@ def arm_values(runs: Iterable[Run], arm: str, figure: str = "top1") -> dict[tupl
     }
 
 
-def comparisons(runs: Sequence[Run]) -> list[tuple[str, str, Paired, float]]:
-    """(arm, other arm, paired test of top-1, p after Holm) of each comparison that has pairs."""
-    tests = [
-        (a, b, test)
-        for a, b in COMPARISONS
-        if (test := paired_test(arm_values(runs, a), arm_values(runs, b)))
-    ]
+def compare(
+    values: Mapping[str, Mapping[Any, float]], pairs: Iterable[tuple[str, str]]
+) -> list[Tested]:
+    """Test pairs of arms against each other, corrected for being so many.
+
+    Args:
+        values: arm → {seed, or whatever pairs two runs: value}.
+        pairs: (arm, other arm); one without two common seeds is left out.
+
+    Returns:
+        (arm, other arm, paired test, p after Holm) of each.
+    """
+    tests = [(a, b, test) for a, b in pairs if (test := paired_test(values[a], values[b]))]
     corrected = holm([test.p for _, _, test in tests])
     return [(*entry, p) for entry, p in zip(tests, corrected, strict=True)]
 
 
+def comparisons(runs: Sequence[Run]) -> list[Tested]:
+    """:func:`compare` of the arms of Table 1, in top-1."""
+    return compare({arm: arm_values(runs, arm) for arm in NAMES}, COMPARISONS)
+
+
 def findings(runs: Sequence[Run]) -> str:
-    """What the paired tests allow to be said, as a Markdown list."""
-    tested = comparisons(runs)
+    """What the paired tests of Table 1 allow to be said, as a Markdown list."""
+    return in_words(comparisons(runs), COMPARISONS, NAMES, "in top-1")
+
+
+def in_words(
+    tested: Sequence[Tested],
+    pairs: Iterable[tuple[str, str]],
+    names: Mapping[str, str],
+    measure: str,
+) -> str:
+    """What paired tests allow to be said, as a Markdown list.
+
+    Args:
+        tested: from :func:`compare`.
+        pairs: all that were to be tested; those that could not be are named too.
+        names: arm → its name in a sentence.
+        measure: as in ``"in top-1"``.
+    """
     lines = []
     for a, b, test, p in tested:
         direction = "above" if test.difference >= 0 else "below"
@@ -99,23 +129,23 @@ def findings(runs: Sequence[Run]) -> str:
         if not p < SIGNIFICANT:
             verdict = "**not** significant: these runs do not tell the two apart"
         lines.append(
-            f"- {_start(a)} is {abs(test.difference):.1f} points {direction} {NAMES[b]} in top-1 "
-            f"(mean of {test.n} paired seeds; p {p_words(test.p)}, {p_words(p)} after Holm's "
-            f"correction for {len(tested)} comparisons). At the {SIGNIFICANT:.0%} level this is "
-            f"{verdict}."
+            f"- {_start(names[a])} is {abs(test.difference):.1f} points {direction} {names[b]} "
+            f"{measure} (mean of {test.n} paired seeds; p {p_words(test.p)}, {p_words(p)} after "
+            f"Holm's correction for {len(tested)} comparisons). At the {SIGNIFICANT:.0%} level "
+            f"this is {verdict}."
         )
     done = [(a, b) for a, b, _, _ in tested]
     lines += [
-        f"- {_start(a)} against {NAMES[b]}: fewer than two paired seeds are on record, so nothing "
-        f"can be said. `make study` runs them."
-        for a, b in COMPARISONS
+        f"- {_start(names[a])} against {names[b]}: fewer than two paired seeds are on record, so "
+        f"nothing can be said. `make study` runs them."
+        for a, b in pairs
         if (a, b) not in done
     ]
     return "\n".join(lines)
 
 
-def _start(arm: str) -> str:
-    return NAMES[arm][0].upper() + NAMES[arm][1:]
+def _start(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 def p_words(p: float) -> str:

@@ -1,23 +1,19 @@
-"""Table 1 as HTML: the paper's numbers and ours in columns apart, ours linked to their records.
-
-HTML and not Markdown, because the links must stay as they are: they lead to the same files in
-JupyterLab and in the built book.
-"""
+"""Table 1 as HTML: the paper's numbers and ours in columns apart, ours linked to their records."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 import numpy as np
 
-from stabn.tables.comparison import comparisons, mean_sd, p_words
+from stabn.tables.comparison import comparisons
+from stabn.tables.html import DASH, linked, remedies, table, tests_table
 from stabn.tables.runs import ARMS, Run, read_runs
 from stabn.training.checkpoint import REPOSITORY
 
 STUDY = "book/results/table1/*.json"
 OWN = "runs/mini_*/record.json"
-DASH = "–"
 SAMPLING = {"32": "segments", "32×2": "two_clip"}  # the paper's words, not the code's reading
 FIGURES = ("top1", "top5")
 TRAIN = (
@@ -67,7 +63,7 @@ def real_table(root: Path = REPOSITORY) -> str:
     head = ["System", "Backbone", "Frames"]
     head += ["Paper: top‑1", "Paper: top‑5", "Ours: top‑1", "Ours: top‑5"]
     caption = "Something-Something v2 (real videos), validation accuracy in %"
-    return _table(caption, head, rows, text_columns=3) + _remedies(gaps, f"{TRAIN} && {PROMOTE}")
+    return table(caption, head, rows, text_columns=3) + remedies(gaps, f"{TRAIN} && {PROMOTE}")
 
 
 def _name(arm: str, backbone: str, sampling: str) -> str:
@@ -92,7 +88,7 @@ def mini_table(root: Path = REPOSITORY) -> str:
     head = ["Small backbone, 16 frames", "Our study: top‑1", "Our study: top‑5"]
     head += ["This build: top‑1", "This build: top‑5"]
     caption = "mini-SSv2 (synthetic videos), validation accuracy in %, mean ± sd over seeds"
-    return _table(caption, head, rows, text_columns=1) + _remedies(gaps, TRAIN)
+    return table(caption, head, rows, text_columns=1) + remedies(gaps, TRAIN)
 
 
 def _constants(runs: Sequence[Run]) -> str:
@@ -105,21 +101,8 @@ def _constants(runs: Sequence[Run]) -> str:
 
 def paired_table(root: Path = REPOSITORY) -> str:
     """Paired t-tests of top-1 between the study's arms."""
-    rows = [
-        [
-            f"{ARMS[a]} − {ARMS[b]}",
-            f"{test.difference:+.1f} ± {test.sd:.1f}",
-            str(test.n),
-            f"{test.t:.2f}",
-            p_words(test.p).removeprefix("= "),
-            p_words(corrected).removeprefix("= "),
-        ]
-        for a, b, test, corrected in comparisons(study(root))
-    ]
-    if not rows:
-        return f"<p>{DASH} No two seeds are on record: <code>make study</code> runs them.</p>"
-    head = ["Top-1, mini-SSv2 (synthetic)", "difference ± sd, points", "n", "t", "p", "p, Holm"]
-    return _table("Paired t-tests over seeds", head, rows, text_columns=1)
+    tested = [(ARMS[a], ARMS[b], *rest) for a, b, *rest in comparisons(study(root))]
+    return tests_table("Paired t-tests over seeds", "Top-1, mini-SSv2 (synthetic)", tested)
 
 
 def attention_table(root: Path = REPOSITORY) -> str:
@@ -136,50 +119,11 @@ def attention_table(root: Path = REPOSITORY) -> str:
             having = [r for r in found if r.arm == "st_abn" and r.results.get(key)]
             levels += [run.results[key]["chance"] for run in having]
             values = [run.results[key]["value"] for run in having]
-            cells.append(_linked(having, values, 2) if having else f"{DASH} <code>{remedy}</code>")
+            cells.append(linked(having, values, 2) if having else f"{DASH} <code>{remedy}</code>")
         rows.append([*cells, f"{np.mean(levels):.2f}" if levels else DASH])
     head = ["ST-ABN on mini-SSv2 (synthetic)", "Our study", "This build", "Chance"]
-    return _table("Attention against truth, on validation", head, rows, text_columns=1)
+    return table("Attention against truth, on validation", head, rows, text_columns=1)
 
 
 def _seeds(runs: Sequence[Run], figure: str) -> str:
-    return _linked(runs, [100 * run.results[figure] for run in runs], 1)
-
-
-def _linked(runs: Sequence[Run], values: Sequence[float], digits: int) -> str:
-    """Mean ± sd, then every seed's record as a link; one run is its own link."""
-    if len(runs) == 1:
-        return f'<a href="{escape(runs[0].link)}">{values[0]:.{digits}f}</a>'
-    summary = mean_sd(values)
-    links = " ".join(
-        f'<a href="{escape(run.link)}" title="seed {run.seed}: {value:.{digits}f}">{run.seed}</a>'
-        for run, value in zip(runs, values, strict=True)
-    )
-    numbers = f"{summary.mean:.{digits}f} ± {summary.sd:.{digits}f}"
-    return f"{numbers}<br><small>n = {summary.n}, seeds {links}</small>"
-
-
-def _table(
-    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int
-) -> str:
-    def cell(tag: str, place: int, content: str) -> str:
-        side = "left" if place < text_columns else "right"
-        wrap = "; white-space: nowrap" if tag == "td" and place else ""
-        return f'<{tag} style="text-align: {side}{wrap}">{content}</{tag}>'
-
-    lines = [f'<table class="results table"><caption>{caption}</caption>', "<thead><tr>"]
-    lines += [cell("th", i, escape(name)) for i, name in enumerate(head)]
-    lines += ["</tr></thead>", "<tbody>"]
-    for row in rows:
-        lines.append("<tr>" + "".join(cell("td", i, c) for i, c in enumerate(row)) + "</tr>")
-    return "\n".join([*lines, "</tbody></table>"])
-
-
-def _remedies(gaps: Sequence[str], command: str) -> str:
-    """What would fill the dashes, numbered as they are."""
-    if not gaps:
-        return ""
-    items = "".join(f"<li><code>{escape(gap)}</code></li>" for gap in gaps)
-    named = any(gap.startswith("NAME=") for gap in gaps)
-    then = f"<p>and for a NAME: <code>{escape(command)}</code></p>" if named else ""
-    return f"\n<p>What would fill the dashes:</p>\n<ol>{items}</ol>\n{then}"
+    return linked(runs, [100 * run.results[figure] for run in runs], 1)

@@ -1,0 +1,80 @@
+"""HTML of the tables: cells that link to their records, dashes that name their remedy.
+
+HTML and not Markdown, because the links must stay as they are: they lead to the same files in
+JupyterLab and in the built book.
+"""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Protocol
+
+from stabn.tables.comparison import Paired, mean_sd, p_words
+
+DASH = "–"
+
+
+class Kept(Protocol):
+    """A record that is kept, and where."""
+
+    link: str
+    seed: int
+
+
+def linked(runs: Sequence[Kept], values: Sequence[float], digits: int) -> str:
+    """Mean ± sd, then every seed's record as a link; one run is its own link."""
+    if len(runs) == 1:
+        return f'<a href="{escape(runs[0].link)}">{values[0]:.{digits}f}</a>'
+    summary = mean_sd(values)
+    links = " ".join(
+        f'<a href="{escape(run.link)}" title="seed {run.seed}: {value:.{digits}f}">{run.seed}</a>'
+        for run, value in zip(runs, values, strict=True)
+    )
+    numbers = f"{summary.mean:.{digits}f} ± {summary.sd:.{digits}f}"
+    return f"{numbers}<br><small>n = {summary.n}, seeds {links}</small>"
+
+
+def table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int
+) -> str:
+    """A table with its caption; cells are HTML already, headings are text."""
+
+    def cell(tag: str, place: int, content: str) -> str:
+        side = "left" if place < text_columns else "right"
+        wrap = "; white-space: nowrap" if tag == "td" and place else ""
+        return f'<{tag} style="text-align: {side}{wrap}">{content}</{tag}>'
+
+    lines = [f'<table class="results table"><caption>{caption}</caption>', "<thead><tr>"]
+    lines += [cell("th", i, escape(name)) for i, name in enumerate(head)]
+    lines += ["</tr></thead>", "<tbody>"]
+    for row in rows:
+        lines.append("<tr>" + "".join(cell("td", i, c) for i, c in enumerate(row)) + "</tr>")
+    return "\n".join([*lines, "</tbody></table>"])
+
+
+def remedies(gaps: Sequence[str], command: str) -> str:
+    """What would fill the dashes, numbered as they are."""
+    if not gaps:
+        return ""
+    items = "".join(f"<li><code>{escape(gap)}</code></li>" for gap in gaps)
+    named = any(gap.startswith("NAME=") for gap in gaps)
+    then = f"<p>and for a NAME: <code>{escape(command)}</code></p>" if named else ""
+    return f"\n<p>What would fill the dashes:</p>\n<ol>{items}</ol>\n{then}"
+
+
+def tests_table(caption: str, what: str, tested: Iterable[tuple[str, str, Paired, float]]) -> str:
+    """Paired tests as rows: (arm, other arm, test, p after Holm), names as they are shown."""
+    rows = [
+        [
+            f"{escape(a)} − {escape(b)}",
+            f"{test.difference:+.1f} ± {test.sd:.1f}",
+            str(test.n),
+            f"{test.t:.2f}",
+            p_words(test.p).removeprefix("= "),
+            p_words(corrected).removeprefix("= "),
+        ]
+        for a, b, test, corrected in tested
+    ]
+    if not rows:
+        return f"<p>{DASH} No two seeds are on record: <code>make study</code> runs them.</p>"
+    head = [what, "difference ± sd, points", "n", "t", "p", "p, Holm"]
+    return table(caption, head, rows, text_columns=1)

@@ -1,0 +1,126 @@
+"""Table 2 as HTML: what edited attention changes, part by part of the classes, arm by arm."""
+
+import csv
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from stabn.tables.comparison import compare, in_words
+from stabn.tables.finetunings import (
+    ARMS,
+    NAMES,
+    PAIRS,
+    PARTS,
+    Finetuning,
+    by_seed,
+    read_finetunings,
+)
+from stabn.tables.html import DASH, linked, remedies, table, tests_table
+from stabn.training.checkpoint import REPOSITORY
+
+STUDY = "book/results/table2/*.json"
+OWN = "runs/mini_finetune/record.json"
+FINETUNE = (
+    "mkdir -p runs/$NAME && papermill notebooks/launch/finetune.ipynb runs/$NAME/notebook.ipynb "
+    "-f notebooks/launch/$NAME.yaml"
+)
+REAL = "ssv2_finetune"
+PAPER = {"before": "before", "knowledge": "after"}
+
+
+def study(root: Path = REPOSITORY) -> list[Finetuning]:
+    """The committed study on synthetic mini-SSv2, all seeds."""
+    return [done for done in read_finetunings(root, STUDY) if done.synthetic]
+
+
+def own(root: Path = REPOSITORY) -> list[Finetuning]:
+    """This build's own fine-tuning on mini-SSv2."""
+    return read_finetunings(root, OWN)
+
+
+def paper_rows(table_number: int, root: Path = REPOSITORY) -> list[dict[str, str]]:
+    """The paper's Table 2 or 3, as printed."""
+    path = root / f"book/results/paper/table{table_number}.csv"
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def real_table2(root: Path = REPOSITORY) -> str:
+    """Something-Something v2: the paper's two rows, and all four arms of ours where on record."""
+    paper = {row["fine_tuning"]: row for row in paper_rows(2, root)}
+    done = [one for one in read_finetunings(root, STUDY) if not one.synthetic]
+    rows = []
+    for arm, name in ARMS.items():
+        printed = paper.get(PAPER.get(arm, ""), {})
+        rows.append([escape(name), *(printed.get(part, DASH) for part in PARTS), *_ours(done, arm)])
+    head = ["Fine-tuning", *(f"Paper: {part}" for part in PARTS), *(f"Ours: {p}" for p in PARTS)]
+    caption = "Something-Something v2 (real videos), validation top-1 in %, by class group"
+    gaps = [] if done else [f"NAME={REAL}"]
+    return table(caption, head, rows, text_columns=1) + remedies(gaps, FINETUNE)
+
+
+def mini_table2(root: Path = REPOSITORY) -> str:
+    """Synthetic mini-SSv2 with stand-in edits: the committed study, and this build beside it."""
+    runs, mine = study(root), own(root)
+    rows = [[escape(name), *_ours(runs, arm), *_ours(mine, arm)] for arm, name in ARMS.items()]
+    head = ["Fine-tuning", *(f"Study: {p}" for p in PARTS), *(f"This build: {p}" for p in PARTS)]
+    caption = (
+        "mini-SSv2 (synthetic videos, stand-in edits), validation top-1 in %, mean ± sd over seeds"
+    )
+    gaps = [gap for found, gap in ((runs, "make study"), (mine, "NAME=mini_finetune")) if not found]
+    return table(caption, head, rows, text_columns=1) + remedies(gaps, FINETUNE)
+
+
+def _ours(done: Sequence[Finetuning], arm: str) -> list[str]:
+    having = [one for one in done if arm in one.arms]
+    if not having:
+        return [DASH] * len(PARTS)
+    return [linked(having, [one.parts(arm)[part] for one in having], 1) for part in PARTS]
+
+
+def paired_table2(part: str, root: Path = REPOSITORY) -> str:
+    """Paired t-tests between the study's arms over one group of classes."""
+    tested = [
+        (NAMES[a].removeprefix("the "), NAMES[b].removeprefix("the "), *rest)
+        for a, b, *rest in _tested(part, root)
+    ]
+    what = f"Top-1 over {part} classes, mini-SSv2 (synthetic)"
+    return tests_table("Paired t-tests over seeds", what, tested)
+
+
+def findings2(part: str, root: Path = REPOSITORY) -> str:
+    """What those tests allow to be said, as a Markdown list."""
+    where = {"modified": "over the edited classes", "other": "over the others", "all": "over all"}
+    return in_words(_tested(part, root), PAIRS, NAMES, f"in top-1 {where[part]}")
+
+
+def _tested(part: str, root: Path) -> list:
+    runs = study(root)
+    return compare({arm: by_seed(runs, arm, part) for arm in ARMS}, PAIRS)
+
+
+def agreement_table2(root: Path = REPOSITORY) -> str:
+    """What became of the attention itself, arm by arm: against the truth, beside chance."""
+    runs = study(root) or own(root)
+    measures = {
+        "rank_correlation": ("value", "M_t against the levels: rank correlation"),
+        "exchanged": ("exchanged", "the same with other clips’ truth (habit)"),
+        "pointing": ("value", "M_s’s peak on actor or hand: share of frames"),
+        "mass_in_mask": ("value", "M_s’s sum on actor or hand: share"),
+    }
+    rows = []
+    for name, (field, words) in measures.items():
+        key = "rank_correlation" if name == "exchanged" else name
+        cells = [escape(words)]
+        for arm in ARMS:
+            having = [one for one in runs if one.figures(arm).get(key)]
+            values = [one.figures(arm)[key][field] for one in having]
+            cells.append(linked(having, values, 2) if having else DASH)
+        chance = [
+            one.figures("before")[key]["chance"] for one in runs if one.figures("before").get(key)
+        ]
+        rows.append([*cells, f"{np.mean(chance):.2f}" if chance else DASH])
+    head = ["mini-SSv2 (synthetic), validation", *(NAMES[arm] for arm in ARMS), "Chance"]
+    return table("Attention against truth", head, rows, text_columns=1)

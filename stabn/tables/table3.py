@@ -1,0 +1,92 @@
+"""Table 3 as HTML: what turning M_s round at test time costs, arm by arm."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from stabn.tables.comparison import compare, in_words
+from stabn.tables.finetunings import ARMS, NAMES, PAIRS, Finetuning, read_finetunings
+from stabn.tables.html import DASH, linked, remedies, table, tests_table
+from stabn.tables.table2 import FINETUNE, PAPER, REAL, STUDY, own, paper_rows, study
+from stabn.training.checkpoint import REPOSITORY
+
+FIGURES = ("top1", "top5")
+
+
+def real_table3(root: Path = REPOSITORY) -> str:
+    """Something-Something v2: the paper's four rows, and all arms of ours where on record."""
+    paper = {
+        (row["fine_tuning"], row["spatial_attention_inverted"]): row for row in paper_rows(3, root)
+    }
+    done = [one for one in read_finetunings(root, STUDY) if not one.synthetic]
+    rows = []
+    for arm, name in ARMS.items():
+        for inverted in (False, True):
+            printed = paper.get((PAPER.get(arm), "yes" if inverted else "no"), {})
+            cells = [printed.get(figure, DASH) for figure in FIGURES]
+            rows.append([*_row(name, inverted), *cells, *_ours(done, arm, inverted)])
+    head = ["Fine-tuning", "M_s", "Paper: top‑1", "Paper: top‑5", "Ours: top‑1", "Ours: top‑5"]
+    caption = "Something-Something v2 (real videos), validation accuracy in %"
+    gaps = [] if done else [f"NAME={REAL}"]
+    return table(caption, head, rows, text_columns=2) + remedies(gaps, FINETUNE)
+
+
+def mini_table3(root: Path = REPOSITORY) -> str:
+    """Synthetic mini-SSv2 with stand-in edits: the committed study, and this build beside it."""
+    runs, mine = study(root), own(root)
+    rows = [
+        [*_row(name, inverted), *_ours(runs, arm, inverted), *_ours(mine, arm, inverted)]
+        for arm, name in ARMS.items()
+        for inverted in (False, True)
+    ]
+    head = ["Fine-tuning", "M_s", "Study: top‑1", "Study: top‑5"]
+    head += ["This build: top‑1", "This build: top‑5"]
+    caption = (
+        "mini-SSv2 (synthetic, stand-in edits), validation accuracy in %, mean ± sd over seeds"
+    )
+    gaps = [gap for found, gap in ((runs, "make study"), (mine, "NAME=mini_finetune")) if not found]
+    return table(caption, head, rows, text_columns=2) + remedies(gaps, FINETUNE)
+
+
+def _row(name: str, inverted: bool) -> list[str]:
+    return [escape(name), "1 − M<sub>s</sub>" if inverted else "M<sub>s</sub>"]
+
+
+def _ours(done: Sequence[Finetuning], arm: str, inverted: bool) -> list[str]:
+    having = [one for one in done if one.figures(arm, inverted=inverted)]
+    if not having:
+        return [DASH] * len(FIGURES)
+    return [
+        linked(having, [100 * one.figures(arm, inverted=inverted)[name] for one in having], 1)
+        for name in FIGURES
+    ]
+
+
+def drops(done: Sequence[Finetuning], arm: str) -> dict[tuple, float]:
+    """Points of top-1 that 1 − M_s costs an arm, by (seed, data)."""
+    return {
+        (one.seed, one.record["data"]["sha256"]): 100
+        * (one.figures(arm)["top1"] - one.figures(arm, inverted=True)["top1"])
+        for one in done
+        if one.figures(arm, inverted=True)
+    }
+
+
+def paired_table3(root: Path = REPOSITORY) -> str:
+    """Paired t-tests between the arms' drops."""
+    tested = [
+        (NAMES[a].removeprefix("the "), NAMES[b].removeprefix("the "), *rest)
+        for a, b, *rest in _tested(root)
+    ]
+    what = "Drop of top-1 by 1 − M_s, mini-SSv2 (synthetic)"
+    return tests_table("Paired t-tests over seeds", what, tested)
+
+
+def findings3(root: Path = REPOSITORY) -> str:
+    """What those tests allow to be said, as a Markdown list."""
+    return in_words(_tested(root), PAIRS, NAMES, "in the drop that 1 − M_s causes")
+
+
+def _tested(root: Path) -> list:
+    runs = study(root)
+    return compare({arm: drops(runs, arm) for arm in ARMS}, PAIRS)

@@ -1,0 +1,202 @@
+"""Tables 2 and 3 hold what the records of fine-tunings hold, and say no more than tests allow."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+
+from stabn.tables import table2, table3
+from stabn.tables.finetunings import ARMS, PAIRS, by_seed, parts
+from stabn.tables.html import DASH
+from stabn.tables.runs import TableError
+from stabn.training.checkpoint import REPOSITORY
+
+GAINS = {"before": 0.0, "control": 0.05, "placebo": 0.04, "knowledge": 0.06}
+
+
+def record(seed: int, gains=GAINS, **changes) -> dict:
+    """A finished fine-tuning of four classes, two of them edited; 10 videos each."""
+    rng = np.random.default_rng(seed)
+    results = {}
+    for arm, gain in gains.items():
+        base = [0.1, 0.2, 0.7, 0.8]
+        per_class = {
+            str(k): {"videos": 10, "top1": round(b + gain + rng.integers(3) / 10, 1)}
+            for k, b in enumerate(base)
+        }
+        top1 = float(np.mean([figures["top1"] for figures in per_class.values()]))
+        results[f"{arm}-validation"] = {
+            "videos": 40,
+            "top1": top1,
+            "top5": 0.95,
+            "per_class": per_class,
+            "rank_correlation": {"value": 0.5, "exchanged": 0.2, "chance": 0.0, "n": 40},
+            "pointing": {"value": 0.4, "chance": 0.1, "n": 40},
+        }
+        results[f"{arm}-validation-inverted"] = {"videos": 40, "top1": top1 / 2, "top5": 0.6}
+    return {
+        "name": "mini_finetune",
+        "config": {"report_split": "validation"},
+        "finetuning": {"gamma": 10.0},
+        "modified": [0, 1],
+        "classes": 14,
+        "seed": seed,
+        "code": {"commit": "0123456789abcdef", "dirty": False},
+        "data": {"sha256": "feed" * 16},
+        "hardware": {"cpu": "A processor", "gpus": [], "cores": 2},
+        "wall_seconds": 100.0,
+        "results": results,
+    } | changes
+
+
+def write(root: Path, where: str, content: dict) -> None:
+    path = root / where
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """A repository with the paper's tables and no record."""
+    for path in (REPOSITORY / "book/results/paper").glob("*.csv"):
+        write(tmp_path, f"book/results/paper/{path.name}", {})
+        (tmp_path / "book/results/paper" / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def studied(root) -> Path:
+    """The same with five seeds and this build's own."""
+    for seed in range(5):
+        write(root, f"book/results/table2/mini_finetune_seed{seed}.json", record(seed))
+    write(root, "runs/mini_finetune/record.json", record(7))
+    return root
+
+
+def rows(page: str) -> list[list[str]]:
+    cells = BeautifulSoup(page, "html.parser").select("table tr")
+    return [[cell.get_text() for cell in row.find_all(["td", "th"])] for row in cells]
+
+
+def links(page: str) -> list[str]:
+    return [a["href"] for a in BeautifulSoup(page, "html.parser").select("table a")]
+
+
+def test_parts_by_hand():
+    per_class = {"0": {"videos": 10, "top1": 0.1}, "1": {"videos": 30, "top1": 0.5}}
+    per_class |= {"2": {"videos": 10, "top1": 0.9}}
+    assert parts(per_class, [0, 1]) == pytest.approx(
+        {"modified": 100 * 16 / 40, "other": 90.0, "all": 100 * 25 / 50}
+    )
+    assert np.isnan(parts(per_class, [0, 1, 2])["other"])
+
+
+def test_the_papers_numbers_stand_in_columns_of_their_own(studied):
+    shown = rows(table2.real_table2(studied))
+    assert shown[0][1:4] == ["Paper: modified", "Paper: other", "Paper: all"]
+    printed = {row[0]: row[1:4] for row in shown[1:]}
+    assert printed[ARMS["before"]] == ["20.5", "59.8", "58.6"]
+    assert printed[ARMS["knowledge"]] == ["26.3", "61.7", "60.7"]
+    assert printed[ARMS["control"]] == [DASH] * 3
+    three = {(row[0], row[1]): row[2:4] for row in rows(table3.real_table3(studied))[1:]}
+    assert three[ARMS["before"], "1 − Ms"] == ["27.1", "52.7"]
+    assert three[ARMS["knowledge"], "1 − Ms"] == ["20.1", "43.4"]
+    assert three[ARMS["placebo"], "Ms"] == [DASH] * 2
+
+
+def test_ours_are_means_over_the_records_they_link_to(studied):
+    shown = {row[0]: row[1:] for row in rows(table2.mini_table2(studied))[1:]}
+    for arm, name in ARMS.items():
+        values = [
+            parts(record(s)["results"][f"{arm}-validation"]["per_class"], [0, 1])["modified"]
+            for s in range(5)
+        ]
+        assert shown[name][0].startswith(f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}")
+        assert "n = 5" in shown[name][0]
+    assert "synthetic" in table2.mini_table2(studied)
+    assert "stand-in" in table2.mini_table2(studied)
+    for page in (table2.mini_table2(studied), table3.mini_table3(studied)):
+        assert links(page)
+        for link in links(page):
+            assert (studied / "notebooks" / link).resolve().is_file()
+
+
+def test_without_a_record_every_cell_is_a_dash_with_its_command(root):
+    for page in (table2.mini_table2(root), table3.mini_table3(root)):
+        assert "make study" in page
+        assert "NAME=mini_finetune" in page
+        assert not re.search(r"\d\.\d", page)
+    for page in (table2.real_table2(root), table3.real_table3(root)):
+        assert "NAME=ssv2_finetune" in page
+        assert links(page) == []
+    for words in (table2.findings2("modified", root), table3.findings3(root)):
+        assert words.count("nothing can be said") == len(PAIRS)
+    assert "make study" in table2.paired_table2("all", root)
+
+
+def test_a_named_command_has_its_file_of_parameters():
+    for name in ("mini_finetune", table2.REAL):
+        assert (REPOSITORY / f"notebooks/launch/{name}.yaml").is_file()
+
+
+def test_drops_by_hand(studied):
+    done = table2.study(studied)
+    for (seed, _), drop in table3.drops(done, "control").items():
+        assert drop == pytest.approx(50 * record(seed)["results"]["control-validation"]["top1"])
+
+
+def test_only_seeds_on_the_same_data_are_paired(studied):
+    write(
+        studied,
+        "book/results/table2/mini_finetune_seed4.json",
+        record(4, data={"sha256": "other"}),
+    )
+    keys = by_seed(table2.study(studied), "control", "all")
+    assert len({sha for _, sha in keys}) == 2
+    assert "n = 5" in table2.mini_table2(studied)
+
+
+def test_words_say_not_significant_where_it_is_not(studied):
+    words = table2.findings2("modified", studied).splitlines()
+    assert len(words) == len(PAIRS)
+    assert words[0].startswith("- Knowledge is ")
+    assert "the control in top-1 over the edited classes" in words[0]
+    for seed in range(5):
+        far = {"before": 0.0, "control": 0.0, "placebo": 0.0, "knowledge": 0.3 + seed / 100}
+        content = record(seed, far)
+        for arm in far:
+            for k, figures in content["results"][f"{arm}-validation"]["per_class"].items():
+                figures["top1"] = 0.1 + far[arm] + int(k) / 100
+        write(studied, f"book/results/table2/mini_finetune_seed{seed}.json", content)
+    assert "this is significant" in table2.findings2("modified", studied).splitlines()[0]
+
+
+def test_a_fine_tuning_that_still_runs_is_left_out_and_a_broken_record_refused(studied):
+    write(studied, "runs/mini_finetune/record.json", record(7, wall_seconds=None))
+    assert table2.own(studied) == []
+    (studied / "runs/mini_finetune/record.json").write_text('{"name": "x"}')
+    with pytest.raises(TableError, match="is no record of a fine-tuning"):
+        table2.own(studied)
+
+
+def test_agreement_stands_beside_chance_and_habit(studied):
+    shown = rows(table2.agreement_table2(studied))
+    assert shown[0][-1] == "Chance"
+    correlation = next(row for row in shown if "rank correlation" in row[0])
+    habit = next(row for row in shown if "habit" in row[0])
+    assert correlation[1].startswith("0.50 ± 0.00")
+    assert habit[1].startswith("0.20 ± 0.00")
+
+
+def test_committed_records_make_whole_tables():
+    for page in (
+        table2.real_table2(),
+        table2.mini_table2(),
+        table2.agreement_table2(),
+        table3.real_table3(),
+        table3.mini_table3(),
+    ):
+        assert page.startswith("<")
