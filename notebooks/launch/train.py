@@ -66,6 +66,7 @@ class_head: str = "fc"  # fc (code) | gap (paper's text)
 temporal_tail: str = "two_fc"  # two_fc (code) | literal (paper's text)
 fusion: str = "paper"  # paper | gated (ours)
 fusion_relu: bool = True  # end the fusion with ReLU
+attention_start: str = "random"  # random (code) | evidence (ours): M follows the class maps
 dropout: float = 0.5  # dropout in both branches
 constant_spatial = None  # type: float|null matched control: hold M_s at this
 constant_temporal = None  # type: float|null matched control: hold M_t at this

@@ -40,6 +40,10 @@ class SpatialHead(nn.Module):
         self.conv = nn.Conv3d(num_classes, 1, kernel_size=1, bias=False)
         self.bn = nn.BatchNorm3d(1)
 
+    def start_from_evidence(self) -> None:
+        """Begin with M_s high where the class maps are high: their mean, standardised by BN."""
+        nn.init.constant_(self.conv.weight, 1 / self.conv.in_channels)
+
     def forward(self, h: Tensor) -> Tensor:
         return torch.sigmoid(self.bn(self.conv(h)))
 
@@ -64,6 +68,22 @@ class TemporalHead(nn.Module):
         self.mix = nn.Conv2d(num_frames, num_frames, kernel_size=1, bias=False)
         self.fc1 = nn.Linear(num_frames, num_frames)
         self.fc2 = nn.Linear(num_frames, num_frames) if tail == "two_fc" else None
+
+    def start_from_evidence(self) -> None:
+        """Begin with M_t high in frames whose class maps are high, each frame by itself.
+
+        From random layers M_t begins as a mixture of all frames. Where actions lie anywhere in a
+        clip, training then finds no way to tell the frames apart (chapter 5 shows it).
+        """
+        nn.init.constant_(self.conv.weight, 1 / self.conv.weight[0].numel())
+        nn.init.eye_(self.mix.weight.data[:, :, 0, 0])
+        nn.init.eye_(self.fc1.weight)
+        nn.init.zeros_(self.fc1.bias)
+        if self.fc2 is not None:
+            gain, usual = 4.0, 0.4  # 0.4 is the mean of max(0, x) for a standard normal x
+            nn.init.eye_(self.fc2.weight)
+            self.fc2.weight.data.mul_(gain)
+            nn.init.constant_(self.fc2.bias, -gain * usual)
 
     def forward(self, h: Tensor) -> Tensor:
         x = torch.relu(self.bn(self.conv(h))).squeeze(1)  # (N, 1, T, H, W) → (N, T, H, W)

@@ -20,6 +20,7 @@ CHOICES = {
     "class_head": ("fc", "gap"),
     "temporal_tail": ("two_fc", "literal"),
     "fusion": ("paper", "gated"),
+    "attention_start": ("random", "evidence"),
 }
 
 
@@ -50,6 +51,8 @@ class STABN(nn.Module):
         temporal_tail: ``"two_fc"`` (published code) or ``"literal"`` (paper's sentence).
         fusion: ``"paper"`` or ``"gated"`` (ours: M_t governs the spatial half too).
         fusion_relu: end the fusion with ReLU.
+        attention_start: ``"random"`` (published code), or ``"evidence"`` (ours): before training,
+            M_s and M_t are high where and when the class maps are.
         dropout: in the attention and the perception branch.
         constant_attention: ``(s, t)`` holds M_s ≡ s and M_t ≡ t and freezes their heads: the
             matched control, with the same parameters, class head and losses, but no attention.
@@ -68,11 +71,13 @@ class STABN(nn.Module):
         temporal_tail: Literal["two_fc", "literal"] = "two_fc",
         fusion: Literal["paper", "gated"] = "paper",
         fusion_relu: bool = True,
+        attention_start: Literal["random", "evidence"] = "random",
         dropout: float = 0.5,
         constant_attention: tuple[float, float] | None = None,
     ):
         super().__init__()
         chosen = {"class_head": class_head, "temporal_tail": temporal_tail, "fusion": fusion}
+        chosen |= {"attention_start": attention_start}
         for argument, value in chosen.items():
             if value not in CHOICES[argument]:
                 raise ValueError(f"{argument} must be one of {CHOICES[argument]}, not {value!r}")
@@ -92,6 +97,9 @@ class STABN(nn.Module):
         self.fusion = Fusion(spec.feature_channels, fusion, fusion_relu)
         initialise(self.attention_branch)
         initialise(self.fusion)
+        if attention_start == "evidence":
+            self.attention_branch.spatial_head.start_from_evidence()
+            self.attention_branch.temporal_head.start_from_evidence()
         if constant_attention is not None:
             self.attention_branch.spatial_head.requires_grad_(False)
             self.attention_branch.temporal_head.requires_grad_(False)

@@ -1,5 +1,7 @@
 """From a configuration to the objects it describes: classes, clips, loaders, network."""
 
+from collections.abc import Mapping
+
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -27,6 +29,7 @@ def build_model(config: RunConfig, num_classes: int) -> nn.Module:
         temporal_tail=config.temporal_tail,
         fusion=config.fusion,
         fusion_relu=config.fusion_relu,
+        attention_start=config.attention_start,
         dropout=config.dropout,
         constant_attention=config.constant_attention,
     )
@@ -68,18 +71,29 @@ def dataset(config: RunConfig, split: str, *, training: bool) -> ClipDataset:
     )
 
 
-def train_loader(config: RunConfig, me: Process) -> DataLoader:
-    """This rank's share of every global batch; set ``.batch_sampler.epoch`` before each epoch."""
+def train_loader(
+    config: RunConfig, me: Process, times: Mapping[str, int] | None = None
+) -> DataLoader:
+    """This rank's share of every global batch; set ``.batch_sampler.epoch`` before each epoch.
+
+    Args:
+        config: the run.
+        me: this process.
+        times: {video id: how often an epoch takes it}; once, if it is not named.
+
+    Raises:
+        ConfigError: a batch size that the processes cannot share, or that an epoch does not fill.
+    """
     if config.batch_size % me.world_size:
         raise ConfigError(
             f"batch_size: {config.batch_size} cannot be shared by {me.world_size} processes; use a "
             f"multiple of {me.world_size}"
         )
-    clips = dataset(config, config.train_split, training=True)
-    repeats = _views(config)
-    if len(clips) * repeats < config.batch_size:
+    clips, times = dataset(config, config.train_split, training=True), times or {}
+    repeats = [_views(config) * times.get(record.video_id, 1) for record in clips.records]
+    if sum(repeats) < config.batch_size:
         raise ConfigError(
-            f"batch_size: {config.batch_size} is more than the {len(clips) * repeats} clips of "
+            f"batch_size: {config.batch_size} is more than the {sum(repeats)} clips of an epoch of "
             f"{config.train_split}"
         )
     sampler = TrainSampler(

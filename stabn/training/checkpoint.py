@@ -233,29 +233,32 @@ def start_from(model: nn.Module, config: RunConfig) -> None:
     )
 
 
-def load_trained(name: str, root: str | Path = REPOSITORY) -> Trained:
+def load_trained(name: str, root: str | Path = REPOSITORY, *, checkpoint: str = "best") -> Trained:
     """The network of run ``name``: this machine's own, else the small one kept beside the book.
 
     Args:
         name: of the run, as in ``runs/<name>``.
         root: folder that holds ``runs/`` and ``book/assets/``.
+        checkpoint: which of the run's networks: its best, or an arm of a fine-tuning.
 
     Raises:
         CheckpointError: neither exists (the message holds the command that trains it), or unusable.
     """
-    own = Path(root) / "runs" / name / "best.pt"
-    kept = Path(root) / "book" / "assets" / f"{name}.pt"
+    own = Path(root) / "runs" / name / f"{checkpoint}.pt"
+    asset = name if checkpoint == "best" else f"{name}-{checkpoint}"
+    kept = Path(root) / "book" / "assets" / f"{asset}.pt"
     if own.is_file():
         trained = load(own)
         return trained._replace(origin=f"trained on this machine (runs/{name})")
     if kept.is_file():
         trained = load(kept)
         return trained._replace(
-            origin=f"the small checkpoint that comes with the book (book/assets/{name}.pt): "
+            origin=f"the small checkpoint that comes with the book (book/assets/{asset}.pt): "
             f"runs/{name} has not been trained on this machine"
         )
+    notebook = "train" if checkpoint == "best" else "finetune"
     raise CheckpointError(
         f"{own}: no such checkpoint, and none comes with the book; train it with: mkdir -p "
-        f"runs/{name} && papermill notebooks/launch/train.ipynb runs/{name}/notebook.ipynb "
+        f"runs/{name} && papermill notebooks/launch/{notebook}.ipynb runs/{name}/notebook.ipynb "
         f"-f notebooks/launch/{name}.yaml"
     )

@@ -90,6 +90,9 @@ class RunConfig(Strict):
     )
     fusion: Literal["paper", "gated"] = Field("paper", description="paper | gated (ours)")
     fusion_relu: bool = Field(True, description="end the fusion with ReLU")
+    attention_start: Literal["random", "evidence"] = Field(
+        "random", description="random (code) | evidence (ours): M follows the class maps"
+    )
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout in both branches")
     constant_spatial: float | None = Field(
         None, ge=0, le=1, description="matched control: hold M_s at this"

@@ -41,9 +41,7 @@ class Journal:
         self.since = time.monotonic()
         self.totals: dict[str, Tensor] = {}
 
-    def add(
-        self, loss: ClassificationLoss, logits: Tensor, labels: Tensor, **more: Tensor
-    ) -> None:
+    def add(self, loss: ClassificationLoss, logits: Tensor, labels: Tensor, **more: Tensor) -> None:
         """Count one step's clips; ``more`` are further means over them, by name."""
         n = len(labels)
         correct = (logits.detach().argmax(dim=1) == labels).double().sum()

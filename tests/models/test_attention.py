@@ -121,3 +121,29 @@ def test_the_branch_keeps_the_resolution_and_reads_one_h():
     assert out.logits.shape == (N, K)
     assert out.spatial_attention.shape == (N, 1, T, H, W)
     assert out.temporal_attention.shape == (N, T)
+
+
+def test_from_evidence_both_attentions_begin_as_the_mean_of_the_class_maps():
+    """In evaluation BN is the identity here: M follows from the class maps by hand."""
+    h = torch.rand(2, 5, 4, 6, 6)
+    spatial, temporal = SpatialHead(5).eval(), TemporalHead(5, 4).eval()
+    spatial.start_from_evidence()
+    temporal.start_from_evidence()
+    rtol = 1e-4  # BN divides by sqrt(1 + 1e-5)
+    torch.testing.assert_close(
+        spatial(h), torch.sigmoid(h.mean(dim=1, keepdim=True)), rtol=rtol, atol=0
+    )
+    box = torch.nn.functional.avg_pool3d(h.mean(dim=1, keepdim=True), 3, stride=1, padding=1)
+    per_frame = box[:, 0].mean(dim=(2, 3))  # (N, T)
+    torch.testing.assert_close(temporal(h), torch.sigmoid(4 * per_frame - 1.6), rtol=rtol, atol=0)
+
+
+@pytest.mark.parametrize("tail", ["two_fc", "literal"])
+def test_from_evidence_a_frame_with_more_of_it_gets_more_weight(tail):
+    head = TemporalHead(3, 5, tail).eval()
+    head.start_from_evidence()
+    h = torch.zeros(1, 3, 5, 4, 4)
+    h[:, :, 2], h[:, :, 3] = 2, 1
+    weights = head(h)[0]  # each frame sees its two neighbours: 0, ⅔, 1, 1, ⅓
+    assert weights[0] < weights[4] < weights[1] < weights[2]
+    torch.testing.assert_close(weights[2], weights[3])

@@ -199,3 +199,14 @@ class TestLoadTrained:
             (tmp_path / place).parent.mkdir(parents=True)
             shutil.copy(saved, tmp_path / place)
             assert words in load_trained("tiny", tmp_path).origin
+
+
+def test_an_arm_of_a_fine_tuning_is_found_by_its_name(saved, tmp_path):
+    with pytest.raises(CheckpointError, match=r"finetune\.ipynb.*-f notebooks/launch/tiny\.yaml"):
+        load_trained("tiny", tmp_path, checkpoint="control")
+    for place in ("book/assets/tiny-control.pt", "runs/tiny/control.pt"):
+        (tmp_path / place).parent.mkdir(parents=True)
+        shutil.copy(saved, tmp_path / place)
+        assert (
+            place.rpartition("/")[0] in load_trained("tiny", tmp_path, checkpoint="control").origin
+        )
