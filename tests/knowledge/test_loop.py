@@ -1,0 +1,97 @@
+"""The whole loop without a browser: select, edits from a file, fine-tune, from the command line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from papermill import inspect_notebook
+from pydantic_core import PydanticUndefined
+
+from stabn.knowledge.finetuning import FinetuneConfig
+from stabn.knowledge.queue import read_queue
+from stabn.training.config import parse, read_yaml
+from stabn.training.launch import LaunchOptions
+from stabn.training.records import read_record
+
+LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
+
+
+def run(*command: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, command)], capture_output=True, text=True
+    )
+
+
+def papermill(notebook: str, output: Path, **parameters: object) -> subprocess.CompletedProcess:
+    given = [part for name, value in parameters.items() for part in ("-p", name, value)]
+    return run("papermill", LAUNCH / f"{notebook}.ipynb", output, "--no-progress-bar", *given)
+
+
+def test_the_parameters_cell_says_what_the_configuration_says():
+    told = inspect_notebook(str(LAUNCH / "finetune.ipynb"))
+    fields = FinetuneConfig.model_fields | LaunchOptions.model_fields
+    assert list(told) == list(fields)
+    for name, field in fields.items():
+        default = "" if field.default is PydanticUndefined else field.default
+        listed = list(default) if isinstance(default, tuple) else default
+        assert yaml.safe_load(told[name]["default"].replace("None", "null")) == listed, name
+        assert told[name]["help"] == field.description, name
+        assert told[name]["inferred_type_name"] != "None", name
+
+
+@pytest.mark.parametrize("name", ["mini_finetune", "ssv2_finetune"])
+def test_the_parameter_files_start_from_runs_that_have_parameter_files(name):
+    config = parse(FinetuneConfig, read_yaml(LAUNCH / f"{name}.yaml"), name)
+    assert config.name == name
+    trained = read_yaml(LAUNCH / f"{Path(config.run).name}.yaml")
+    assert trained["model"] == "st_abn"
+    assert config.gamma == 10  # the paper's
+    assert set(config.arms) == {"knowledge", "control", "placebo"}
+
+
+def test_the_papers_settings_are_the_defaults():
+    config = FinetuneConfig(name="x", run="y", edits="z.json")
+    assert (config.gamma, config.lr, config.optimizer, config.momentum) == (10, 1e-4, "sgd", 0.9)
+
+
+def test_select_edit_and_fine_tune(tiny_run, tmp_path):
+    queue, edits = tmp_path / "queue", tmp_path / "edits.json"
+    how = {"run": tiny_run.folder, "out": queue, "classes": "[0, 1]", "include_correct": "true"}
+    selected = papermill("select", tmp_path / "select.ipynb", **how)
+    assert selected.returncode == 0, selected.stderr
+
+    stood_in = run("stabn.knowledge.standin", "--queue", queue, "--out", edits)
+    assert stood_in.returncode == 0, stood_in.stderr
+    assert "nobody's work" in stood_in.stdout
+
+    how = {"name": "tuned", "out_dir": tmp_path, "run": tiny_run.folder, "edits": edits}
+    how |= {"epochs": 1, "batch_size": 4, "lr": 0.01, "log_every": 1}
+    tuned = papermill("finetune", tmp_path / "finetune.ipynb", **how)
+    assert tuned.returncode == 0, tuned.stderr
+
+    record = read_record(tmp_path / "tuned/record.json")
+    assert record["edits"]["videos"] == len(read_queue(queue).videos)
+    assert record["edits"]["of_another_network"] == 0
+    assert record["modified"] == [0, 1]
+    assert len(record["results"]) == 8  # four arms, each with M_s and with 1 − M_s
+    cells = nbformat.read(tmp_path / "finetune.ipynb", 4).cells
+    shown = [output for cell in cells for output in cell.get("outputs", [])]
+    tables = "".join(output.get("data", {}).get("text/html", "") for output in shown)
+    assert all(arm in tables for arm in ("before", "knowledge", "control", "placebo", "modified"))
+    assert any("image/png" in output.get("data", {}) for output in shown)
+
+    evaluated = papermill(
+        "evaluate", tmp_path / "evaluate.ipynb", run=tmp_path / "tuned", checkpoint="placebo"
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+
+
+def test_edits_that_are_not_there_stop_the_notebook_with_exit_status_1(tiny_run, tmp_path):
+    how = {"name": "tuned", "out_dir": tmp_path, "run": tiny_run.folder}
+    failed = papermill("finetune", tmp_path / "f.ipynb", **how, edits=tmp_path / "nowhere.json")
+    assert failed.returncode == 1
+    assert "nowhere.json" in failed.stderr
+    assert not (tmp_path / "tuned").exists()
