@@ -429,9 +429,7 @@ assert final["FC–ReLU–sigmoid, literal"] > floor - 1e-4
 
 # %%
 #| fig-alt: M_t of two tails fitted to one edit; the literal one stays at 0.5 where the edit is 0
-figure = temporal_figure(learnt, levels=edit[0].numpy())
-figure.legends[0].texts[0].set_text("edit")
-figure
+temporal_figure(learnt, levels=edit[0].numpy(), levels_name="edit")
 
 # %% [markdown]
 # Hatched: the edit. The two-layer tail follows it everywhere. The literal tail reaches the ones

@@ -141,6 +141,28 @@ def test_temporal_figure_tells_series_apart_without_colour():
     assert "from frame 2 to frame 3" in words
 
 
+def test_levels_can_be_an_edit():
+    sheet = figures.temporal_figure(
+        {"a": np.zeros(3)}, levels=np.array([0, 1, 0]), levels_name="edit"
+    )
+    assert "edit level" in [text.get_text() for text in sheet.legends[0].texts]
+    words = figures.describe_temporal(
+        {"a": np.zeros(3)}, levels=np.array([0, 1, 0]), levels_name="edit"
+    )
+    assert "The edit is highest from frame 1 to frame 1" in words
+
+
+def test_levels_of_several_people_have_a_row_each_and_signs():
+    rows = {"Ada": np.array([0, 0.5, 1, 1]), "nobody": np.zeros(4)}
+    axes = figures.levels_figure(rows).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(rows)
+    np.testing.assert_array_equal(axes.images[0].get_array(), np.stack(list(rows.values())))
+    signs = {text.get_position(): text.get_text() for text in axes.texts}
+    assert [signs[x, 0] for x in range(4)] == ["", "·", "|", "|"]
+    words = figures.describe_levels(rows)
+    assert words == "Frames at level 1 by Ada: 2 to 3; nobody: none."
+
+
 def test_curves_skip_missing_values_and_say_start_and_end():
     rows = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0, "top1": 0.5}, {"epoch": 3}]
     panels = {"loss": ["loss"], "accuracy": ["top1", "absent"]}

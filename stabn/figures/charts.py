@@ -13,13 +13,15 @@ def temporal_figure(
     series: Mapping[str, np.ndarray],
     *,
     levels: np.ndarray | None = None,
+    levels_name: str = "truth",
     frame_indices: Sequence[int] | None = None,
 ) -> Sheet:
-    """M_t over the frames, one line a series, above the truth levels as hatched steps.
+    """M_t over the frames, one line a series, above the true or edited levels as hatched steps.
 
     Args:
         series: name → M_t (T,) in [0, 1]; up to five, told apart by line and marker.
         levels: truth or edit, (T,) in [0, 1].
+        levels_name: what they are: ``"truth"``, ``"edit"``.
         frame_indices: source indices of the frames; 0 … T−1 by default.
     """
     sheet = Sheet(2.3, layout="constrained")
@@ -35,7 +37,7 @@ def temporal_figure(
             edgecolor=FAINT,
             hatch="///",
             linewidth=0.8,
-            label="truth level",
+            label=f"{levels_name} level",
         )
     for i, (name, values) in enumerate(series.items()):
         axes.plot(
@@ -50,9 +52,10 @@ def describe_temporal(
     series: Mapping[str, np.ndarray],
     *,
     levels: np.ndarray | None = None,
+    levels_name: str = "truth",
     frame_indices: Sequence[int] | None = None,
 ) -> str:
-    """:func:`temporal_figure` in words: where each series peaks, and when the truth is highest."""
+    """:func:`temporal_figure` in words: where series peak, and when the levels are highest."""
     length = len(next(iter(series.values())))
     x = np.arange(length) if frame_indices is None else np.asarray(frame_indices)
     words = [
@@ -62,8 +65,40 @@ def describe_temporal(
     ]
     if levels is not None and np.max(levels) > 0:
         moving = x[np.asarray(levels) == np.max(levels)]
-        words.append(f"The truth is highest from frame {moving[0]} to frame {moving[-1]}.")
+        words.append(f"The {levels_name} is highest from frame {moving[0]} to frame {moving[-1]}.")
     return " ".join(words)
+
+
+@styled
+def levels_figure(rows: Mapping[str, np.ndarray]) -> Sheet:
+    """Levels of several people over one video's frames, a row each.
+
+    Dark is 0; 0.5 carries a dot and 1 a bar, so that they are told apart without colour.
+
+    Args:
+        rows: who → levels (n,) in [0, 1].
+    """
+    sheet = Sheet(0.55 + 0.3 * len(rows), layout="constrained")
+    axes = sheet.subplots()
+    values = np.stack(list(rows.values()))
+    axes.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for (y, x), level in np.ndenumerate(values):
+        sign = {0.5: "·", 1.0: "|"}.get(float(level), "")
+        axes.text(x, y, sign, ha="center", va="center", color=ink_on(level, "cividis"))
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xlabel("source frame")
+    axes.tick_params(length=0)
+    return sheet
+
+
+def describe_levels(rows: Mapping[str, np.ndarray]) -> str:
+    """:func:`levels_figure` in words: the frames that each gave level 1."""
+    words = []
+    for who, levels in rows.items():
+        moving = np.flatnonzero(np.asarray(levels) == 1)
+        where = f"{moving[0]} to {moving[-1]}" if len(moving) else "none"
+        words.append(f"{who}: {where}")
+    return f"Frames at level 1 by {'; '.join(words)}."
 
 
 @styled
