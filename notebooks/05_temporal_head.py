@@ -33,7 +33,8 @@ from stabn.figures.sheet import COLOURS, LINES, MARKERS, Sheet, styled
 from stabn.metrics import rank_correlation
 from stabn.models.attention import TemporalHead
 from stabn.models.st_abn import STABN
-from stabn.training.checkpoint import load_trained
+from stabn.training.checkpoint import REPOSITORY, load_trained
+from stabn.training.records import read_record
 
 _ = torch.manual_seed(0)
 torch.set_num_threads(1)  # small tensors: a second thread would only wait
@@ -347,6 +348,60 @@ print("a fixed curve agrees", "as well or better." if habit >= agreement.value e
 # mind whenever an $M_t$ looks convincing; [chapter 12](12_reading_attention.ipynb) measures it
 # with care.
 #
+# ## Where $M_t$ begins
+#
+# $U$, $W_1$ and $W_2$ can learn habits; can they also learn to look? With random layers, every weight
+# begins as a mixture of *all* frames, and to tell frame 5 from frame 6 training must first find its way
+# through three $T \times T$ matrices. The published code begins so. Our small networks begin elsewhere:
+# the convolution as a plain mean over class maps and neighbours, $U$ and $W_1$ as the identity, $W_2$ as
+# four times that. Then $M_t$ begins as the *evidence* in a frame, each frame for itself, and training may
+# change all of it. (`attention_start: evidence`; $M_s$ begins in the same way.)
+#
+# Two fresh heads, both untrained, on the $h$ of the trained network:
+
+# %%
+maps, truth = [], []
+for class_id in range(K):
+    for number in range(4):
+        v = example(class_id, (class_id, number), split="validation")
+        chosen = segment_indices(len(v.frames), T)
+        with torch.no_grad():
+            maps.append(branch.to_classes(branch.stage(model.features(to_clip(v.frames, chosen)))))
+        truth.append(v.levels[chosen])
+maps, truth = torch.cat(maps), np.stack(truth)  # (clips, K, T, H, W), (clips, T)
+for start in ("random", "evidence"):
+    fresh = TemporalHead(K, T)
+    if start == "evidence":
+        fresh.start_from_evidence()
+    with torch.no_grad():
+        weights = fresh(maps)  # in training mode: BN standardises by this batch
+    score, own = rank_correlation(weights, truth), weights.std(dim=0).mean()
+    print(
+        f"{start:9s} M_t with its own truth {score.value:+.2f}, with others' {score.exchanged:+.2f}; "
+        f"differs between clips by {own:.3f}"
+    )
+
+# %% [markdown]
+# Does training make up for the start? These are whole training runs on mini-SSv2, alike in all but the
+# start, from their records:
+
+# %%
+print("start     seed  top-1   M_t with its own truth   with others'")
+for start, study in (("random", "attention_start"), ("evidence", "table1")):
+    for path in sorted((REPOSITORY / "book/results" / study).glob("mini_st_abn_*.json")):
+        record = read_record(path)
+        figures = record["results"][record["config"]["report_split"]]
+        score = figures["rank_correlation"]
+        print(
+            f"{start:9s} {record['seed']}    {figures['top1']:6.1%}   {score['value']:+.2f}"
+            f"                    {score['exchanged']:+.2f}"
+        )
+
+# %% [markdown]
+# Where the two last columns agree, $M_t$ is a habit: one curve for all clips. The start is part of the
+# recipe, so the book's small networks say which one they had, and the parameter files for
+# Something-Something v2 keep the published one.
+#
 # ## $T$ is fixed
 #
 # The sizes of $U$, $W_1$, $W_2$ are $T \times T$. A head built for $T$ frames cannot read $T + 2$.
@@ -413,6 +468,7 @@ temporal_figure({"M_t of every source frame": whole}, levels=levels)
 # - $M_t$ depends on a frame's position by construction. Shuffled frames do not take their weights
 #   along; a still clip is not weighed evenly. Much of a good-looking $M_t$ may be habit: compare
 #   with other clips' truth.
+# - Where $M_t$ begins decides whether it learns to look at the clip at all.
 # - $T$ is part of the weights.
 # - Edits belong to source frames and reach the network through the sampled indices.
 #
