@@ -22,10 +22,10 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from stabn.data.transforms import normalise
 from stabn.knowledge.arms import Arm, take_step, trainable_copy, trained_together
+from stabn.knowledge.database import StoreError
 from stabn.knowledge.edits import Edit, EditError
 from stabn.knowledge.exchange import read_json, write_json
 from stabn.knowledge.finetuning import FinetuneConfig
-from stabn.knowledge.store import StoreError
 from stabn.knowledge.targets import Levels, read_edits, read_targets, shifted, swapped
 from stabn.models.st_abn import STABN
 from stabn.training.build import class_texts, split_videos, train_loader

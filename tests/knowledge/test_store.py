@@ -15,8 +15,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from stabn.knowledge.database import ConnectionLost, StoreError
 from stabn.knowledge.edits import EditError
-from stabn.knowledge.store import Conflict, ConnectionLost, Revision, Store, StoreError
+from stabn.knowledge.store import Conflict, Revision, Store
 
 STRANGE = [
     "Robert'); DROP TABLE stabn_revisions;--",
@@ -399,7 +400,7 @@ class TestOpening:
     def test_sqlite_is_as_durable_as_promised(self, tmp_path, make_edit):
         Store(f"sqlite:///{tmp_path}/edits.sqlite")
         store = Store(tmp_path / "edits.sqlite")
-        with store._engine.connect() as connection:
+        with store._database._engine.connect() as connection:
             ask = lambda name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()  # noqa: E731
             assert (ask("journal_mode"), ask("synchronous"), ask("foreign_keys")) == ("wal", 2, 1)
 
@@ -442,7 +443,7 @@ class TestOpening:
 
     def test_newer_version(self, store, store_url, make_edit):
         store.save(make_edit(), after=None)
-        with store._engine.begin() as connection:
+        with store._database._engine.begin() as connection:
             connection.execute(sa.text("UPDATE stabn_schema SET version = 2"))
         with pytest.raises(StoreError, match=r"made by a newer stabn .*version 2.*update stabn"):
             Store(store_url)
@@ -492,7 +493,7 @@ class TestTrouble:
     def test_somebody_in_front_stands_still(self, tmp_path, make_edit):
         store = Store(tmp_path / "edits.sqlite", timeout=0.2)
         store.register([("a", 8)])
-        with store._writing(), pytest.raises(ConnectionLost, match="is locked by another"):
+        with store._database.writing(), pytest.raises(ConnectionLost, match="is locked by another"):
             Store(tmp_path / "edits.sqlite", timeout=0.2).save(make_edit(), after=None)
         assert store.save(make_edit(), after=None) == 1
 
@@ -589,7 +590,7 @@ class TestTrouble:
             connection.execute(f"PRAGMA max_page_count={pages}")
             return connection
 
-        monkeypatch.setattr(store._engine.pool, "_creator", small)
+        monkeypatch.setattr(store._database._engine.pool, "_creator", small)
         saved: list[int] = []
 
         def go_on() -> None:
@@ -606,7 +607,7 @@ class TestTrouble:
     @pytest.mark.parametrize("levels", ["[0, 1", "[0.0, 2.0]", "null"])
     def test_a_damaged_row(self, store, make_edit, levels):
         store.save(make_edit(), after=None)
-        with store._engine.begin() as connection:
+        with store._database._engine.begin() as connection:
             connection.execute(
                 sa.text("UPDATE stabn_revisions SET levels = :levels"), {"levels": levels}
             )
