@@ -8,18 +8,16 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from io import BytesIO
-from itertools import groupby
 from pathlib import Path
 
 import anywidget
-import ipywidgets
 import numpy as np
 import traitlets
 from PIL import Image
 
-from stabn.knowledge.edits import LEVELS, Draft
+from stabn.knowledge.edits import Draft
+from stabn.knowledge.words import describe
 
-WORDS = dict(zip(LEVELS, ("irrelevant", "context", "the action"), strict=True))
 QUALITY = 85  # of the JPEGs that travel to the page
 STEPS = {  # what the page may ask of a draft, and with which arguments
     "set": ("frame", "level"),
@@ -27,7 +25,6 @@ STEPS = {  # what the page may ask of a draft, and with which arguments
     "fill": ("first", "last"),
     **dict.fromkeys(("smooth", "reset", "undo", "redo"), ()),
 }
-RUNS = 8  # a summary that lists more stretches of equal level than this is no summary
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +38,7 @@ class Editor(anywidget.AnyWidget):
     Attributes:
         saved: What the app says about saving, shown beside the picture.
         note: What else it says, such as the place in the queue.
-        summary: The draft and its effect in one line (`describe`).
+        summary: The draft and its effect in one line (:func:`stabn.knowledge.words.describe`).
         can_command: Whether there is somebody to hear of Enter.
 
     Args:
@@ -270,116 +267,3 @@ def _check(frames, draft, sampled, spatial, classes, own) -> None:
             raise ValueError("spatial must lie between 0 and 1: the overlay shows raw values")
     if own is not None and len(own) != len(classes):
         raise ValueError(f"own has {len(own)} probabilities, classes {len(classes)} texts")
-
-
-def describe(
-    draft: Draft,
-    *,
-    truth: str = "",
-    predicted: str = "",
-    classes: Sequence[str] = (),
-    own: np.ndarray | None = None,
-    after: np.ndarray | None = None,
-) -> str:
-    """A draft in one line of text, and what it does to the two classes that matter.
-
-    Args:
-        draft: The levels.
-        truth: Text of the true class, as in ``classes``.
-        predicted: Text of the class that the network answered.
-        classes: Texts of all K.
-        own: (K,) probabilities before the edit.
-        after: (K,) probabilities after it.
-    """
-    parts = [f"{len(draft.levels)} frames: {_levels_in_words(draft.levels)}."]
-    if draft.changed:
-        differ = int(np.sum(draft.levels != draft.attention))
-        parts.append(f"Differs from the network's attention in {differ}.")
-    else:
-        parts.append("This is the network's own attention.")
-    for text in dict.fromkeys(text for text in (truth, predicted) if text in classes):
-        k = classes.index(text)
-        values = [f"{p[k]:.2f} {when}" for p, when in ((own, "before"), (after, "after"))
-                  if p is not None]  # fmt: skip
-        if values:
-            parts.append(f"“{text}”: {', '.join(values)}.")
-    return " ".join(parts)
-
-
-def _levels_in_words(levels: np.ndarray) -> str:
-    """Stretches of equal level, or, where there are many, the range and the mean."""
-    values = [round(float(level), 2) for level in levels]
-    runs = [(level, len(list(run))) for level, run in groupby(values)]
-    if len(runs) > RUNS:
-        low, high = int(np.argmin(levels)), int(np.argmax(levels))
-        return (
-            f"levels from {levels[low]:.2f} (frame {low}) to {levels[high]:.2f} (frame {high}), "
-            f"mean {levels.mean():.2f}"
-        )
-    words, first = [], 0
-    for level, length in runs:
-        name = f"{WORDS[level]} ({level:g})" if level in WORDS else f"level {level:.2f}"
-        last = first + length - 1
-        words.append(f"{first} {name}" if length == 1 else f"{first}–{last} {name}")
-        first += length
-    return ", ".join(words)
-
-
-def sliders(draft: Draft, on_change: Callable[[], None] | None = None) -> ipywidgets.Widget:
-    """The same draft by plain ipywidgets, where a front end of one's own does not work.
-
-    Args:
-        draft: Changed in place.
-        on_change: Called after every change made here.
-    """
-    n = len(draft.levels)
-    layout = ipywidgets.Layout(width="4.2em", height="9em")
-    bars = [
-        ipywidgets.FloatSlider(
-            value=float(level), min=0, max=1, step=0.05, description=str(i), layout=layout,
-            orientation="vertical", continuous_update=False, tooltip=f"level of frame {i}",
-        )
-        for i, level in enumerate(draft.levels)
-    ]  # fmt: skip
-    span = ipywidgets.IntRangeSlider(
-        value=(0, n - 1), min=0, max=n - 1, description="frames", layout={"width": "24em"}
-    )
-    words = ipywidgets.Label()
-    showing = False  # while the draft is shown, the sliders' own events are echoes
-
-    def show() -> None:
-        nonlocal showing
-        showing = True
-        for bar, level in zip(bars, draft.levels, strict=True):
-            bar.value = float(level)
-        showing = False
-        undo.disabled, redo.disabled = not draft.can_undo, not draft.can_redo
-        words.value = describe(draft)
-
-    def act(step: Callable[..., object], *arguments) -> None:
-        step(*arguments)
-        show()
-        if on_change is not None:
-            on_change()
-
-    def button(text: str, step: Callable[[], None]) -> ipywidgets.Button:
-        made = ipywidgets.Button(description=text, layout={"width": "auto"})
-        made.on_click(lambda _: step())
-        return made
-
-    def observed(frame: int) -> Callable[[dict], None]:
-        return lambda change: None if showing else act(draft.set, frame, change["new"])
-
-    for i, bar in enumerate(bars):
-        bar.observe(observed(i), "value")
-    paints = [
-        button(f"{name} ({level:g})", lambda level=level: act(draft.paint, *span.value, level))
-        for level, name in WORDS.items()
-    ]
-    fill = button("fill between", lambda: act(draft.fill, *span.value))
-    smooth = button("smooth", lambda: act(draft.smooth))
-    undo, redo = button("undo", lambda: act(draft.undo)), button("redo", lambda: act(draft.redo))
-    show()
-    row = ipywidgets.Layout(display="flex", flex_flow="row wrap")
-    tools = ipywidgets.Box([span, *paints, fill, smooth, undo, redo], layout=row)
-    return ipywidgets.VBox([tools, ipywidgets.Box(bars, layout=row), words])

@@ -15,19 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 import yaml
 from pydantic import Field, field_validator
 from scipy.special import softmax
-from torch import Tensor
 
-from stabn.data.dataset import Videos
-from stabn.data.sampling import interleaved_indices, views
-from stabn.data.transforms import ClipTransform, eval_transform, normalise
 from stabn.knowledge.queue import (
     FORMAT,
     Queue,
@@ -37,14 +32,14 @@ from stabn.knowledge.queue import (
     is_there,
     write_queue,
 )
-from stabn.knowledge.rescoring import Features, save_features, save_head
-from stabn.models.st_abn import STABN
-from stabn.training.build import class_texts, eval_loader, split_videos
+from stabn.knowledge.rescoring import save_features, save_head
+from stabn.knowledge.whole_video import Look, looks
+from stabn.training.build import class_texts, eval_loader
 from stabn.training.checkpoint import USER_ERRORS, Trained, load
 from stabn.training.config import ConfigError, Precision, RunConfig, Strict, parse, read_yaml
 from stabn.training.evaluate import attends, figures_from_predictions, predict
 from stabn.training.files import file_hash
-from stabn.training.process import Process, autocast, gathered, joined, usable_precision
+from stabn.training.process import gathered, joined
 from stabn.training.records import code_version, data_fingerprint
 
 log = logging.getLogger(__name__)
@@ -85,89 +80,6 @@ class SelectConfig(Strict):
                 read = value
             return read if isinstance(read, list) else [value]
         return [value] if isinstance(value, int) else value
-
-
-class _Look(NamedTuple):
-    """What the network makes of one video: M_t of all frames (n,), and of its clips the rest."""
-
-    attention: np.ndarray
-    features: Features
-
-
-def whole_video_attention(
-    model: STABN,
-    videos: Videos,
-    video_id: str,
-    num_frames: int,
-    transform: ClipTransform,
-    *,
-    batch_size: int = 8,
-    precision: str = "fp32",
-) -> np.ndarray:
-    """M_t of every frame of a video, of any length.
-
-    M_t depends on a frame's position in its clip, and a clip is spread over the whole video; so the
-    network is shown interleaved segment samples, each a clip of the kind it knows, which together
-    visit every frame. A frame that is visited more than once gets the mean.
-
-    Args:
-        model: ST-ABN in eval mode.
-        videos: where frames come from.
-        video_id: which video.
-        num_frames: T, of the network.
-        transform: evaluation's, from :func:`stabn.data.transforms.eval_transform`.
-        batch_size: clips at a time.
-        precision: fp32, bf16 or fp16, where the device can.
-
-    Returns:
-        float32 (n,) in [0, 1].
-
-    Raises:
-        VideoError: the video cannot be read.
-    """
-    seen = _all_frames(videos, video_id, transform)
-    return _attention(model, seen, num_frames, batch_size, precision)
-
-
-def _all_frames(videos: Videos, video_id: str, transform: ClipTransform) -> Tensor:
-    """All frames as the network sees them, uint8 (3, n, size, size)."""
-    return transform(videos.read(video_id, np.arange(videos.frames(video_id))))[0]
-
-
-@torch.no_grad()
-def _attention(
-    model: STABN, seen: Tensor, num_frames: int, batch_size: int, precision: str
-) -> np.ndarray:
-    n = seen.shape[1]
-    samples = interleaved_indices(n, num_frames)  # (J, T)
-    weights = []
-    for rows in torch.from_numpy(samples).split(batch_size):
-        clips = _clips(model, seen, rows)
-        with autocast(usable_precision(precision, clips.device), clips.device):
-            weights.append(model(clips).temporal_attention.float().cpu())
-    total = np.bincount(samples.ravel(), torch.cat(weights).flatten().numpy(), minlength=n)
-    return (total / np.bincount(samples.ravel(), minlength=n)).astype(np.float32)
-
-
-def _clips(model: STABN, seen: Tensor, rows: Tensor) -> Tensor:
-    """The clips of ``seen`` (3, n, size, size) at ``rows`` (N, T), normalised, on the device."""
-    device = next(model.parameters()).device
-    return normalise(seen[:, rows].transpose(0, 1).to(device))  # (N, 3, T, size, size)
-
-
-@torch.no_grad()
-def _look(model: STABN, videos: Videos, video_id: str, config: RunConfig, batch_size: int) -> _Look:
-    """One video's whole attention, and the features of the clips that evaluation takes of it."""
-    transform = eval_transform(config.image_size, short_side=config.short_side)
-    seen = _all_frames(videos, video_id, transform)
-    attention = _attention(model, seen, config.num_frames, batch_size, config.precision)
-    indices = torch.from_numpy(views(config.sampling, seen.shape[1], config.num_frames))  # (V, T)
-    clips = _clips(model, seen, indices)
-    with autocast(usable_precision(config.precision, clips.device), clips.device):
-        maps = model.features(clips)
-        output = model.from_features(maps)
-    tensors = (maps, output.spatial_attention, output.temporal_attention)
-    return _Look(attention, Features(*(t.float().cpu() for t in tensors), indices))
 
 
 def weak_classes(accuracy: Accuracy, threshold: float) -> tuple[int, ...]:
@@ -257,13 +169,13 @@ def select(config: SelectConfig) -> Path:
         if rows.empty:
             raise QueueError(_why_empty(config, splits, weak, accuracy, trained.classes))
         log.info("classes selected: %d; videos to be looked at whole: %d", len(weak), len(rows))
-        looks = _looks(model, list(rows["video_id"]), effective, me)
+        seen = looks(model, list(rows["video_id"]), effective, me)
         if not me.is_main:
-            for _ in looks:  # in step with the one that writes
+            for _ in seen:  # in step with the one that writes
                 pass
             return out
         with becoming(out, empty.key) as part:
-            videos = _written(part, rows, looks)
+            videos = _written(part, rows, seen)
             save_head(part / "head.pt", model, trained.config)
             write_queue(replace(empty, folder=part, weak=weak, accuracy=accuracy, videos=videos))
         log.info("%s: %d videos, worst first", out, len(rows))
@@ -359,18 +271,7 @@ def _why_empty(
     )
 
 
-def _looks(
-    model: STABN, video_ids: Sequence[str], config: RunConfig, me: Process
-) -> Iterator[_Look]:
-    """A look at each video, in order, on every rank: each looks at every world_size-th."""
-    videos = split_videos(config, config.train_split)[1]
-    batch_size = max(1, config.batch_size // me.world_size)
-    for start in range(0, len(video_ids), me.world_size):
-        mine = video_ids[start : start + me.world_size][me.rank : me.rank + 1]
-        yield from gathered([_look(model, videos, v, config, batch_size) for v in mine], me)
-
-
-def _written(part: Path, rows: pd.DataFrame, looks: Iterator[_Look]) -> tuple[QueuedVideo, ...]:
+def _written(part: Path, rows: pd.DataFrame, looks: Iterator[Look]) -> tuple[QueuedVideo, ...]:
     """The queue's entries; the features are in their files then."""
     videos = []
     for place, (row, look) in enumerate(zip(rows.itertuples(), looks, strict=True)):

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stabn.knowledge.editor import Editor, describe, sliders
+from stabn.knowledge.editor import Editor
 from stabn.knowledge.edits import Draft
+from stabn.knowledge.sliders import sliders
+from stabn.knowledge.words import describe
 
 N = 10
 CLASSES = ("Pushing", "Lifting", "Dropping")

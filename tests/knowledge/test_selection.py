@@ -24,8 +24,8 @@ from stabn.knowledge.selection import (
     class_ids,
     select,
     weak_classes,
-    whole_video_attention,
 )
+from stabn.knowledge.whole_video import whole_video_attention
 from stabn.training.build import build_model, class_texts, dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load, read, save
 from stabn.training.config import ConfigError, parse, write_config
