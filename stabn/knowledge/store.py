@@ -10,7 +10,7 @@ SQLite in one file by default, PostgreSQL by its address. What holds in both:
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -208,7 +208,14 @@ class Store:
 
     # -- who works on what -----------------------------------------------------------------------
 
-    def lease(self, annotator: str, *, seconds: float = LEASE, overlap: int = 1) -> str | None:
+    def lease(
+        self,
+        annotator: str,
+        *,
+        seconds: float = LEASE,
+        overlap: int = 1,
+        among: Collection[str] | None = None,
+    ) -> str | None:
         """The next video for an annotator, kept for them for a while.
 
         That is the first one still leased by them; else the first, in queue order, that they
@@ -219,6 +226,7 @@ class Store:
             annotator: Who asks.
             seconds: How long the lease lasts unless renewed.
             overlap: How many annotators may be given the same video.
+            among: Only these videos, where the store serves several queues; None for all.
 
         Returns:
             The video's id, or None where nothing is left for them now.
@@ -254,6 +262,8 @@ class Store:
             .order_by(_videos.c.place)
             .limit(1)
         )
+        if among is not None:
+            held, free = (q.where(_videos.c.video_id.in_(list(among))) for q in (held, free))
         with self._database.writing() as connection:
             video_id = connection.scalar(held) or connection.scalar(free)
             if video_id is not None:

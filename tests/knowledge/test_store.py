@@ -197,6 +197,12 @@ class TestLeases:
         assert store.lease("Ada") == "b"
         assert store.lease("Bo") == "c"
 
+    def test_one_queue_of_several(self, store):
+        assert store.lease("Ada", among=["c", "d", "x"]) == "c"
+        assert store.lease("Ada", among=["b"]) == "b"  # not c, which another queue's page holds
+        assert store.lease("Ada", among=["d", "c"]) == "c"
+        assert store.lease("Bo", among=[]) is None
+
     def test_overlap(self, store, make_edit):
         for name in ("Ada", "Bo"):
             assert store.lease(name, overlap=2) == "a"
