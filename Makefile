@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+QUEUE ?= runs/mini_st_abn/queue
+STORE ?= runs/mini_st_abn/edits.sqlite
 SEEDS ?= 0 1 2 3 4
 # The environment is made again only when what it is made from changes: the hash is in the marker's name.
 READY := .venv/.ready-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
@@ -10,7 +12,7 @@ PY := .venv/bin/python
 export OMP_WAIT_POLICY = passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test browser lab study bench sync picture dist clean
+.PHONY: help env book test browser lab annotate study bench sync picture dist clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
@@ -42,6 +44,9 @@ browser: $(READY)  ## find a Chromium for the tests of pages, or fetch one
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(PY) -m jupyter lab notebooks
 
+annotate: $(READY)  ## serve the annotators' and the organiser's pages (QUEUE=folder STORE=file or URL)
+	@$(PY) -m stabn.knowledge.serve --queue $(QUEUE) --store $(STORE) $(ARGS)
+
 study: $(READY)  ## repeat the launch notebooks over seeds and arms (hours; resumable), write book/results/
 	@mkdir -p _build
 	@SEEDS="$(SEEDS)" $(PY) -m doit run $(ARGS) study
@@ -59,4 +64,4 @@ dist: $(READY)  ## zip the built book for people who only read
 	@$(PY) -m tools.dist
 
 clean:  ## remove what `make book` made (not .venv, not runs of your own)
-	rm -rf _build data/mini data/mini_prepared runs/mini_pretext runs/mini_baseline runs/mini_st_abn
+	rm -rf _build data/mini data/mini_prepared runs/mini_pretext runs/mini_baseline runs/mini_st_abn runs/mini_finetune

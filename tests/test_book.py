@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
+from stabn.tables.finetunings import parts_of_record
 from tools.built import HTML, SITE, built, pages_in_order
 from tools.steps import ROOT
 
@@ -136,3 +137,23 @@ def test_every_number_of_ours_in_table_1_is_in_the_record_it_links_to():
         known |= {f"{results[name]['value']:.2f}" for name in measures if name in results}
         shown = link["title"].rpartition(": ")[2] if link.has_attr("title") else link.get_text()
         assert shown in known, f"{link} against {link['href']}"
+
+
+@pytest.mark.parametrize("name", ["results_table2", "results_table3"])
+def test_every_number_of_ours_in_tables_2_and_3_is_in_the_record_it_links_to(name):
+    path = built() / "notebooks" / f"{name}.html"
+    links = page(path).select("table.results a[href$='.json']")
+    assert links
+    for link in links:
+        record = json.loads((path.parent / link["href"]).resolve().read_text())
+        known = {f"{v:.1f}" for row in parts_of_record(record).values() for v in row.values()}
+        for figures in record["results"].values():
+            known |= {f"{100 * figures[figure]:.1f}" for figure in ("top1", "top5")}
+            for measure in ("rank_correlation", "pointing", "mass_in_mask"):
+                known |= {f"{v:.2f}" for v in figures.get(measure, {}).values() if _is_number(v)}
+        shown = link["title"].rpartition(": ")[2] if link.has_attr("title") else link.get_text()
+        assert shown in known, f"{link} against {link['href']}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)

@@ -6,6 +6,7 @@ INTRODUCTIONS = {
     "data": ("Data", "From a file to a batch."),
     "models": ("Models", "The 3-D ResNet, the attention branch, and the network made of both."),
     "training": ("Training", "A run, from its description to its record."),
+    "knowledge": ("Human knowledge", "From weak classes to edits, from edits to a taught network."),
     "explaining": ("Losses, measures, figures", "What it is trained by, judged by, and shown by."),
 }
 

@@ -673,6 +673,7 @@ function showState(view) {
   const saved = model.get("saved");
   view.root.dataset.connection = disconnected ? "lost" : waiting || state.saving ? "busy" : "ready";
   setText(parts.saved, disconnected ? "not connected" : waiting || state.saving ? "saving …" : saved);
+  parts.saved.classList.toggle("se-kept", !disconnected && /^saved/.test(parts.saved.textContent));
   setText(parts.note, model.get("note"));
   const lost = waiting
     ? ` ${waiting === 1 ? "The last change" : `The last ${waiting} changes`} made here ${waiting === 1 ? "is" : "are"} not saved.` : "";
