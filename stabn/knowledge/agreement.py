@@ -70,7 +70,7 @@ def agreement_table(edits: Iterable[Edit]) -> pd.DataFrame:
 
     Returns:
         Columns first, second (names, in alphabetical order), videos (how many in common), alpha
-        (as :func:`alpha`, of these two) and difference (mean |difference| of their levels).
+        (as :func:`alpha`, of these two) and difference (mean absolute difference of their levels).
 
     Raises:
         EditError: edits of one video differ in their number of frames.
