@@ -52,9 +52,8 @@ from stabn.models.resnet3d import count_multiply_adds
 from stabn.models.st_abn import STABNOutput
 from stabn.training.checkpoint import load_trained
 
-_ = torch.set_grad_enabled(False)  # nothing is trained in this chapter
-
 # %%
+_ = torch.set_grad_enabled(False)  # nothing is trained in this chapter
 trained = load_trained("mini_st_abn")
 model, names, T = trained.model, trained.classes, trained.config.num_frames
 K = len(names)
