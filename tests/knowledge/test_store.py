@@ -588,7 +588,7 @@ class TestTrouble:
     def test_a_full_disk(self, tmp_path, make_edit, monkeypatch):
         store = Store(tmp_path / "edits.sqlite")
         store.register([("a", 8)])
-        open_file = store._file
+        open_file = store._database._file
 
         def small() -> sqlite3.Connection:
             connection = open_file()
