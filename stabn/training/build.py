@@ -93,8 +93,8 @@ def train_loader(
     repeats = [_views(config) * times.get(record.video_id, 1) for record in clips.records]
     if sum(repeats) < config.batch_size:
         raise ConfigError(
-            f"batch_size: {config.batch_size} is more than the {sum(repeats)} clips of an epoch of "
-            f"{config.train_split}"
+            f"batch_size: {config.batch_size} is more than the {sum(repeats)} clips of "
+            f"{config.train_split} in an epoch"
         )
     sampler = TrainSampler(
         len(clips),
