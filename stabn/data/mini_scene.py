@@ -22,6 +22,7 @@ class MiniVideo:
         levels: float32 (n,): 0 nothing to see, 0.5 context (the hand comes or goes), 1 the action.
         actor: bool (n, H, W): visible pixels of the object that is acted on.
         hand: bool (n, H, W): visible pixels of the hand.
+        sign: bool (n, H, W): pixels of the misleading sign (only the biased variant has one).
         class_id: Index of the template among its size's templates.
         template: Class text with its placeholders in brackets.
         caption: The template with its placeholders filled in.
@@ -32,6 +33,7 @@ class MiniVideo:
     levels: np.ndarray
     actor: np.ndarray
     hand: np.ndarray
+    sign: np.ndarray
     class_id: int
     template: str
     caption: str
@@ -95,7 +97,15 @@ def render(
     for word in used:
         caption = caption.replace("[something]", word, 1)
     return MiniVideo(
-        frames, timing.levels, labels == 1, labels == 2, class_id, template, caption, used
+        frames=frames,
+        levels=timing.levels,
+        actor=labels == LABELS["actor"],
+        hand=labels == LABELS["hand"],
+        sign=np.zeros(labels.shape, bool),
+        class_id=class_id,
+        template=template,
+        caption=caption,
+        placeholders=used,
     )
 
 
