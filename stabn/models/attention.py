@@ -154,12 +154,18 @@ class Fusion(nn.Module):
         self.bn = nn.BatchNorm3d(channels)
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
 
-    def forward(self, features: Tensor, spatial: Tensor, temporal: Tensor) -> Tensor:
-        """features (N, C, T, H, W), spatial (N, 1, T, H, W), temporal (N, T) → (N, C, T, H, W)."""
+    def halves(self, features: Tensor, spatial: Tensor, temporal: Tensor) -> tuple[Tensor, Tensor]:
+        """The spatial and the temporal half before they are joined, each (N, C, T, H, W)."""
         weight = temporal[:, None, :, None, None]  # (N, 1, T, 1, 1)
         spatial_half = (1 + spatial) * features  # equation (1)
         if self.kind == "gated":
             spatial_half = weight * spatial_half
-        temporal_half = weight * features  # equation (2)
-        fused = self.conv(torch.cat([spatial_half, temporal_half], dim=1))  # equation (3)
-        return self.relu(self.bn(fused))
+        return spatial_half, weight * features  # equation (2)
+
+    def join(self, spatial_half: Tensor, temporal_half: Tensor) -> Tensor:
+        """Equation (3): both halves (N, C, T, H, W) → f′ (N, C, T, H, W)."""
+        return self.relu(self.bn(self.conv(torch.cat([spatial_half, temporal_half], dim=1))))
+
+    def forward(self, features: Tensor, spatial: Tensor, temporal: Tensor) -> Tensor:
+        """features (N, C, T, H, W), spatial (N, 1, T, H, W), temporal (N, T) → (N, C, T, H, W)."""
+        return self.join(*self.halves(features, spatial, temporal))
