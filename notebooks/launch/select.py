@@ -53,7 +53,8 @@ train_split = None  # type: str|null split to take videos from; null: the run's
 check_split = None  # type: str|null the other split; null: the run's eval_split
 classes = None  # type: list[int|str]|null class ids or texts, in place of the threshold
 include_correct: bool = False  # also videos that are classified correctly
-limit = None  # type: int|null keep so many videos, the worst
+order: str = "worst"  # worst first | random: by lot, to say something about all videos
+limit = None  # type: int|null keep so many videos, the first
 
 data_root = None  # type: str|null null: as in training
 prepared = None  # type: str|null null: as in training
@@ -84,8 +85,8 @@ pd.Series(config.model_dump(), name=config.run).to_frame()
 #
 # The feature maps of each video are kept beside the queue, so that the editor can say at once what
 # an edit changes in the answer. They take room: about a quarter of a megabyte a video for the small
-# network, about 13 MB for a ResNet-50 on 32 frames of 224 pixels. `limit` keeps only the worst
-# videos.
+# network, about 13 MB for a ResNet-50 on 32 frames of 224 pixels. `limit` keeps only the first
+# videos; with `order: random` they are a sample of all, which says something about all.
 #
 # The folder appears whole or not at all. A queue that is there already stays: the same one is not
 # made again, and another one is not overwritten, since people may be working on it.

@@ -61,7 +61,10 @@ class SelectConfig(Strict):
         None, description="class ids or texts, in place of the threshold"
     )
     include_correct: bool = Field(False, description="also videos that are classified correctly")
-    limit: int | None = Field(None, ge=1, description="keep so many videos, the worst")
+    order: Literal["worst", "random"] = Field(
+        "worst", description="worst first | random: by lot, to say something about all videos"
+    )
+    limit: int | None = Field(None, ge=1, description="keep so many videos, the first")
 
     data_root: str | None = Field(None, description="null: as in training")
     prepared: str | None = Field(None, description="null: as in training")
@@ -107,7 +110,11 @@ def class_ids(named: Sequence[int | str], classes: Sequence[str]) -> tuple[int, 
 
 
 def candidates(
-    predictions: pd.DataFrame, weak: Sequence[int], *, include_correct: bool = False
+    predictions: pd.DataFrame,
+    weak: Sequence[int],
+    *,
+    include_correct: bool = False,
+    order: str = "worst",
 ) -> pd.DataFrame:
     """The videos to be corrected, worst first: lowest probability of the true class, then id.
 
@@ -115,6 +122,7 @@ def candidates(
         predictions: of the training split, from :func:`stabn.training.evaluate.predict`.
         weak: ids of the classes to take videos of.
         include_correct: also those that the network classifies correctly.
+        order: ``"random"``: by lot instead, the same one every time.
 
     Returns:
         video_id, label, predicted, probability (of the true class).
@@ -128,6 +136,8 @@ def candidates(
     kept = rows["label"].isin(weak)
     if not include_correct:
         kept &= rows["predicted"] != rows["label"]
+    if order == "random":
+        return rows[kept].sort_values("video_id").sample(frac=1, random_state=0, ignore_index=True)
     return rows[kept].sort_values(["probability", "video_id"], ignore_index=True)
 
 
@@ -165,7 +175,8 @@ def select(config: SelectConfig) -> Path:
         )
         accuracy = _accuracy(train, check, len(trained.classes))
         weak = weak_classes(accuracy, config.threshold) if named is None else named
-        rows = candidates(train, weak, include_correct=config.include_correct)[: config.limit]
+        how = {"include_correct": config.include_correct, "order": config.order}
+        rows = candidates(train, weak, **how)[: config.limit]
         if rows.empty:
             raise QueueError(_why_empty(config, splits, weak, accuracy, trained.classes))
         log.info("classes selected: %d; videos to be looked at whole: %d", len(weak), len(rows))
@@ -178,7 +189,7 @@ def select(config: SelectConfig) -> Path:
             videos = _written(part, rows, seen)
             save_head(part / "head.pt", model, trained.config)
             write_queue(replace(empty, folder=part, weak=weak, accuracy=accuracy, videos=videos))
-        log.info("%s: %d videos, worst first", out, len(rows))
+        log.info("%s: %d videos, order: %s", out, len(rows), config.order)
     return out
 
 
@@ -209,7 +220,7 @@ def _empty(
     decided_by = {
         **{"format": FORMAT, "model": model, "data": data["sha256"], "splits": splits},
         **{"prepared": effective.prepared, "precision": effective.precision},
-        **config.model_dump(include={"threshold", "include_correct", "limit"}),
+        **config.model_dump(include={"threshold", "include_correct", "order", "limit"}),
         "classes": named,
     }
     return Queue(

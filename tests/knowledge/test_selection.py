@@ -151,6 +151,10 @@ def test_worst_first_worked_by_hand():
     np.testing.assert_allclose(found["probability"], [0.1, 0.1, 0.1, 0.3])
     both = candidates(rows, (0, 1), include_correct=True)
     assert list(both["video_id"]) == ["b", "c", "f", "a", "d"]
+    drawn = candidates(rows, (0, 1), include_correct=True, order="random")
+    assert sorted(drawn["video_id"]) == sorted(both["video_id"])
+    again = candidates(rows[::-1], (0, 1), include_correct=True, order="random")
+    assert list(drawn["video_id"]) == list(again["video_id"]) != list(both["video_id"])
     assert candidates(rows, (1,)).to_dict("list") == {
         "video_id": ["c"],
         "label": [1],
@@ -219,7 +223,7 @@ def test_two_clips_a_video(asked, tiny):
         )
 
 
-def test_the_limit_keeps_the_worst(asked, tmp_path):
+def test_the_limit_keeps_the_first(asked, tmp_path):
     whole = read_queue(select(asked()))
     part = read_queue(select(asked(limit=2, out=str(tmp_path / "part"))))
     assert [v.video_id for v in part.videos] == [v.video_id for v in whole.videos[:2]]
@@ -256,7 +260,13 @@ def test_the_same_queue_again_is_left_alone(asked, caplog):
 
 @pytest.mark.parametrize(
     "change",
-    [{"limit": 3}, {"classes": [1]}, {"include_correct": False}, {"checkpoint": "last"}],
+    [
+        {"limit": 3},
+        {"order": "random"},
+        {"classes": [1]},
+        {"include_correct": False},
+        {"checkpoint": "last"},
+    ],
 )
 def test_another_selection_does_not_overwrite_it(asked, change):
     folder = select(asked())
