@@ -72,6 +72,7 @@ epochs: int = 10  # passes over the training split
 batch_size: int = 64  # clips a step, over all processes together
 seed: int = 0  # decides order, augmentation, dropout, swaps
 report_split = None  # type: str|null null: the run's report_split
+also_report: list[str] = []  # further splits to score all arms on
 invert_spatial: bool = True  # also score with 1 − M_s (Table 3)
 data_root = None  # type: str|null null: as in training
 prepared = None  # type: str|null null: as in training

@@ -219,6 +219,8 @@ def close_folder(
     for name, model in {"before": before.model, **models}.items():
         trained = Trained(model, run, before.classes, name)
         report(trained, run, me, **how, checkpoint=name)
+        for split in config.also_report:
+            report(trained, run, me, **how | {"split": split}, checkpoint=name)
         if config.invert_spatial:
             report(trained, run, me, **how, checkpoint=name, invert_spatial=True)
     if me.is_main:

@@ -48,6 +48,7 @@ class FinetuneConfig(Strict):
     seed: int = Field(0, ge=0, description="decides order, augmentation, dropout, swaps")
 
     report_split: str | None = Field(None, description="null: the run's report_split")
+    also_report: tuple[str, ...] = Field((), description="further splits to score all arms on")
     invert_spatial: bool = Field(True, description="also score with 1 − M_s (Table 3)")
     data_root: str | None = Field(None, description="null: as in training")
     prepared: str | None = Field(None, description="null: as in training")
