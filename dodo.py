@@ -31,6 +31,7 @@ LAUNCH = Path("notebooks/launch")
 APP = Path("notebooks/app")
 DATA = Path("data/mini")
 PREPARED = Path("data/mini_prepared")
+BIASED, BIASED_PREPARED = Path("data/mini_biased"), Path("data/mini_biased_prepared")
 KEYS = Path("_build/keys")  # digests of folders: equal data keep what stands on them
 RUNS = ["mini_pretext", "mini_baseline", "mini_st_abn"]  # the first is what the others start from
 EVALUATED = RUNS[1:]
@@ -96,33 +97,54 @@ def write_digest(folder, key):
     key.write_text(closure.digest(folder) + "\n")
 
 
-def task_data():
-    """mini-SSv2: the synthetic set, in Something-Something v2's own files."""
-    options = ["--size", "mini", "--seed", "0"]
-    key = KEYS / "mini.sha256"
+def made(root, variant):
+    """Fields of the step that makes a variant of mini-SSv2."""
+    options = ["--variant", variant, "--size", "mini", "--seed", "0"]
+    key = KEYS / f"{root.name}.sha256"
+    command = [PY, "-m", "stabn.data.mini", "--out", root, *options]
     return keyed({"stabn.data.mini"}, options=options) | {
-        "targets": [DATA / "labels.json", key],
+        "targets": [root / "labels.json", key],
         "actions": [
-            (remove, [DATA]),
-            (step, ["data/mini-ssv2", PY, "-m", "stabn.data.mini", "--out", DATA, *options]),
-            (write_digest, [DATA, key]),
+            (remove, [root]),
+            (step, [f"data/{root.name}", *command]),
+            (write_digest, [root, key]),
         ],
     }
+
+
+def prepared(root, out):
+    """Fields of the step that decodes a set once, small."""
+    short_side = str(given_to("mini_baseline")["short_side"])
+    options = ["--root", root, "--out", out, "--short-side", short_side]
+    key, files = KEYS / f"{out.name}.sha256", [KEYS / f"{root.name}.sha256"]
+    return keyed({"stabn.data.prepared"}, files=files, options=options) | {
+        "targets": [key],
+        "actions": [
+            (remove, [out]),
+            (step, [f"data/{out.name}", PY, "-m", "stabn.data.prepared", *options]),
+            (write_digest, [out, key]),
+        ],
+    }
+
+
+def task_data():
+    """mini-SSv2: the synthetic set, in Something-Something v2's own files."""
+    return made(DATA, "plain")
 
 
 def task_prepare():
     """Decode mini-SSv2 once, small, as one prepares the real set."""
-    short_side = str(given_to("mini_baseline")["short_side"])
-    options = ["--root", DATA, "--out", PREPARED, "--short-side", short_side]
-    key = KEYS / "prepared.sha256"
-    return keyed({"stabn.data.prepared"}, files=[KEYS / "mini.sha256"], options=options) | {
-        "targets": [key],
-        "actions": [
-            (remove, [PREPARED]),
-            (step, ["data/prepare", PY, "-m", "stabn.data.prepared", *options]),
-            (write_digest, [PREPARED, key]),
-        ],
-    }
+    return prepared(DATA, PREPARED)
+
+
+def task_biased():
+    """The variant with a known fault, for `make study`."""
+    return made(BIASED, "biased")
+
+
+def task_prepare_biased():
+    """That variant, decoded once."""
+    return prepared(BIASED, BIASED_PREPARED)
 
 
 def continue_or_restart(folder, key, fields):
@@ -143,7 +165,7 @@ def task_train():
         path, folder = LAUNCH / f"{run}.yaml", Path("runs") / run
         given = given_to(run)
         files = [notebook, path]
-        files += [KEYS / "prepared.sha256"] if "prepared" in given else []
+        files += [KEYS / f"{PREPARED.name}.sha256"] if "prepared" in given else []
         files += [given["weights"]] if "weights" in given else []
         fields = keyed(names, files=files, without=SHOWING)
         command = papermill(notebook, folder / "notebook.ipynb", "-f", path, *STREAMED)
@@ -176,7 +198,7 @@ def task_select():
     """Step 1 of fine-tuning: the videos whose attention is to be corrected, worst first."""
     notebook, path = LAUNCH / "select.ipynb", LAUNCH / "mini_select.yaml"
     names = closure.references(notebook.with_suffix(".py"))
-    files = [notebook, path, SELECTED / "best.pt", KEYS / "prepared.sha256"]
+    files = [notebook, path, SELECTED / "best.pt", KEYS / f"{PREPARED.name}.sha256"]
     command = papermill(notebook, SELECTED / "select.ipynb", "-f", path, *STREAMED)
     return keyed(names, files=files, without=SHOWING) | {
         "targets": [QUEUE / "queue.json"],
@@ -232,7 +254,7 @@ def task_chapter():
     runs = [f"runs/{run}/best.pt" for run in RUNS]
     for notebook in chapters():
         output = Path("_build/executed") / notebook.name
-        files = [notebook, KEYS / "mini.sha256", *runs]
+        files = [notebook, KEYS / f"{DATA.name}.sha256", *runs]
         if notebook.name[:2] in ("13", "14", "15") or notebook.name.startswith("results_"):
             files += [QUEUE / "queue.json", EDITS, f"runs/{FINETUNED}/record.json"]
         if notebook.name.startswith(("results_", "05_")):  # what reads records
@@ -289,10 +311,11 @@ def task_study():
                 "table1", "train", name, arm, seed, need=["prepare", "train:mini_pretext"]
             )
         yield from studied_finetuning(seed)
+        yield from studied_fault(seed)
 
 
-def studied(study, notebook, name, parameters, seed, *, need, given=()):
-    """One run of a study: the launch notebook, then its record among the book's results."""
+def studied(study, notebook, name, parameters, seed, *, need, given=(), then=()):
+    """One run of a study: the launch notebook, what follows, its record among the results."""
     folder, result = Path("runs/study") / name, Path("book/results") / study / f"{name}.json"
     options = ["-p", "seed", seed, "-p", "name", name, "-p", "out_dir", folder.parent, *given]
     command = papermill(
@@ -307,6 +330,7 @@ def studied(study, notebook, name, parameters, seed, *, need, given=()):
         "actions": [
             (make, [folder]),
             (step, [f"study/{name}", *command]),
+            *((step, [f"study/{name}, then", *map(str, following)]) for following in then),
             [PY, "-m", "stabn.tables.promote", folder, study],
         ],
     }
@@ -314,25 +338,64 @@ def studied(study, notebook, name, parameters, seed, *, need, given=()):
 
 def studied_finetuning(seed):
     """Selection, stand-in edits and fine-tuning of one seed's ST-ABN."""
-    name, trained = f"{FINETUNED}_seed{seed}", Path("runs/study") / f"mini_st_abn_seed{seed}"
+    name, trained = f"{FINETUNED}_seed{seed}", f"mini_st_abn_seed{seed}"
     result = Path("book/results/table2") / f"{name}.json"
-    queue, edits = trained / "queue", trained / "edits.json"
-    select = papermill(
-        *(LAUNCH / "select.ipynb", trained / "select.ipynb"),
-        *("-f", LAUNCH / "mini_select.yaml", "-p", "run", trained, *STREAMED),
-    )
-    stand_in = [PY, "-m", "stabn.knowledge.standin", "--queue", queue, "--out", edits]
-    yield {
-        "name": f"edits_seed{seed}",
-        "task_dep": [f"study:mini_st_abn_seed{seed}"],
-        "uptodate": [result.exists],
-        "actions": [
-            (step, [f"study/select_seed{seed}", *select]),
-            (step, [f"study/stand_in_seed{seed}", *stand_in]),
-        ],
-    }
+    yield edits_of(trained, "mini_select", unless=result)
     yield studied(
         *("table2", "finetune", name, FINETUNED, seed),
-        need=[f"study:edits_seed{seed}"],
-        given=["-p", "run", trained, "-p", "edits", edits],
+        need=[f"study:{trained}_edits"],
+        given=learning_from(trained),
     )
+
+
+def edits_of(trained, parameters, *, unless):
+    """A queue of a studied run's videos, and stand-in edits of them."""
+    folder = Path("runs/study") / trained
+    queue, edits = folder / "queue", folder / "edits.json"
+    select = papermill(
+        *(LAUNCH / "select.ipynb", folder / "select.ipynb"),
+        *("-f", LAUNCH / f"{parameters}.yaml", "-p", "run", folder, *STREAMED),
+    )
+    stand_in = [PY, "-m", "stabn.knowledge.standin", "--queue", queue, "--out", edits]
+    return {
+        "name": f"{trained}_edits",
+        "task_dep": [f"study:{trained}"],
+        "uptodate": [unless.exists],
+        "actions": [
+            (step, [f"study/{trained}_select", *select]),
+            (step, [f"study/{trained}_stand_in", *stand_in]),
+        ],
+    }
+
+
+def learning_from(trained):
+    """What a studied fine-tuning is given beside its parameter file."""
+    folder = Path("runs/study") / trained
+    return ["-p", "run", folder, "-p", "edits", folder / "edits.json"]
+
+
+def studied_fault(seed):
+    """The set with a known fault: both fusions, four arms, and a network without the fault."""
+    need = ["prepare_biased", "train:mini_pretext"]
+    clean = f"mini_biased_clean_seed{seed}"
+    others = [
+        papermill(
+            *(LAUNCH / "evaluate.ipynb", Path("runs/study") / clean / f"{split}.ipynb"),
+            *("-p", "run", Path("runs/study") / clean, "-p", "split", split),
+            *("-p", "invert_spatial", "false", *STREAMED),
+        )
+        for split in ("validation_aligned", "validation_absent")
+    ]
+    yield studied("fault", "train", clean, "mini_biased_clean", seed, need=need, then=others)
+    for fusion in ("paper", "gated"):
+        trained = f"mini_biased_{fusion}_seed{seed}"
+        yield studied("fault", "train", trained, f"mini_biased_{fusion}", seed, need=need)
+        name = f"mini_biased_{fusion}_finetune_seed{seed}"
+        result = Path("book/results/fault") / f"{name}.json"
+        yield edits_of(trained, "mini_biased_select", unless=result)
+        yield studied(
+            *("fault", "finetune", name, "mini_biased_finetune", seed),
+            need=[f"study:{trained}_edits"],
+            given=learning_from(trained),
+            then=[[PY, "-m", "stabn.knowledge.fault", Path("runs/study") / name]],
+        )
