@@ -7,6 +7,7 @@ rests on them says *stand-in*.
 """
 
 import argparse
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,13 @@ from stabn.knowledge.exchange import write_json
 from stabn.knowledge.queue import Queue, QueueError, read_queue
 
 ANNOTATOR = "stand-in (the truth)"
+WRONG = ", {:.0%} of frames wrong"  # follows the name where noise was added
+
+
+def noise_of(annotator: str) -> float:
+    """The noise in [0, 1] of the stand-in who bears this name; 0 for everybody else."""
+    said = re.search(r"(\d+)% of frames wrong$", annotator)
+    return int(said[1]) / 100 if said else 0.0
 
 
 def stand_in_edits(
@@ -28,7 +36,7 @@ def stand_in_edits(
 
     Args:
         queue: which videos; its data set must come with the truth.
-        limit: only so many of them, the worst first; None for all.
+        limit: only so many of them, in the queue's order; None for all.
         noise: share of each video's frames that get one of the two wrong levels, in [0, 1].
         seed: decides which frames, and which level.
 
@@ -55,7 +63,7 @@ def stand_in_edits(
                 video_id=video.video_id,
                 verdict="edited",
                 levels=tuple(map(float, levels)),
-                annotator=ANNOTATOR if noise == 0 else f"{ANNOTATOR}, {noise:.0%} of frames wrong",
+                annotator=ANNOTATOR if noise == 0 else ANNOTATOR + WRONG.format(noise),
                 model=queue.model,
                 attention=video.attention,
                 made=now,
@@ -72,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--queue", required=True, type=Path, help="queue folder that select wrote")
     parser.add_argument("--out", required=True, type=Path, help="JSON file of edits")
-    parser.add_argument("--limit", type=int, help="only so many videos, the worst first")
+    parser.add_argument("--limit", type=int, help="only so many videos, in the queue's order")
     parser.add_argument("--noise", type=float, default=0.0, help="share of frames set wrongly")
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     given = parser.parse_args(arguments)

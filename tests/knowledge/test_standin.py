@@ -8,7 +8,7 @@ from stabn.data.ssv2 import read_classes, read_split
 from stabn.knowledge.edits import EditError
 from stabn.knowledge.exchange import read_json
 from stabn.knowledge.queue import Queue, QueuedVideo, write_queue
-from stabn.knowledge.standin import main, stand_in_edits
+from stabn.knowledge.standin import main, noise_of, stand_in_edits
 
 
 @pytest.fixture
@@ -54,9 +54,11 @@ def test_noise_makes_that_share_of_every_videos_frames_wrong(queue, noise):
         differ = np.not_equal(clean.levels, noisy.levels)
         assert differ.sum() == round(noise * len(differ))
         assert set(noisy.levels) <= {0.0, 0.5, 1.0}
+        assert (noise_of(clean.annotator), noise_of(noisy.annotator)) == (0, noise)
+    assert noise_of("Ada") == 0
 
 
-def test_the_worst_come_first(queue):
+def test_the_queues_first_come_first(queue):
     few = stand_in_edits(queue, limit=2)
     assert [edit.video_id for edit in few] == [video.video_id for video in queue.videos[:2]]
 
