@@ -195,6 +195,16 @@ def test_seeds_figure_joins_the_same_seed_and_marks_the_mean():
     assert {"2.0", "4.0"} <= set(texts(sheet))
 
 
+def test_sweep_figure_shows_every_seed_and_the_means():
+    panels = {"γ": {1: {0: 1.0, 1: 3.0}, 100: {0: 4.0}}, "share": {5: {0: -1.0}}}
+    sheet = figures.sweep_figure(panels, label="points")
+    assert [axes.get_xlabel() for axes in sheet.axes] == ["γ", "share"]
+    first = sheet.axes[0]
+    assert [tick.get_text() for tick in first.get_xticklabels()] == ["1", "100"]
+    drawn = [line.get_ydata().tolist() for line in first.lines[1:]]
+    assert drawn == [[1.0, 3.0], [4.0], [2.0, 4.0]]
+
+
 def test_filmstrip_shows_frames_in_order():
     frames = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 6, 3), np.uint8)
     sheet = figures.filmstrip(frames, frame_indices=[2, 4, 8], captions=["a", "b", "c"])
@@ -269,6 +279,7 @@ def test_text_stays_on_the_sheet_and_is_legible(clip):
         figures.architecture(largest),
         figures.confusion(np.eye(14, dtype=int), [long] * 14),
         figures.seeds_figure({"baseline": {0: 70.1}, "ST-ABN": {0: 73.2}}),
+        figures.sweep_figure({"γ": {1: {0: 0.5}, 10: {0: 1.5}}}, label="points"),
     ]
     for sheet in drawn:
         sheet.draw_without_rendering()

@@ -16,6 +16,7 @@ from stabn.figures.charts import (
     describe_temporal,
     levels_figure,
     seeds_figure,
+    sweep_figure,
     temporal_figure,
 )
 from stabn.figures.filmstrip import filmstrip
@@ -34,6 +35,7 @@ __all__ = [
     "filmstrip",
     "levels_figure",
     "seeds_figure",
+    "sweep_figure",
     "temporal_figure",
     "upsample",
 ]

@@ -212,3 +212,28 @@ def seeds_figure(
     axes.set(ylabel=label, xlim=(-0.5, len(arms) - 0.4))
     sheet.legend(loc="outside right center")
     return sheet
+
+
+@styled
+def sweep_figure(panels: Mapping[str, Mapping[float, Mapping[int, float]]], *, label: str) -> Sheet:
+    """What a figure depends on, one panel for each thing that is varied.
+
+    Args:
+        panels: axis label → {what is varied: {seed: value}}. Points stand at equal distances, in
+            rising order, each under its number.
+        label: of the vertical axis, with its unit.
+    """
+    sheet = Sheet(2.5 * -(-len(panels) // 2), layout="constrained")
+    places = sheet.subplots(-(-len(panels) // 2), 2, squeeze=False, sharey=True).flat
+    for axes, (name, values) in zip(places, panels.items(), strict=False):
+        axes.axhline(0, color=FAINT, lw=0.8)
+        for place, seeds in enumerate(values.values()):
+            axes.plot([place] * len(seeds), list(seeds.values()), "o", color=FAINT, ms=3.5)
+        means = [np.mean(list(seeds.values())) for seeds in values.values()]
+        axes.plot(means, color=COLOURS[0], marker=MARKERS[1], ms=5)
+        axes.set_xticks(range(len(values)), [f"{x:g}" for x in values])
+        axes.set(xlabel=name, xlim=(-0.4, len(values) - 0.6))
+    for axes in list(sheet.axes)[len(panels) :]:
+        axes.remove()
+    sheet.supylabel(label, fontsize=9)
+    return sheet

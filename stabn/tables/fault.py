@@ -1,0 +1,174 @@
+"""The set with a known fault as HTML: what edits repair of it, in both fusions, and what not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from stabn.tables.comparison import Tested, compare, in_words
+from stabn.tables.finetunings import ARMS, NAMES, PAIRS, Finetuning, read_finetunings
+from stabn.tables.html import DASH, linked, remedies, table, tests_table
+from stabn.tables.runs import Run, read_runs
+from stabn.training.checkpoint import REPOSITORY
+
+FINETUNINGS = "book/results/fault/*_finetune_seed*.json"
+CLEAN = "book/results/fault/mini_biased_clean_seed*.json"
+FUSIONS = {"paper": "the paper’s fusion", "gated": "gated fusion (ours)"}
+LISTS = {
+    "validation_swapped": "Swapped",
+    "validation_aligned": "Aligned",
+    "validation_absent": "Absent",
+}
+SWAPPED = "validation_swapped"
+NEVER_SAW = "without the fault: trained on the same scenes without a sign"
+GAPS = ["make study"]
+
+Value = Callable[[Finetuning, str], float]  # (a fine-tuning, an arm) → a figure of it
+
+
+def study(fusion: str, root: Path = REPOSITORY) -> list[Finetuning]:
+    """The committed fine-tunings of networks with one fusion, all seeds."""
+    found = read_finetunings(root, FINETUNINGS)
+    return [one for one in found if one.record["config"]["fusion"] == fusion]
+
+
+def clean(root: Path = REPOSITORY) -> list[Run]:
+    """The committed runs that learned the same scenes without any sign."""
+    return read_runs(root, CLEAN)
+
+
+def top1(name: str) -> Value:
+    """Top-1 in % on one of the lists."""
+    return lambda one, arm: 100 * one.record["results"][f"{arm}-{name}"]["top1"]
+
+
+def fall(one: Finetuning, arm: str) -> float:
+    """Points of top-1 on the swapped list that 1 − M_s costs (Table 3)."""
+    results = one.record["results"]
+    straight, inverted = results[f"{arm}-{SWAPPED}"], results[f"{arm}-{SWAPPED}-inverted"]
+    return 100 * (straight["top1"] - inverted["top1"])
+
+
+def fault_table(root: Path = REPOSITORY) -> str:
+    """Top-1 on the three lists, arm by arm, in both fusions; last, a network without the fault."""
+    rows = []
+    columns = [*(top1(name) for name in LISTS), _mean_of_both]
+    for fusion, words in FUSIONS.items():
+        done = study(fusion, root)
+        rows += [
+            [escape(words), escape(arm_words), *(_cell(done, arm, of, 1) for of in columns)]
+            for arm, arm_words in ARMS.items()
+        ]
+    runs = clean(root)
+    last = [_clean_cell(runs, [name]) for name in LISTS]
+    last.append(_clean_cell(runs, ["validation_swapped", "validation_aligned"]))
+    rows.append([escape(FUSIONS["paper"]), escape(NEVER_SAW), *last])
+    head = ["Fusion", "Network", *LISTS.values(), "Mean of swapped and aligned"]
+    caption = (
+        "mini-SSv2, biased (synthetic, stand-in edits): validation top-1 in %, mean ± sd over seeds"
+    )
+    gaps = GAPS if any(DASH in row for row in rows) else []
+    return table(caption, head, rows, text_columns=2) + remedies(gaps, "")
+
+
+def _mean_of_both(one: Finetuning, arm: str) -> float:
+    return (top1("validation_swapped")(one, arm) + top1("validation_aligned")(one, arm)) / 2
+
+
+def _cell(done: Sequence[Finetuning], arm: str, of: Value, digits: int) -> str:
+    having = [one for one in done if arm in one.arms]
+    return linked(having, [of(one, arm) for one in having], digits) if having else DASH
+
+
+def _clean_cell(runs: Sequence[Run], names: Sequence[str]) -> str:
+    having = [run for run in runs if all(name in run.record["results"] for name in names)]
+    values = [
+        100 * sum(run.record["results"][name]["top1"] for name in names) / len(names)
+        for run in having
+    ]
+    return linked(having, values, 1) if having else DASH
+
+
+def by_arm(fusion: str, of: Value, root: Path = REPOSITORY) -> dict[str, dict[tuple, float]]:
+    """{arm: {(seed, data): value}} of one fusion: only what shares both makes a pair."""
+    done = study(fusion, root)
+    return {
+        arm: {
+            (one.seed, one.record["data"]["sha256"]): of(one, arm)
+            for one in done
+            if arm in one.arms
+        }
+        for arm in ARMS
+    }
+
+
+def compared(fusion: str, of: Value, root: Path = REPOSITORY) -> list[Tested]:
+    """Paired tests between the arms of one fusion."""
+    return compare(by_arm(fusion, of, root), PAIRS)
+
+
+def paired_fault(fusion: str, of: Value, what: str, root: Path = REPOSITORY) -> str:
+    """Those tests as a table; ``what`` names the figure."""
+    rows = [
+        (NAMES[a].removeprefix("the "), NAMES[b].removeprefix("the "), *rest)
+        for a, b, *rest in compared(fusion, of, root)
+    ]
+    return tests_table(f"Paired t-tests over seeds, {FUSIONS[fusion]}", what, rows)
+
+
+def findings_fault(fusion: str, of: Value, where: str, root: Path = REPOSITORY) -> str:
+    """What those tests allow to be said, as a Markdown list; ``where`` as in "in top-1 …"."""
+    return in_words(compared(fusion, of, root), PAIRS, NAMES, where)
+
+
+def ways_table(root: Path = REPOSITORY) -> str:
+    """By which half of the fusion the sign reaches the answer: weighted by M_t, or by the truth."""
+    kinds = {"effect": "the network’s M_t", "effect_truth": "the truth as M_t"}
+    halves = {"both": "Both halves", "spatial": "Spatial half alone", "temporal": "Temporal alone"}
+    rows = []
+    for fusion, words in FUSIONS.items():
+        done = _measured(study(fusion, root))
+        for arm, arm_words in ARMS.items():
+            for kind, kind_words in kinds.items():
+                cells = [_cell(done, arm, _fault(kind, half), 2) for half in halves]
+                rows.append([escape(words), escape(arm_words), escape(kind_words), *cells])
+    head = ["Fusion", "Network", "Weighted by", *halves.values()]
+    caption = (
+        "mini-SSv2, biased (synthetic): logits by which the partner’s sign moves the answer, if "
+        "both halves of the fusion see it, or one"
+    )
+    return table(caption, head, rows, text_columns=3)
+
+
+def oracle_table(root: Path = REPOSITORY) -> str:
+    """What the truth as M_t would repair without training, and where M_t lies by itself."""
+    columns: Mapping[str, tuple[Value, int]] = {
+        "Swapped": (top1(SWAPPED), 1),
+        "Swapped, truth as M_t": (lambda o, a: 100 * _fault("oracle", SWAPPED)(o, a), 1),
+        "M_t on the sign": (_fault("m_t", "sign"), 2),
+        "M_t on the action": (_fault("m_t", "action"), 2),
+        "M_t, other idle frames": (_fault("m_t", "idle"), 2),
+        "M_t with the truth (rank correlation)": (_attention("rank_correlation", "value"), 2),
+        "with others’ truth": (_attention("rank_correlation", "exchanged"), 2),
+        "M_s points at actor or hand": (_attention("pointing", "value"), 2),
+        "Points lost by 1 − M_s": (fall, 1),
+    }
+    rows = []
+    for fusion, words in FUSIONS.items():
+        done = _measured(study(fusion, root))
+        for arm, arm_words in ARMS.items():
+            cells = [_cell(done, arm, of, digits) for of, digits in columns.values()]
+            rows.append([escape(words), escape(arm_words), *cells])
+    caption = "mini-SSv2, biased (synthetic), swapped list: what M_t does, and what it could do"
+    return table(caption, ["Fusion", "Network", *columns], rows, text_columns=2)
+
+
+def _measured(done: Sequence[Finetuning]) -> list[Finetuning]:
+    return [one for one in done if "fault" in one.record]
+
+
+def _fault(kind: str, name: str) -> Value:
+    return lambda one, arm: one.record["fault"][arm][kind][name]
+
+
+def _attention(measure: str, field: str) -> Value:
+    return lambda one, arm: one.record["results"][f"{arm}-{SWAPPED}"][measure][field]

@@ -1,0 +1,101 @@
+"""What a gain depends on: number of edits, γ_t and its divisor, wrong levels; from run records.
+
+Each point is a fine-tuning of the gated network on the biased set that differs in one thing from
+those of :mod:`stabn.tables.fault`, and its *gain* is knowledge minus the control of the same seed.
+The control has no edits and sees the same clips, so it is the same for every point of a seed.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+from stabn.knowledge.standin import noise_of
+from stabn.tables.comparison import mean_sd, paired_test
+from stabn.tables.fault import SWAPPED, Value, study, top1
+from stabn.tables.finetunings import Finetuning, read_finetunings
+from stabn.tables.html import DASH, linked, table
+from stabn.training.checkpoint import REPOSITORY
+
+RECORDS = "book/results/sweeps/{sweep}_*_seed*.json"
+# sweep → what is varied, as a table's heading
+SWEEPS = {
+    "share": "Training videos edited, %",
+    "gamma": "γ_t, averaged over edited clips",
+    "batch": "γ_t, averaged over all clips of a batch",
+    "noise": "Frames with a wrong level, %",
+}
+
+Points = Mapping[float, Mapping[int, Finetuning]]  # what is varied → {seed: fine-tuning}
+
+
+def points(sweep: str, root: Path = REPOSITORY) -> Points:
+    """All points of a sweep, the study's own among them, by what is varied."""
+    found: dict[float, dict[int, Finetuning]] = defaultdict(dict)
+    done = read_finetunings(root, RECORDS.format(sweep=sweep))
+    done += study("gated", root) if sweep != "batch" else []
+    for one in done:
+        found[_varied(sweep, one)][one.seed] = one
+    return dict(sorted(found.items()))
+
+
+def _varied(sweep: str, one: Finetuning) -> float:
+    if sweep == "share":
+        return round(100 * one.record["edits"]["share_of_training"], 1)
+    if sweep == "noise":
+        return max(100 * noise_of(name) for name in one.record["edits"]["annotators"])
+    return one.settings["gamma"]
+
+
+def gains(of: Value, sweep: str, root: Path = REPOSITORY) -> dict[float, dict[int, float]]:
+    """{what is varied: {seed: knowledge − control}}; a seed without a control is left out."""
+    control = {one.seed: of(one, "control") for one in study("gated", root)}
+    return {
+        x: {
+            seed: of(one, "knowledge") - control[seed]
+            for seed, one in seeds.items()
+            if seed in control
+        }
+        for x, seeds in points(sweep, root).items()
+    }
+
+
+def agreement(one: Finetuning, arm: str) -> float:
+    """Rank correlation of M_t with the truth, on the swapped list."""
+    return one.record["results"][f"{arm}-{SWAPPED}"]["rank_correlation"]["value"]
+
+
+def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
+    """Gain and agreement at every point of a sweep, with p of the gain (paired over seeds)."""
+    gained = gains(top1(SWAPPED), sweep, root)
+    rows = []
+    for x, seeds in points(sweep, root).items():
+        kept = [one for seed, one in seeds.items() if seed in gained[x]]
+        if not kept:
+            continue
+        test = paired_test(gained[x], dict.fromkeys(gained[x], 0.0))
+        rows.append(
+            [
+                f"{x:g}",
+                linked(kept, [agreement(one, "knowledge") for one in kept], 2),
+                linked(kept, [gained[x][one.seed] for one in kept], 1),
+                DASH if test is None else f"{test.p:.3f}",
+            ]
+        )
+    if not rows:
+        return f"<p>{DASH} No record yet: <code>make study</code> makes them.</p>"
+    head = [SWEEPS[sweep], "M_t with the truth", "Knowledge − control, points", "p, uncorrected"]
+    caption = "mini-SSv2, biased (synthetic, stand-in edits), gated fusion, swapped sign"
+    return table(caption, head, rows, text_columns=0)
+
+
+def in_a_sentence(sweep: str, root: Path = REPOSITORY) -> str:
+    """Where the gain is largest and smallest, as a sentence."""
+    means = {x: mean_sd(seeds.values()) for x, seeds in gains(top1(SWAPPED), sweep, root).items()}
+    if not means:
+        return "No record yet: `make study` makes them."
+    low, high = min(means, key=lambda x: means[x].mean), max(means, key=lambda x: means[x].mean)
+    return (
+        f"{SWEEPS[sweep]}: the mean gain is smallest at {low:g} ({means[low].mean:+.1f} points, "
+        f"n = {means[low].n}) and largest at {high:g} ({means[high].mean:+.1f}, n = "
+        f"{means[high].n})."
+    )
