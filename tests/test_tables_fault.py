@@ -1,14 +1,17 @@
 """The pages of the set with a known fault hold what the records hold, fusion by fusion."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
+from stabn.knowledge.edits import Edit
+from stabn.knowledge.exchange import write_json
 from stabn.knowledge.standin import ANNOTATOR, WRONG
-from stabn.tables import fault, sweeps
+from stabn.tables import effort, fault, sweeps
 from stabn.tables.finetunings import ARMS
 from stabn.tables.html import DASH
 
@@ -44,7 +47,7 @@ def record(fusion: str, seed: int, arms=tuple(ARMS), **changes) -> dict:
     return {
         "config": {"report_split": fault.SWAPPED, "fusion": fusion},
         "finetuning": {"gamma": 100.0, "divisor": "edited"},
-        "edits": {"share_of_training": 0.2, "annotators": [ANNOTATOR]},
+        "edits": {"videos": 192, "share_of_training": 0.2, "annotators": [ANNOTATOR]},
         "modified": [0, 1, 2, 3],
         "classes": 4,
         "seed": seed,
@@ -76,7 +79,9 @@ def root(tmp_path) -> Path:
         write(tmp_path, f"book/results/fault/mini_biased_clean_seed{seed}.json", clean)
     for seed in SEEDS:
         varied = {
-            "share_5": {"edits": {"share_of_training": 0.05, "annotators": [ANNOTATOR]}},
+            "share_5": {
+                "edits": {"videos": 48, "share_of_training": 0.05, "annotators": [ANNOTATOR]}
+            },
             "gamma_1": {"finetuning": {"gamma": 1.0, "divisor": "edited"}},
             "batch_10": {"finetuning": {"gamma": 10.0, "divisor": "batch"}},
             "noise_30": {
@@ -169,3 +174,29 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     assert [row[0] for row in shown[1:]] == ["0", "30"]
     assert shown[1][1].startswith("0.10 ± 0.10")
     assert shown[1][2].startswith("10.4 ± 0.4")
+
+
+def test_minutes_are_the_median_seconds_times_the_videos(root):
+    """Medians of 20 s: 48 videos take 16 minutes, and 10.4 points of them 1.5 minutes each."""
+    assert "No record" in effort.minutes_per_point(root)
+    edits = [
+        Edit(
+            video_id=str(number),
+            verdict="edited",
+            levels=(0.0, 1.0),
+            annotator="Ada",
+            model="0123456789abcdef" * 4,
+            attention=(0.5, 0.5),
+            made=datetime(2026, 1, 1, tzinfo=UTC),
+            seconds=seconds,
+        )
+        for number, seconds in enumerate((10.0, 20.0, 90.0))
+    ]
+    (root / effort.TIMED).parent.mkdir(parents=True)
+    write_json(edits, root / effort.TIMED)
+    assert effort.seconds_in_words(effort.timed_edits(root)).startswith(
+        "3 videos of 2 to 2 frames: median 20 s a video, mean 40 s, from 10 to 90 s"
+    )
+    shown = rows(effort.minutes_per_point(root))
+    assert shown[1] == ["5", "48", "16", "+10.4", "2"]
+    assert shown[2][:3] == ["20", "192", "64"]

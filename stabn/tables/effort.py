@@ -1,0 +1,64 @@
+"""What an edit costs its annotator, by the editor's own clock, and what a gain costs in minutes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stabn.knowledge.edits import Edit
+from stabn.knowledge.exchange import read_json
+from stabn.tables.comparison import mean_sd
+from stabn.tables.fault import SWAPPED, top1
+from stabn.tables.html import DASH, table
+from stabn.tables.sweeps import gains, points
+from stabn.training.checkpoint import REPOSITORY
+
+TIMED = "book/results/editing/timed_edits.json"
+
+
+def timed_edits(root: Path = REPOSITORY) -> list[Edit]:
+    """The committed edits that were made in the editor, with its clock running."""
+    path = root / TIMED
+    return [edit for edit in read_json(path) if edit.verdict == "edited"] if path.exists() else []
+
+
+def seconds_in_words(edits: Sequence[Edit]) -> str:
+    """How long edits took, as a sentence."""
+    if not edits:
+        return f"No timed edits are on record ({TIMED})."
+    seconds = np.array([edit.seconds for edit in edits])
+    frames = np.array([len(edit.levels) for edit in edits])
+    return (
+        f"{len(edits)} videos of {frames.min()} to {frames.max()} frames: median "
+        f"{np.median(seconds):.0f} s a video, mean {seconds.mean():.0f} s, from "
+        f"{seconds.min():.0f} to {seconds.max():.0f} s."
+    )
+
+
+def minutes_per_point(root: Path = REPOSITORY) -> str:
+    """A table: what the edits of each share of videos would take, and minutes for each point.
+
+    The minutes are the median of :func:`timed_edits` times the number of videos; the gains are
+    those of stand-in edits (:mod:`stabn.tables.sweeps`). Where the gain is not above 0 there is no
+    price, and a dash.
+    """
+    edits = timed_edits(root)
+    rows = []
+    if edits:
+        each = float(np.median([edit.seconds for edit in edits])) / 60  # minutes a video
+        gained = gains(top1(SWAPPED), "share", root)
+        for share, seeds in points("share", root).items():
+            if not gained[share]:
+                continue
+            videos = next(iter(seeds.values())).record["edits"]["videos"]
+            gain, minutes = mean_sd(gained[share].values()).mean, videos * each
+            price = f"{minutes / gain:.0f}" if gain > 0 else DASH
+            rows.append([f"{share:g}", str(videos), f"{minutes:.0f}", f"{gain:+.1f}", price])
+    if not rows:
+        return f"<p>{DASH} No record yet: <code>make study</code> makes them.</p>"
+    head = ["Training videos edited, %", "Videos", "Minutes", "Mean gain, points"]
+    caption = (
+        "Minutes by the editor’s clock (timed edits) for gains of stand-in edits: mini-SSv2, "
+        "biased (synthetic), gated fusion, swapped sign"
+    )
+    return table(caption, [*head, "Minutes a point"], rows, text_columns=0)
