@@ -411,15 +411,17 @@ def studied_fault(seed):
 
 
 def studied_sweeps(seed):
-    """What the gain on the set with a known fault depends on; the control is that study's."""
+    """What the gain on the set with a known fault depends on."""
     trained = f"mini_biased_gated_seed{seed}"
     folder = Path("runs/study") / trained
     for sweep, points in SWEEPS.items():
         for value, stand_in, parameters in points:
             name, edits = f"{sweep}_{value}_seed{seed}", folder / f"edits_{sweep}_{value}.json"
             command = [PY, "-m", "stabn.knowledge.standin", "--queue", folder / "queue"]
-            given = ["-p", "run", folder, "-p", "edits", edits, "-p", "arms", "[knowledge]"]
-            given += ["-p", "also_report", "[]", "-p", "invert_spatial", "false", *parameters]
+            # with other videos repeated the control is another one; else it is that study's
+            arms = "[knowledge, control]" if sweep == "share" else "[knowledge]"
+            given = ["-p", "run", folder, "-p", "edits", edits, "-p", "arms", arms, *parameters]
+            given += ["-p", "also_report", "[]", "-p", "invert_spatial", "false"]
             yield studied(
                 *("sweeps", "finetune", name, "mini_biased_finetune", seed),
                 need=[f"study:{trained}_edits"],

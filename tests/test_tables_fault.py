@@ -89,7 +89,8 @@ def root(tmp_path) -> Path:
             },
         }
         for name, changes in varied.items():
-            changed = record("gated", seed, ("before", "knowledge"), **changes)
+            arms = ("before", "knowledge", *(["control"] if name == "share_5" else []))
+            changed = record("gated", seed, arms, **changes)
             write(tmp_path, f"book/results/sweeps/{name}_seed{seed}.json", changed)
     return tmp_path
 

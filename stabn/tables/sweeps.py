@@ -1,8 +1,8 @@
 """What a gain depends on: number of edits, γ_t and its divisor, wrong levels; from run records.
 
 Each point is a fine-tuning of the gated network on the biased set that differs in one thing from
-those of :mod:`stabn.tables.fault`, and its *gain* is knowledge minus the control of the same seed.
-The control has no edits and sees the same clips, so it is the same for every point of a seed.
+those of :mod:`stabn.tables.fault`. Its *gain* is knowledge minus a control that saw the same clips:
+its own where other videos are repeated (``share``), else that study's of the same seed.
 """
 
 from collections import defaultdict
@@ -48,15 +48,15 @@ def _varied(sweep: str, one: Finetuning) -> float:
 
 def gains(of: Value, sweep: str, root: Path = REPOSITORY) -> dict[float, dict[int, float]]:
     """{what is varied: {seed: knowledge − control}}; a seed without a control is left out."""
-    control = {one.seed: of(one, "control") for one in study("gated", root)}
-    return {
-        x: {
-            seed: of(one, "knowledge") - control[seed]
-            for seed, one in seeds.items()
-            if seed in control
-        }
-        for x, seeds in points(sweep, root).items()
-    }
+    studied = {one.seed: one for one in study("gated", root)}
+    gained: dict[float, dict[int, float]] = {}
+    for x, seeds in points(sweep, root).items():
+        gained[x] = {}
+        for seed, one in seeds.items():
+            other = one if "control" in one.arms else studied.get(seed)
+            if other is not None:
+                gained[x][seed] = of(one, "knowledge") - of(other, "control")
+    return gained
 
 
 def agreement(one: Finetuning, arm: str) -> float:
