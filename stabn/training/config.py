@@ -8,7 +8,7 @@ are refused, by name, before anything is read or written.
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_origin
 
 import yaml
 from pydantic import (
@@ -45,7 +45,8 @@ class Strict(BaseModel):
             return value
         if value.lower() in ("null", "none"):
             return None
-        if "str" in str(cls.model_fields[info.field_name].annotation):
+        annotation = cls.model_fields[info.field_name].annotation
+        if get_origin(annotation) is not tuple and "str" in str(annotation):
             return value
         try:
             return yaml.safe_load(value)

@@ -95,3 +95,12 @@ def test_edits_that_are_not_there_stop_the_notebook_with_exit_status_1(tiny_run,
     assert failed.returncode == 1
     assert "nowhere.json" in failed.stderr
     assert not (tmp_path / "tuned").exists()
+
+
+def test_lists_from_the_command_line_are_read_as_yaml():
+    given = {"name": "x", "run": "runs/x", "edits": "e.json"}
+    config = parse(
+        FinetuneConfig, given | {"also_report": "[tuning, validation]", "arms": "[control]"}, "-p"
+    )
+    assert (config.also_report, config.arms) == (("tuning", "validation"), ("control",))
+    assert parse(FinetuneConfig, given | {"also_report": "[]"}, "-p").also_report == ()
