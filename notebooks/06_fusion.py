@@ -271,7 +271,8 @@ leak()
 # has at the left edge is the leak.
 #
 # Why it matters: a person who sets a frame to 0 expects it to be out. We keep the paper's fusion as
-# the default, and offer the gated one under its own name.
+# the default, and offer the gated one under its own name. What the leak costs when a network has
+# learned to look at the wrong time is measured on [a set with a known fault](results_fault.ipynb).
 #
 # Is a gated frame out of the *video*, then? Not quite, and it is fair to say so. The extractor and
 # the attention branch look across frames, so what frame $j$ showed has already coloured its

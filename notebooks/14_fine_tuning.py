@@ -311,7 +311,8 @@ print(
 #
 # - Targets are looked up by source frame, because every epoch samples other frames.
 # - Freezing means weights *and* batch-normalisation statistics.
-# - $\mathcal{L}_{temp}$ does change $M_t$; whether that helps the answer is another question.
+# - $\mathcal{L}_{temp}$ does change $M_t$; whether that helps the answer is another question. On
+#   [a set with a known fault](results_fault.ipynb), where there is something to mend, it is asked again.
 # - Without a control, "after" measures more training; without a placebo, it measures what edits look
 #   like. Only what is left is knowledge.
 #

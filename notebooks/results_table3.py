@@ -76,5 +76,6 @@ Markdown(table3.findings3())
 # A fall shows *dependence*: what follows the fusion has learned to work with $M_s$ as it is. It does
 # not show that $M_s$ marks the right thing. A network may mark the object by *low* values, and its
 # answers then depend on $M_s$ just as much. Whether the map lies where it should is asked of the truth,
-# at the end of [Table 2](results_table2.ipynb), and there the small network's maps are far from the
+# at the end of [Table 2](results_table2.ipynb) (for [a set with a known fault](results_fault.ipynb) on
+# its own page), and there the small network's maps are far from the
 # paper's pictures.
