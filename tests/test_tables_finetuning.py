@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from scipy import stats
 
 from stabn.tables import table2, table3
-from stabn.tables.finetunings import ARMS, PAIRS, by_seed, parts
+from stabn.tables.comparison import holm
+from stabn.tables.finetunings import ARMS, NAMES, PAIRS, by_seed, parts
 from stabn.tables.html import DASH
 from stabn.tables.runs import TableError
 from stabn.training.checkpoint import REPOSITORY
@@ -191,11 +193,106 @@ def test_agreement_stands_beside_chance_and_habit(studied):
     assert habit[1].startswith("0.20 ± 0.00")
 
 
+def attended(root: Path, own: dict, habit: dict, pointing: dict) -> None:
+    """A study whose arms agree with the truth as given, seed by seed; the rest as it was."""
+    for seed in range(5):
+        content = record(seed)
+        for arm in own:
+            figures = content["results"][f"{arm}-validation"]
+            figures["rank_correlation"] |= {"value": own[arm][seed], "exchanged": habit[arm][seed]}
+            figures["pointing"] |= {"value": pointing[arm][seed]}
+        write(root, f"book/results/table2/mini_finetune_seed{seed}.json", content)
+
+
+OWN = {
+    "before": [0.51, 0.57, 0.11, 0.39, 0.37],
+    "control": [0.52, 0.57, 0.15, 0.40, 0.38],
+    "placebo": [0.54, 0.40, 0.26, 0.34, 0.22],
+    "knowledge": [0.77, 0.79, 0.78, 0.66, 0.79],
+}
+HABIT = {arm: [0.1, 0.2, 0.0, 0.1, 0.2] for arm in ARMS}
+POINTING = {
+    "before": [0.40, 0.40, 0.40, 0.40, 0.40],
+    "control": [0.40, 0.44, 0.42, 0.41, 0.43],
+    "placebo": [0.43, 0.40, 0.41, 0.44, 0.42],
+    "knowledge": [0.42, 0.43, 0.40, 0.44, 0.42],
+}
+
+
+def test_attention_is_tested_seed_by_seed(studied):
+    attended(studied, OWN, HABIT, POINTING)
+    shown = rows(table2.paired_attention2("own", studied))
+    assert shown[0][1] == "difference ± sd"  # a correlation has no points
+    raw = [stats.ttest_rel(OWN["knowledge"], OWN[arm]).pvalue for arm in compared_with(shown)]
+    assert raw[0] == pytest.approx(0.010, abs=5e-4)
+    assert raw[1] == pytest.approx(0.003, abs=5e-4)
+    for row, p, corrected in zip(shown[1:], raw, holm(raw), strict=True):
+        difference = np.subtract(OWN["knowledge"], OWN[compared_with([[], row])[0]])
+        assert row[1] == f"{difference.mean():+.2f} ± {difference.std(ddof=1):.2f}"
+        assert row[4:] == [f"{p:.3f}", f"{corrected:.3f}"]
+    assert compared_with(shown) == ["control", "placebo", "before"]
+    words = table2.findings_attention2("own", studied)
+    assert "points" not in words
+    assert "Knowledge is 0.35 above the control in M_t’s rank correlation" in words
+    assert words.count("this is significant") == 3
+
+
+def compared_with(shown: list[list[str]]) -> list[str]:
+    """The arms that knowledge is compared with, from the first column."""
+    others = [row[0].removeprefix("knowledge − ") for row in shown[1:]]
+    return [arm for other in others for arm in ARMS if NAMES[arm].removeprefix("the ") == other]
+
+
+def test_what_habit_earns_is_no_finding(studied):
+    """The same gain in M_t, once by habit and once not: only the second test tells them apart."""
+    attended(studied, OWN, HABIT, POINTING)
+    own, beyond = (
+        [test.difference for *_, test, _ in table2.attended(name, studied)]
+        for name in ("own", "beyond_habit")
+    )
+    assert beyond == pytest.approx(own)
+    gained = np.subtract(OWN["knowledge"], OWN["control"])
+    habit = HABIT | {"knowledge": list(np.add(HABIT["knowledge"], gained))}
+    attended(studied, OWN, habit, POINTING)
+    words = table2.findings_attention2("beyond_habit", studied).splitlines()
+    assert "significant" in words[0]
+    assert "**not** significant" in words[0]
+    assert "this is significant" in table2.findings_attention2("own", studied).splitlines()[0]
+    shown = rows(table2.agreement_table2(studied))
+    third = next(row for row in shown if "not habit" in row[0])
+    expected = np.subtract(OWN["knowledge"], habit["knowledge"])
+    assert third[4].startswith(f"{expected.mean():.2f} ± {expected.std(ddof=1):.2f}")
+
+
+def test_pointing_is_set_against_the_control_and_the_placebo(studied):
+    attended(studied, OWN, HABIT, POINTING)
+    shown = rows(table2.paired_attention2("pointing", studied))
+    assert compared_with(shown) == ["control", "placebo"]
+    assert shown[1][1].startswith("+0.002 ± ")
+    words = table2.findings_attention2("pointing", studied)
+    assert words.count("**not** significant") == 2
+    assert "Knowledge is 0.002 above the placebo in the share of frames" in words
+
+
+def test_records_without_truth_are_compared_in_nothing(studied):
+    for seed in range(5):
+        content = record(seed)
+        for figures in content["results"].values():
+            figures.pop("rank_correlation", None)
+        write(studied, f"book/results/table2/mini_finetune_seed{seed}.json", content)
+    assert "make study" in table2.paired_attention2("own", studied)
+    words = table2.findings_attention2("own", studied)
+    assert words.count("nothing can be said") == 3
+    row = next(row for row in rows(table2.agreement_table2(studied)) if "not habit" in row[0])
+    assert row[1:] == [DASH] * 5
+
+
 def test_committed_records_make_whole_tables():
     for page in (
         table2.real_table2(),
         table2.mini_table2(),
         table2.agreement_table2(),
+        *(table2.paired_attention2(name) for name in table2.ASKED),
         table3.real_table3(),
         table3.mini_table3(),
     ):

@@ -19,6 +19,17 @@ NAMES = {
 
 
 @dataclass(frozen=True)
+class Unit:
+    """How a difference is written: its decimals, and the word behind it where it has one."""
+
+    digits: int
+    word: str = ""
+
+
+POINTS = Unit(1, "points")  # of per cent
+
+
+@dataclass(frozen=True)
 class Summary:
     """Mean, sample standard deviation (NaN for one value) and number of values."""
 
@@ -113,6 +124,7 @@ def in_words(
     pairs: Iterable[tuple[str, str]],
     names: Mapping[str, str],
     measure: str,
+    unit: Unit = POINTS,
 ) -> str:
     """What paired tests allow to be said, as a Markdown list.
 
@@ -121,6 +133,7 @@ def in_words(
         pairs: all that were to be tested; those that could not be are named too.
         names: arm → its name in a sentence.
         measure: as in ``"in top-1"``.
+        unit: of the differences.
     """
     lines = []
     for a, b, test, p in tested:
@@ -128,8 +141,9 @@ def in_words(
         verdict = "significant"
         if not p < SIGNIFICANT:
             verdict = "**not** significant: these runs do not tell the two apart"
+        distance = f"{abs(test.difference):.{unit.digits}f} {unit.word}".rstrip()
         lines.append(
-            f"- {_start(names[a])} is {abs(test.difference):.1f} points {direction} {names[b]} "
+            f"- {_start(names[a])} is {distance} {direction} {names[b]} "
             f"{measure} (mean of {test.n} paired seeds; p {p_words(test.p)}, {p_words(p)} after "
             f"Holm's correction for {len(tested)} comparisons). At the {SIGNIFICANT:.0%} level "
             f"this is {verdict}."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stabn.tables.comparison import Tested, compare, in_words
 from stabn.tables.finetunings import ARMS, NAMES, PAIRS, Finetuning, read_finetunings
-from stabn.tables.html import DASH, linked, remedies, table, tests_table
+from stabn.tables.html import DASH, differences_table, linked, remedies, table
 from stabn.tables.runs import Run, read_runs
 from stabn.training.checkpoint import REPOSITORY
 
@@ -112,7 +112,7 @@ def paired_fault(fusion: str, of: Value, what: str, root: Path = REPOSITORY) -> 
         (NAMES[a].removeprefix("the "), NAMES[b].removeprefix("the "), *rest)
         for a, b, *rest in compared(fusion, of, root)
     ]
-    return tests_table(f"Paired t-tests over seeds, {FUSIONS[fusion]}", what, rows)
+    return differences_table(f"Paired t-tests over seeds, {FUSIONS[fusion]}", what, rows)
 
 
 def findings_fault(fusion: str, of: Value, where: str, root: Path = REPOSITORY) -> str:

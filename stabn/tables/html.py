@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Protocol
 
-from stabn.tables.comparison import Paired, mean_sd, p_words
+from stabn.tables.comparison import POINTS, Tested, Unit, mean_sd, p_words
 
 DASH = "–"
 
@@ -61,12 +61,18 @@ def remedies(gaps: Sequence[str], command: str) -> str:
     return f"\n<p>What would fill the dashes:</p>\n<ol>{items}</ol>\n{then}"
 
 
-def tests_table(caption: str, what: str, tested: Iterable[tuple[str, str, Paired, float]]) -> str:
+def differences_table(
+    caption: str,
+    what: str,
+    tested: Iterable[Tested],
+    unit: Unit = POINTS,
+) -> str:
     """Paired tests as rows: (arm, other arm, test, p after Holm), names as they are shown."""
+    digits = unit.digits
     rows = [
         [
             f"{escape(a)} − {escape(b)}",
-            f"{test.difference:+.1f} ± {test.sd:.1f}",
+            f"{test.difference:+.{digits}f} ± {test.sd:.{digits}f}",
             str(test.n),
             f"{test.t:.2f}",
             p_words(test.p).removeprefix("= "),
@@ -76,5 +82,6 @@ def tests_table(caption: str, what: str, tested: Iterable[tuple[str, str, Paired
     ]
     if not rows:
         return f"<p>{DASH} No two seeds are on record: <code>make study</code> runs them.</p>"
-    head = [what, "difference ± sd, points", "n", "t", "p", "p, Holm"]
+    difference = "difference ± sd" + (f", {unit.word}" if unit.word else "")
+    head = [what, difference, "n", "t", "p", "p, Holm"]
     return table(caption, head, rows, text_columns=1)

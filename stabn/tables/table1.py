@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stabn.tables.comparison import comparisons
-from stabn.tables.html import DASH, linked, remedies, table, tests_table
+from stabn.tables.html import DASH, differences_table, linked, remedies, table
 from stabn.tables.runs import ARMS, Run, read_runs
 from stabn.training.checkpoint import REPOSITORY
 
@@ -102,7 +102,7 @@ def _constants(runs: Sequence[Run]) -> str:
 def paired_table(root: Path = REPOSITORY) -> str:
     """Paired t-tests of top-1 between the study's arms."""
     tested = [(ARMS[a], ARMS[b], *rest) for a, b, *rest in comparisons(study(root))]
-    return tests_table("Paired t-tests over seeds", "Top-1, mini-SSv2 (synthetic)", tested)
+    return differences_table("Paired t-tests over seeds", "Top-1, mini-SSv2 (synthetic)", tested)
 
 
 def attention_table(root: Path = REPOSITORY) -> str:

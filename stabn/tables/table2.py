@@ -1,13 +1,15 @@
 """Table 2 as HTML: what edited attention changes, part by part of the classes, arm by arm."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
-from stabn.tables.comparison import compare, in_words
+from stabn.tables.comparison import Tested, Unit, compare, in_words
 from stabn.tables.finetunings import (
     ARMS,
     NAMES,
@@ -17,7 +19,7 @@ from stabn.tables.finetunings import (
     by_seed,
     read_finetunings,
 )
-from stabn.tables.html import DASH, linked, remedies, table, tests_table
+from stabn.tables.html import DASH, differences_table, linked, remedies, table
 from stabn.training.checkpoint import REPOSITORY
 
 STUDY = "book/results/table2/*.json"
@@ -28,6 +30,79 @@ FINETUNE = (
 )
 REAL = "ssv2_finetune"
 PAPER = {"before": "before", "knowledge": "after"}
+
+
+@dataclass(frozen=True)
+class Attention:
+    """How attention agrees with the truth, as a row of a table.
+
+    Attributes:
+        key: of the score, among an arm's figures.
+        value: the score → what is shown of it.
+        words: the row's name.
+    """
+
+    key: str
+    value: Callable[[Mapping[str, float]], float]
+    words: str
+
+    def having(self, done: Sequence[Finetuning], arm: str) -> list[Finetuning]:
+        """Those that have the arm, and a truth to judge it by."""
+        return [one for one in done if one.figures(arm).get(self.key)]
+
+    def of(self, one: Finetuning, arm: str) -> float:
+        """The value of one that is :meth:`having` it."""
+        return self.value(one.figures(arm)[self.key])
+
+    def by_seed(self, done: Sequence[Finetuning], arm: str) -> dict[tuple, float]:
+        """One arm's values by (seed, data): only fine-tunings on the same data make a pair."""
+        return {
+            (one.seed, one.record["data"]["sha256"]): self.of(one, arm)
+            for one in self.having(done, arm)
+        }
+
+
+ATTENTION = {
+    "own": Attention(
+        "rank_correlation",
+        itemgetter("value"),
+        "M_t against the levels: rank correlation",
+    ),
+    "habit": Attention(
+        "rank_correlation",
+        itemgetter("exchanged"),
+        "the same with other clips’ truth (habit)",
+    ),
+    "beyond_habit": Attention(
+        "rank_correlation",
+        lambda score: score["value"] - score["exchanged"],
+        "M_t: own truth less others’ (what is not habit)",
+    ),
+    "pointing": Attention(
+        "pointing",
+        itemgetter("value"),
+        "M_s’s peak on actor or hand: share of frames",
+    ),
+    "mass_in_mask": Attention(
+        "mass_in_mask",
+        itemgetter("value"),
+        "M_s’s sum on actor or hand: share",
+    ),
+}
+KNOWLEDGE = tuple((arm, other) for arm, other in PAIRS if arm == "knowledge")
+ASKED = {  # what is tested: between which arms, in which unit, and how a finding names it
+    "own": (KNOWLEDGE, Unit(2), "in M_t’s rank correlation with the own clip’s truth"),
+    "beyond_habit": (
+        KNOWLEDGE,
+        Unit(2),
+        "in M_t’s agreement beyond habit, own clip’s truth less other clips’",
+    ),
+    "pointing": (
+        tuple(pair for pair in KNOWLEDGE if "before" not in pair),
+        Unit(3),
+        "in the share of frames where M_s peaks on actor or hand",
+    ),
+}
 
 
 def study(root: Path = REPOSITORY) -> list[Finetuning]:
@@ -82,12 +157,8 @@ def _ours(done: Sequence[Finetuning], arm: str) -> list[str]:
 
 def paired_table2(part: str, root: Path = REPOSITORY) -> str:
     """Paired t-tests between the study's arms over one group of classes."""
-    tested = [
-        (NAMES[a].removeprefix("the "), NAMES[b].removeprefix("the "), *rest)
-        for a, b, *rest in _tested(part, root)
-    ]
     what = f"Top-1 over {part} classes, mini-SSv2 (synthetic)"
-    return tests_table("Paired t-tests over seeds", what, tested)
+    return differences_table("Paired t-tests over seeds", what, _shown(_tested(part, root)))
 
 
 def findings2(part: str, root: Path = REPOSITORY) -> str:
@@ -96,7 +167,7 @@ def findings2(part: str, root: Path = REPOSITORY) -> str:
     return in_words(_tested(part, root), PAIRS, NAMES, f"in top-1 {where[part]}")
 
 
-def _tested(part: str, root: Path) -> list:
+def _tested(part: str, root: Path) -> list[Tested]:
     runs = study(root)
     return compare({arm: by_seed(runs, arm, part) for arm in ARMS}, PAIRS)
 
@@ -104,23 +175,45 @@ def _tested(part: str, root: Path) -> list:
 def agreement_table2(root: Path = REPOSITORY) -> str:
     """What became of the attention itself, arm by arm: against the truth, beside chance."""
     runs = study(root) or own(root)
-    measures = {
-        "rank_correlation": ("value", "M_t against the levels: rank correlation"),
-        "exchanged": ("exchanged", "the same with other clips’ truth (habit)"),
-        "pointing": ("value", "M_s’s peak on actor or hand: share of frames"),
-        "mass_in_mask": ("value", "M_s’s sum on actor or hand: share"),
-    }
     rows = []
-    for name, (field, words) in measures.items():
-        key = "rank_correlation" if name == "exchanged" else name
-        cells = [escape(words)]
+    for attention in ATTENTION.values():
+        cells = [escape(attention.words)]
         for arm in ARMS:
-            having = [one for one in runs if one.figures(arm).get(key)]
-            values = [one.figures(arm)[key][field] for one in having]
+            having = attention.having(runs, arm)
+            values = [attention.of(one, arm) for one in having]
             cells.append(linked(having, values, 2) if having else DASH)
         chance = [
-            one.figures("before")[key]["chance"] for one in runs if one.figures("before").get(key)
+            one.figures("before")[attention.key]["chance"]
+            for one in attention.having(runs, "before")
         ]
         rows.append([*cells, f"{np.mean(chance):.2f}" if chance else DASH])
     head = ["mini-SSv2 (synthetic), validation", *(NAMES[arm] for arm in ARMS), "Chance"]
     return table("Attention against truth", head, rows, text_columns=1)
+
+
+def paired_attention2(name: str, root: Path = REPOSITORY) -> str:
+    """Paired t-tests between the study's arms in one of :data:`ASKED`."""
+    _, unit, _ = ASKED[name]
+    what = f"{ATTENTION[name].words}, mini-SSv2 (synthetic)"
+    return differences_table("Paired t-tests over seeds", what, _shown(attended(name, root)), unit)
+
+
+def findings_attention2(name: str, root: Path = REPOSITORY) -> str:
+    """What those tests allow to be said, as a Markdown list."""
+    pairs, unit, where = ASKED[name]
+    return in_words(attended(name, root), pairs, NAMES, where, unit)
+
+
+def attended(name: str, root: Path = REPOSITORY) -> list[Tested]:
+    """Paired tests between the study's arms in one of :data:`ASKED`."""
+    runs = study(root)
+    pairs, _, _ = ASKED[name]
+    return compare({arm: ATTENTION[name].by_seed(runs, arm) for arm in ARMS}, pairs)
+
+
+def _shown(tested: Sequence[Tested]) -> list[Tested]:
+    """The same, arms under the short names of a table."""
+    return [
+        (NAMES[a].removeprefix("the "), NAMES[b].removeprefix("the "), *rest)
+        for a, b, *rest in tested
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stabn.tables.comparison import compare, in_words
 from stabn.tables.finetunings import ARMS, NAMES, PAIRS, Finetuning, read_finetunings
-from stabn.tables.html import DASH, linked, remedies, table, tests_table
+from stabn.tables.html import DASH, differences_table, linked, remedies, table
 from stabn.tables.table2 import FINETUNE, PAPER, REAL, STUDY, own, paper_rows, study
 from stabn.training.checkpoint import REPOSITORY
 
@@ -79,7 +79,7 @@ def paired_table3(root: Path = REPOSITORY) -> str:
         for a, b, *rest in _tested(root)
     ]
     what = "Drop of top-1 by 1 − M_s, mini-SSv2 (synthetic)"
-    return tests_table("Paired t-tests over seeds", what, tested)
+    return differences_table("Paired t-tests over seeds", what, tested)
 
 
 def findings3(root: Path = REPOSITORY) -> str:
