@@ -43,14 +43,19 @@ frame, how much it relied on that frame. Please put that right: say <b>when</b> 
 to see.</p>
 <ul>
 <li><b>1</b>: the action that the title names is going on in this frame.</li>
-<li><b>0.5</b>: it is not, but the frame helps to understand it (a hand comes, the thing lies there
-after).</li>
-<li><b>0</b>: nothing in this frame has to do with it.</li>
+<li><b>0.5</b>: it is not, but the frame helps to understand it: the hand comes or goes, and can be
+seen.</li>
+<li><b>0</b>: nothing in this frame has to do with it. The thing that only lies there is 0, and so
+is whatever else moves.</li>
 </ul>
-<p>Paint over the strip with the mouse, or use the arrow keys to move and the keys <kbd>0</kbd>,
-<kbd>1</kbd>, <kbd>2</kbd> for the three levels. Every change is saved at once. <kbd>Enter</kbd>
-goes on to the next video. If you cannot tell, say so: that is an answer too. A frame more or less
-at the edges does not matter.</p></div>
+<p>The quickest way: <b>All 0</b>; click the first frame, hold Shift and click the last, and press
+<kbd>1</kbd> for 0.5 or <kbd>2</kbd> for 1 (<kbd>0</kbd> is 0). Or choose a brush above the frames
+and drag over them. Every change is saved at once, and every change can be undone.
+<kbd>Enter</kbd> goes on to the next video. If the network was right already, change nothing and go
+on: that is kept as “looked at, nothing to correct”. If you cannot tell, say so: that is an answer
+too. A frame more or less at the edges does not matter.</p>
+<p>The table of probabilities shows what this network makes of your levels. It is no mark for them:
+a right correction may well lower the right answer, until the network has learned from it.</p></div>
 """
 
 
@@ -130,11 +135,11 @@ class App(widgets.VBox):
         class_id, seed = PRACTICE
         clip = example(class_id, seed)
         texts = [class_text(template) for template in SIZES["mini"].templates]
-        draft = Draft(0.7 - 0.4 * clip.levels)  # it looks when nothing happens
+        draft = Draft(np.full(len(clip.levels), 0.5))  # it looks at everything alike
         self._use_editor(
             clip.frames, draft, sampled=(), truth=texts[class_id], predicted=texts[MISTAKEN]
         )
-        self.editor.saved, self.editor.note = "saved nowhere", "practice"
+        self.editor.saved, self.editor.note = "nothing is kept", "practice"
         truth = _text("")
         self._show(
             _text(
@@ -316,9 +321,12 @@ def compare(levels: np.ndarray, truth: np.ndarray) -> str:
     """
     marked = _stretches(np.flatnonzero(np.asarray(levels) > 0.75))
     near = int(np.sum(np.abs(np.asarray(levels) - truth) < 0.25))
+    apart = _stretches(np.flatnonzero(np.abs(np.asarray(levels) - truth) >= 0.25))
     return (
         f"The action is in frames {_stretches(np.flatnonzero(truth == 1))}; you marked "
-        f"{marked or 'none'}. In {near} of {len(truth)} frames your level is the true one."
+        f"{marked or 'none'}. The hand comes or goes in frames "
+        f"{_stretches(np.flatnonzero(truth == 0.5)) or 'none'}. In {near} of {len(truth)} frames "
+        f"your level is the true one{f'; it is not in {apart}' if apart else ''}."
     )
 
 

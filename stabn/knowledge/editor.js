@@ -16,9 +16,10 @@ const TOOLS = [
 ];
 
 const KEYS = [
-  ["0  1  2", "set the frame (or the selected frames) to irrelevant, context, the action"],
+  ["0  1  2", "set the frame, or the selected frames, to 0 irrelevant, 0.5 context, 1 the action"],
   ["← →", "go to the frame before, after"],
   ["Shift + ← →", "select several frames"],
+  ["Shift + click", "select from the current frame to this one"],
   ["↑ ↓", "level up, down by 0.05"],
   ["Home  End", "first, last frame"],
   ["f", "fill: a straight line between the two ends of the selection"],
@@ -143,6 +144,8 @@ function render({ model, el }) {
   view.line = connect(model, () => showState(view));
   view.open = () => openVideo(view);
   root.addEventListener("keydown", (event) => onKey(view, event));
+  const unfocused = (event) => event.target === document.body && onKey(view, event);
+  document.addEventListener("keydown", unfocused);
   root.addEventListener("se-refocus", () => focusCurrent(view));
 
   const listeners = {
@@ -163,13 +166,16 @@ function render({ model, el }) {
   return () => {
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
     stopTheme();
+    document.removeEventListener("keydown", unfocused);
     closeVideo(view);
   };
 }
 
 /** Show the video that the model holds, from its first frame. */
 function openVideo(view) {
-  const hadFocus = view.root.contains(document.activeElement);
+  // a button beside the editor that is gone with its video leaves the focus nowhere
+  const follows = view.video && document.activeElement === document.body;
+  const hadFocus = follows || view.root.contains(document.activeElement);
   closeVideo(view);
   const video = view.model.get("_video");
   const state = view.model.get("_state");
@@ -185,8 +191,8 @@ function openVideo(view) {
   view.root.replaceChildren(
     header(view), banner(view),
     make("div", { class: "se-main" }, picture(view),
-      make("div", { class: "se-side" }, scores(view), tools(view))),
-    help(view), timeline(view), strip(view),
+      make("div", { class: "se-side" }, tools(view), scores(view))),
+    timeline(view), strip(view),
   );
   showLevels(view);
   showCurrent(view);
@@ -255,7 +261,7 @@ function header(view) {
       make("p", {}, "The network answered: ", make("strong", { class: "se-answer" }, predicted),
         truth === predicted ? " (right)" : " (wrong)")),
     make("div", { class: "se-status" }, parts.note, parts.saved),
-    make("div", { class: "se-row" }, parts.helpButton, next));
+    make("div", { class: "se-row" }, parts.helpButton, next), brushes(view), help(view));
 }
 
 function banner(view) {
@@ -317,7 +323,7 @@ function timeline(view) {
   });
   return make("section", { class: "se-timeline", "aria-label": "levels of all frames" },
     make("ul", { class: "se-legend" }, entry("se-mark-bar", "your level (bar)"),
-      entry("se-mark-line", "the network's attention (line)"), sampled),
+      entry("se-mark-line", "the network's attention (line)"), view.sampled.size ? sampled : ""),
     parts.chart, parts.summary, parts.live);
 }
 
@@ -343,9 +349,10 @@ function tools(view) {
   });
   parts.range = make("span", { class: "se-range" });
   const levels = TOOLS.slice(1).map((tool) =>
-    button(tool.word, tool.id, () => paint(view, tool.level)));
+    button(`${tool.level} ${tool.word}`, tool.id, () => paint(view, tool.level)));
   parts.fill = button("Fill", "f", () => fill(view));
   parts.smooth = button("Smooth", "s", () => step(view, "smooth"));
+  parts.clear = button("All 0", "", () => paint(view, 0, [0, view.levels.length - 1]));
   parts.reset = button("Back to the network's", "", () => step(view, "reset"));
   parts.undo = button("Undo", "Ctrl Z", () => step(view, "undo"));
   parts.redo = button("Redo", "Ctrl Y", () => step(view, "redo"));
@@ -354,11 +361,10 @@ function tools(view) {
   less.setAttribute("aria-label", "level down by 0.05");
   more.setAttribute("aria-label", "level up by 0.05");
   return make("section", { class: "se-tools", "aria-label": "tools" },
-    brushes(view),
     make("div", { class: "se-row", role: "group", "aria-label": "selected frames" }, parts.range,
       ...levels, make("span", { class: "se-typed" }, less, parts.level, more)),
     make("div", { class: "se-row", role: "group", "aria-label": "steps" }, parts.undo, parts.redo,
-      parts.fill, parts.smooth, parts.reset));
+      parts.fill, parts.smooth, parts.clear, parts.reset));
 }
 
 function brushes(view) {
@@ -612,18 +618,22 @@ function drawFeet(view, draw, { x, unit, bottom, colour }) {
   draw.fillText(view.current, x(view.current + 0.5), bottom + 19);
 }
 
-/** The classes worth a row: the true one, the answer, and the likeliest before or after. */
+/**
+ * The classes worth a row: the true one, the answer, the likeliest after the edit and before it.
+ * Always as many rows, so that nothing below moves when somebody edits.
+ */
 function chooseClasses({ truth, predicted, classes, own }, after) {
-  const chosen = [classes.indexOf(truth), classes.indexOf(predicted)];
-  for (const p of [own, after]) {
-    if (p) chosen.push(...p.map((_, k) => k).sort((a, b) => p[b] - p[a]).slice(0, 3));
-  }
-  return [...new Set(chosen)].filter((k) => k >= 0).slice(0, 5);
+  const likeliest = (p) => (p ? p.map((_, k) => k).sort((a, b) => p[b] - p[a]) : []);
+  const chosen = [classes.indexOf(truth), classes.indexOf(predicted),
+    ...likeliest(after).slice(0, 1), ...likeliest(own ?? after)];
+  return [...new Set(chosen)].filter((k) => k >= 0).slice(0, 4);
 }
 
 function showScores(view) {
   const { video, parts } = view;
-  const { after = null, version = 0, problem = "" } = view.model.get("_scores");
+  const { version = 0, problem = "", ...computed } = view.model.get("_scores");
+  const edited = view.model.get("_state").changed || view.line.unsaved() > 0;
+  const after = edited || !video.own ? computed.after : null; // unedited there is nothing after
   const { own, classes, truth, predicted, rescored } = video;
   parts.scores.hidden = !own && !rescored;
   if (parts.scores.hidden) return;
@@ -817,7 +827,9 @@ function pointers(view, surface, frameAt) {
     startDrag(view, event, frame);
   });
   surface.addEventListener("pointermove", (event) => {
-    if (view.drag?.pointer === event.pointerId) moveDrag(view, event, frameAt(event));
+    if (view.drag?.pointer !== event.pointerId) return;
+    view.drag.follow = () => moveDrag(view, event, frameAt(event));
+    view.drag.follow();
   });
   surface.addEventListener("pointerup", (event) => {
     if (view.drag?.pointer === event.pointerId) endDrag(view);
@@ -834,6 +846,7 @@ function startDrag(view, event, frame) {
   const before = { anchor: view.anchor, current: view.current };
   view.drag = { kind, pointer: event.pointerId, first: frame, last: frame, level, slider, before };
   if (kind === "slider") view.drag.level = levelAt(slider, event);
+  else view.drag.timer = setInterval(() => view.drag?.follow?.(), 40); // held still, it scrolls on
   go(view, frame, kind === "select" && event.shiftKey);
   focusCurrent(view);
   showLevels(view);
@@ -852,7 +865,8 @@ function moveDrag(view, event, frame) {
 }
 
 function endDrag(view) {
-  const { kind, first, last, level } = view.drag;
+  const { kind, first, last, level, timer } = view.drag;
+  clearInterval(timer);
   view.drag = null;
   if (kind !== "select") {
     view.anchor = view.current; // what was painted needs no selection any more
@@ -865,6 +879,7 @@ function endDrag(view) {
 /** Nothing stays half painted. */
 function cancelDrag(view) {
   if (!view.drag) return;
+  clearInterval(view.drag.timer);
   Object.assign(view, view.drag.before);
   view.drag = null;
   showLevels(view);
@@ -929,7 +944,8 @@ function onKey(view, event) {
     return;
   }
   const control = target.closest("button, input");
-  if (control && (key === " " || key === "Enter") && control.type !== "range") return; // its own
+  const own = key === " " || (key === "Enter" && control?.tagName === "BUTTON");
+  if (control && own && control.type !== "range") return;
   if (control?.type === "radio" && key.startsWith("Arrow")) return;
   const held = event.repeat && (key === "Enter" || key === " "); // one press, one video
   if (held || (view.drag && key !== "Escape")) return event.preventDefault();

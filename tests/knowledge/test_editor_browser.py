@@ -356,7 +356,9 @@ def test_jupyterlabs_own_keys_rest(page):
 
 
 def test_probabilities_follow_the_edit(page):
-    assert probability(page, 1, "before") == probability(page, 1, "after") == 0.41
+    assert probability(page, 1, "before") == 0.41
+    expect(page.locator('.se-scores [data-when="after"]')).to_have_text(["–"] * 3)
+    tools = page.locator(".se-tools").bounding_box(), page.locator(".se-chart").bounding_box()
     choose(page, "the action")
     drag(page, centre(page, ".se-thumb", 4), centre(page, ".se-thumb", 8))
     page.mouse.up()
@@ -364,6 +366,8 @@ def test_probabilities_follow_the_edit(page):
     assert probability(page, 1, "before") == 0.41
     assert probability(page, 1, "after") == 0.8
     assert probability(page, 2, "after") == 0.1
+    moved = page.locator(".se-tools").bounding_box(), page.locator(".se-chart").bounding_box()
+    assert moved == tools, "nothing moves under the hand of who edits"
     expect(page.locator(".se-summary")).to_contain_text("0.41 before, 0.80 after")
 
 

@@ -375,7 +375,7 @@ class TestVisitors:
         page.wrong.clear()
         page.goto(f"{served.url['annotators']}?token={TOKENS['annotators']}")
         page.get_by_role("button", name="Practise first").click()
-        expect(page.get_by_text("saved nowhere")).to_be_visible()
+        expect(page.get_by_text("nothing is kept")).to_be_visible()
         page.get_by_role("button", name="Show the truth").click()
         expect(page.get_by_text("The action is in frames 12–20; you marked none.")).to_be_visible()
         ground = "getComputedStyle(document.body).backgroundColor"
