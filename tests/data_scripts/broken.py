@@ -1,0 +1,76 @@
+"""Broken videos of every kind that was met, each with the words that its cause must hold."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+
+_TEST_PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=32x24:r=12:d=1")
+
+
+def _ffmpeg(path: Path, *arguments: str) -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y", *arguments, str(path)]
+    subprocess.run(command, check=True)
+
+
+def _cut(share: float) -> Callable[[Path, bytes], None]:
+    return lambda path, whole: path.write_bytes(whole[: int(share * len(whole))]) and None
+
+
+def _zeros_at_the_end(path: Path, whole: bytes) -> None:
+    """The right size, but the end never arrived: decord opens it with fewer frames."""
+    half = len(whole) // 2
+    path.write_bytes(whole[:half] + bytes(len(whole) - half))
+
+
+def _flipped(path: Path, whole: bytes) -> None:
+    """A frame's header is spoilt: ffmpeg drops it, decord fails or shows a neighbour instead."""
+    spoilt = bytearray(whole)
+    at = whole.rindex(b"\xa3")  # the last SimpleBlock: size, track, time, flags, then the frame
+    spoilt[at + 6 : at + 40] = bytes(b ^ 0xFF for b in spoilt[at + 6 : at + 40])
+    path.write_bytes(spoilt)
+
+
+def mp4(path: Path, kept: int | None = None) -> None:
+    """Twelve frames in another container, or their beginning."""
+    _ffmpeg(path, *_TEST_PICTURE, "-c:v", "libx264", "-f", "mp4")
+    path.write_bytes(path.read_bytes()[:kept])
+
+
+def _noise(path: Path, size: int) -> None:
+    path.write_bytes(np.random.default_rng(0).bytes(size))
+
+
+KINDS: dict[str, tuple[Callable[[Path, bytes], None], str]] = {
+    "empty": (lambda path, whole: path.touch(), "an empty file"),
+    "web page": (lambda path, whole: path.write_text("<!DOCTYPE html>") and None, "a text file"),
+    "LFS": (lambda path, whole: path.write_text("version https://git-lfs\n") and None, "Git LFS"),
+    "noise": (lambda path, whole: _noise(path, 5000), "no video"),
+    "tiny noise": (lambda path, whole: _noise(path, 600), "no video"),
+    "cut at 10 %": (_cut(0.1), "bytes are missing"),
+    "cut at 50 %": (_cut(0.5), "bytes are missing"),
+    "cut at 90 %": (_cut(0.9), "bytes are missing"),
+    "zeros at the end": (_zeros_at_the_end, "ffmpeg: "),
+    "flipped": (_flipped, "copy it again"),
+    "cut mp4": (lambda path, whole: mp4(path, 2000), "copy it again"),
+    "sound only": (
+        lambda path, whole: _ffmpeg(path, "-f", "lavfi", "-i", "sine=d=1", "-f", "webm"),
+        "sound only",
+    ),
+    "AV1": (
+        lambda path, whole: _ffmpeg(
+            path, *_TEST_PICTURE, "-c:v", "libaom-av1", "-cpu-used", "8", "-f", "webm"
+        ),
+        "AV1",
+    ),
+    "GIF": (lambda path, whole: _ffmpeg(path, *_TEST_PICTURE, "-f", "gif"), "a GIF"),
+    "no duration": (
+        lambda path, whole: _ffmpeg(
+            path, *_TEST_PICTURE, "-c:v", "libvpx-vp9", "-deadline", "realtime",
+            "-cpu-used", "8", "-live", "1", "-f", "webm",
+        ),
+        "does not say how long",
+    ),
+}  # fmt: skip
