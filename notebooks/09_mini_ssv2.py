@@ -27,7 +27,8 @@ import torch
 
 from stabn.data.dataset import ClipDataset, collate
 from stabn.data.mini import SIZES, example
-from stabn.data.ssv2 import Record, class_text
+from stabn.data.mini_drawn import DrawnVideos
+from stabn.data.ssv2 import class_text
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import confusion, describe_confusion, filmstrip, temporal_figure
 from stabn.losses import classification_loss
@@ -92,30 +93,11 @@ assert trained.classes == names
 
 # %% [markdown]
 # We test them on clips that are drawn now and that neither network has ever seen. A source of videos
-# needs two methods only, so a dictionary of drawn clips will do in place of files.
-
+# needs two methods only, `frames` (how many) and `read` (some of them), so a dictionary of drawn clips
+# will do in place of files: the library's `DrawnVideos`.
 
 # %%
-class Drawn:
-    """Clips drawn in memory, as a source of videos."""
-
-    def __init__(self, split: str, per_class: int):
-        self.clips, self.records = {}, []
-        for class_id in range(len(names)):
-            for i in range(per_class):
-                clip = example(class_id, (9, class_id, i), split=split)
-                video_id = f"{split}-{class_id}-{i}"
-                self.clips[video_id] = clip
-                self.records.append(Record(video_id, class_id, clip.template, clip.caption))
-
-    def frames(self, video_id: str) -> int:
-        return len(self.clips[video_id].frames)
-
-    def read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
-        return self.clips[video_id].frames[indices]
-
-
-held_out = Drawn("validation", per_class=16)
+held_out = DrawnVideos(range(len(names)), per_class=16, seed=9, split="validation")
 transform = eval_transform(trained.config.image_size, short_side=trained.config.short_side)
 dataset = ClipDataset(held_out.records, held_out, T, "segments", transform)
 batch = collate([dataset[i] for i in range(len(dataset))])

@@ -24,9 +24,8 @@ import numpy as np
 import torch
 
 from stabn.data.dataset import ClipDataset, collate
-from stabn.data.mini import example
+from stabn.data.mini_drawn import DrawnVideos
 from stabn.data.sampling import interleaved_indices
-from stabn.data.ssv2 import Record
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import (
     attention_figure,
@@ -50,28 +49,7 @@ print("weights:", trained.origin)
 
 # %%
 transform = eval_transform(trained.config.image_size, short_side=trained.config.short_side)
-
-
-class Drawn:
-    """Clips drawn in memory, as a source of videos."""
-
-    def __init__(self, per_class: int):
-        self.clips, self.records = {}, []
-        for class_id in range(len(names)):
-            for i in range(per_class):
-                clip = example(class_id, (12, class_id, i), split="validation")
-                video_id = f"{class_id}-{i}"
-                self.clips[video_id] = clip
-                self.records.append(Record(video_id, class_id, clip.template, clip.caption))
-
-    def frames(self, video_id: str) -> int:
-        return len(self.clips[video_id].frames)
-
-    def read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
-        return self.clips[video_id].frames[indices]
-
-
-drawn = Drawn(per_class=12)
+drawn = DrawnVideos(range(len(names)), per_class=12, seed=12, split="validation")
 dataset = ClipDataset(drawn.records, drawn, T, "segments", transform)
 batch = collate([dataset[i] for i in range(len(dataset))])
 clip = normalise(batch.video)  # (N, 3, T, H, W)

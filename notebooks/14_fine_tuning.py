@@ -25,8 +25,7 @@ import numpy as np
 import torch
 
 from stabn.data.dataset import ClipDataset, collate
-from stabn.data.mini import example
-from stabn.data.ssv2 import Record
+from stabn.data.mini_drawn import DrawnVideos
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import curves, describe_curves, describe_temporal, temporal_figure
 from stabn.knowledge.arms import trainable_copy
@@ -50,32 +49,11 @@ print("weights:", trained.origin)
 transform = eval_transform(trained.config.image_size, short_side=trained.config.short_side)
 
 
-class Drawn:
-    """Clips drawn in memory, as a source of videos, with their truth as stand-in edits."""
-
-    def __init__(self, per_class: int, salt: int):
-        self.clips, self.records = {}, []
-        for class_id in range(0, 12, 3):
-            for i in range(per_class):
-                video_id = f"{class_id}-{i}"
-                clip = example(class_id, (14, salt, class_id, i), split="train")
-                self.clips[video_id] = clip
-                self.records.append(Record(video_id, class_id, clip.template, clip.caption))
-
-    def frames(self, video_id: str) -> int:
-        return len(self.clips[video_id].frames)
-
-    def read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
-        return self.clips[video_id].frames[indices]
-
-
-# %%
 def batch_of(per_class: int, salt: int):
     """Drawn clips as one batch, with the levels of every source frame of every video."""
-    drawn = Drawn(per_class, salt)
+    drawn = DrawnVideos(range(0, 12, 3), per_class, seed=(14, salt), split="train")
     dataset = ClipDataset(drawn.records, drawn, T, "segments", transform)
-    levels = {name: clip.levels for name, clip in drawn.clips.items()}
-    return collate([dataset[i] for i in range(len(dataset))]), levels
+    return collate([dataset[i] for i in range(len(dataset))]), drawn.levels
 
 
 batch, levels = batch_of(per_class=10, salt=0)
