@@ -2,10 +2,12 @@
 
 A prepared set is a folder with one data file, the uint8 frames of all videos end to end, and
 ``index.json``, which says where each lies. The index names its data file and is renamed into place
-last, so what a reader finds is the old set or the new one, whole.
+last, so what a reader finds is the old set or the new one, whole. The data file is named by its
+content, so equal sets are equal folders.
 """
 
 import argparse
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -100,6 +102,8 @@ def prepare(
 ) -> PreparedFrames:
     """Decode videos once, shrink every frame, and keep them as one memory map.
 
+    The same videos in the same order give the same folder, byte for byte, however many jobs.
+
     Args:
         folder: The videos.
         video_ids: Which of them.
@@ -117,24 +121,27 @@ def prepare(
     out, jobs = Path(out), jobs or os.cpu_count() or 1
     if not video_ids:
         raise PreparationError(f"{out}: no videos to prepare")
-    name = f"frames-{os.urandom(4).hex()}.u8"
+    growing = out / f"frames-part-{os.urandom(4).hex()}.u8"
     part = out / f".index.{os.getpid()}.json"
-    videos, broken, offset = {}, [], 0
+    videos, broken, offset, content = {}, [], 0, hashlib.sha256()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with (out / name).open("wb") as file:
+        with growing.open("wb") as file:
             for video_id, result in _decoded(folder, video_ids, short_side, jobs):
                 if isinstance(result, str):
                     broken.append(result)
                 elif not broken:  # after the first broken video the rest is only checked
                     videos[video_id] = [offset, *result.shape[:3]]
                     offset += file.write(result.data)
+                    content.update(result.data)
             os.fsync(file.fileno())
         if broken:
             raise PreparationError(
                 f"{out}: not prepared, {len(broken)} of {len(video_ids)} videos cannot be read:\n"
                 + "\n".join(broken)
             )
+        name = f"frames-{content.hexdigest()[:16]}.u8"
+        os.replace(growing, out / name)  # a file of this name has these bytes: no reader notices
         part.write_text(
             json.dumps(
                 {

@@ -3,6 +3,7 @@
 import json
 import pickle
 import resource
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,51 @@ def test_a_new_set_replaces_the_old_one(videos, tmp_path):
     assert PreparedFrames(tmp_path).video_ids() == new.video_ids() == ["2"]
     assert len(contents(tmp_path)) == 2
     np.testing.assert_array_equal(old.read("1", range(5)), before)  # who reads it may finish
+
+
+def test_equal_sets_are_equal_folders(videos, tmp_path):
+    for name, jobs in (("one", 1), ("two", 1), ("three", 2)):
+        prepare(videos, list(SIZES), tmp_path / name, 16, jobs)
+    assert len(contents(tmp_path / "one")) == 2
+    assert contents(tmp_path / "one") == contents(tmp_path / "two") == contents(tmp_path / "three")
+    prepare(videos, list(SIZES), tmp_path / "two", 24, jobs=1)
+    assert not contents(tmp_path / "one").keys() >= contents(tmp_path / "two").keys()
+
+
+def test_preparing_again_leaves_an_equal_set(videos, tmp_path):
+    prepare(videos, ["1", "7"], tmp_path, 16, jobs=1)
+    before, reader = contents(tmp_path), PreparedFrames(tmp_path)
+    frames = reader.read("7", range(3))
+    prepare(videos, ["1", "7"], tmp_path, 16, jobs=1)
+    assert contents(tmp_path) == before
+    np.testing.assert_array_equal(reader.read("7", range(3)), frames)
+    np.testing.assert_array_equal(PreparedFrames(tmp_path).read("7", range(3)), frames)
+
+
+@pytest.mark.parametrize("short_side", [16, 24], ids=["equal frames", "other frames"])
+def test_a_writer_killed_before_its_index_is_in_place(videos, tmp_path, short_side):
+    """It leaves its frames, whose name may be that of the old set's; the next one tidies up."""
+    prepare(videos, ["1"], tmp_path / "set", 16, jobs=1)
+    shutil.copytree(tmp_path / "set", tmp_path / "killed")
+    prepare(videos, ["1"], tmp_path / "other", short_side, jobs=1)
+    name = PreparedFrames(tmp_path / "other").index["data"]
+    shutil.copy(tmp_path / "other" / name, tmp_path / "killed" / name)
+    (tmp_path / "killed" / "frames-part-0123abcd.u8").write_bytes(b"cut off")
+    old, new = PreparedFrames(tmp_path / "set"), PreparedFrames(tmp_path / "killed")
+    np.testing.assert_array_equal(new.read("1", range(5)), old.read("1", range(5)))
+    prepare(videos, ["1"], tmp_path / "killed", 16, jobs=1)
+    assert contents(tmp_path / "killed") == contents(tmp_path / "set")
+
+
+def test_a_set_under_another_name_is_read_until_it_is_replaced(videos, tmp_path):
+    """Names were random once."""
+    prepare(videos, ["1"], tmp_path, 16, jobs=1)
+    index = json.loads((tmp_path / "index.json").read_text())
+    (tmp_path / index["data"]).rename(tmp_path / "frames-0123abcd.u8")
+    (tmp_path / "index.json").write_text(json.dumps({**index, "data": "frames-0123abcd.u8"}))
+    assert PreparedFrames(tmp_path).read("1", [4]).shape == (1, 16, 24, 3)
+    prepare(videos, ["1"], tmp_path, 16, jobs=1)
+    assert set(contents(tmp_path)) == {"index.json", index["data"]}
 
 
 def test_a_full_disk_leaves_the_old_set_whole(videos, tmp_path):
