@@ -26,7 +26,14 @@ from stabn.knowledge.database import StoreError
 from stabn.knowledge.edits import Edit, EditError
 from stabn.knowledge.exchange import read_json, write_json
 from stabn.knowledge.finetuning import FinetuneConfig
-from stabn.knowledge.targets import Levels, read_edits, read_targets, shifted, swapped
+from stabn.knowledge.targets import (
+    Levels,
+    read_edits,
+    read_targets,
+    shifted,
+    swapped,
+    unchanged,
+)
 from stabn.models.st_abn import STABN
 from stabn.training.build import class_texts, split_videos, train_loader
 from stabn.training.checkpoint import USER_ERRORS, CheckpointError, Trained, load, save
@@ -85,7 +92,7 @@ def finetune(config: FinetuneConfig) -> None:
                 f"{name}.scaler": torch.amp.GradScaler(me.device.type, enabled=precision == "fp16"),
             }
         progress = take_up(config, classes, models, parts)
-        open_folder(config, run, classes, edits, class_of, precision, me)
+        open_folder(config, run, classes, edits, levels, class_of, precision, me)
         arms = {
             name: Arm(
                 name,
@@ -157,6 +164,7 @@ def open_folder(
     run: RunConfig,
     classes: tuple[str, ...],
     edits: Sequence[Edit],
+    levels: Levels,
     class_of: Mapping[str, int],
     precision: str,
     me: Process,
@@ -165,7 +173,9 @@ def open_folder(
     if not me.is_main:
         return
     model, path = file_hash(config.start), config.folder / "record.json"
-    edited = {edit.video_id for edit in edits if edit.verdict == "edited"}
+    left = len(unchanged(edits))
+    if left:
+        log.info("%d videos were looked at and not corrected: nothing is learned from them", left)
     foreign = sum(edit.model != model for edit in edits)
     if foreign:
         log.warning(
@@ -181,13 +191,14 @@ def open_folder(
             "finetuning": config.model_dump(mode="json"),
             "started_from": {"checkpoint": str(config.start), "sha256": model},
             "edits": {
-                "videos": len(edited),
-                "share_of_training": len(edited) / len(class_of),
+                "videos": len(levels),
+                "unchanged": left,
+                "share_of_training": len(levels) / len(class_of),
                 "annotators": sorted({edit.annotator for edit in edits}),
                 "seconds": sum(edit.seconds for edit in edits),
                 "of_another_network": foreign,
             },
-            "modified": sorted({class_of[video_id] for video_id in edited}),
+            "modified": sorted({class_of[video_id] for video_id in levels}),
         }
         write_record(path, record)
     except OSError as error:

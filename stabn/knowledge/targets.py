@@ -3,7 +3,8 @@
 Beside people's own levels stand the placebos: edits that carry no knowledge of *their* video.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from stabn.data.dataset import Videos
 from stabn.knowledge.agreement import consensus
 from stabn.knowledge.edits import Edit, EditError
-from stabn.knowledge.exchange import read_json
+from stabn.knowledge.exchange import UNKNOWN_MODEL, read_json
 from stabn.knowledge.store import Store
 
 Levels = Mapping[str, np.ndarray]  # video id → float32 (n,) in [0, 1], one for every source frame
@@ -33,8 +34,26 @@ def read_edits(source: str) -> list[Edit]:
     return Store(source, create=False).edits()
 
 
+def unchanged(edits: Iterable[Edit]) -> set[str]:
+    """Videos that nobody corrected: every edit of them is the attention that was shown.
+
+    "Looked at, nothing to correct" is an answer, and beside a correction it counts like any other.
+    Alone it is no knowledge to learn from: L_temp would pull M_t back to the network's own past.
+    Imported edits are corrections: nobody noted what was shown to those who made them.
+
+    Args:
+        edits: of any videos; of several by one annotator of one video the latest counts.
+    """
+    latest = {(e.video_id, e.annotator): e for e in sorted(edits, key=attrgetter("made"))}
+    given = [e for e in latest.values() if e.verdict == "edited"]
+    corrected = {e.video_id for e in given if e.levels != e.attention or e.model == UNKNOWN_MODEL}
+    return {e.video_id for e in given} - corrected
+
+
 def read_targets(edits: Sequence[Edit], known: Mapping[str, int], videos: Videos) -> Levels:
     """What annotators agree on, checked against the videos that are to be trained on.
+
+    Videos that nobody corrected (see :func:`unchanged`) are left out.
 
     Args:
         edits: of any number of annotators.
@@ -42,8 +61,8 @@ def read_targets(edits: Sequence[Edit], known: Mapping[str, int], videos: Videos
         videos: says how many frames a video has.
 
     Raises:
-        EditError: no edit with levels; an edit of a video outside the training split; another
-            number of levels than the video has frames.
+        EditError: no edit with levels, or none that corrects anything; an edit of a video outside
+            the training split; another number of levels than the video has frames.
     """
     levels = consensus(edits)
     if not levels:
@@ -61,7 +80,14 @@ def read_targets(edits: Sequence[Edit], known: Mapping[str, int], videos: Videos
                 f"edits: video {video_id} has {len(row)} levels but {frames} frames; was the edit "
                 f"made on another copy of the video?"
             )
-    return levels
+    left = unchanged(edits)
+    corrected = {video_id: row for video_id, row in levels.items() if video_id not in left}
+    if not corrected:
+        raise EditError(
+            f"edits: all {len(levels)} videos were left as the network's own attention is; there "
+            f"is nothing to learn from"
+        )
+    return corrected
 
 
 def at_frames(

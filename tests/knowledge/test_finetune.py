@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -181,6 +182,7 @@ def test_every_arm_and_the_start_are_scored_and_nothing_is_left_out(tuned, tiny_
     assert record["started_from"]["sha256"] == file_hash(tuned.start)
     assert record["edits"] == {
         "videos": EDITED,
+        "unchanged": 0,
         "share_of_training": EDITED / 12,
         "annotators": ["ann"],
         "seconds": 12.5 * EDITED,
@@ -306,6 +308,35 @@ def test_edits_for_another_network_are_used_and_said(settings, edits, tmp_path, 
     assert record["edits"]["of_another_network"] == EDITED
 
 
+def test_what_people_left_as_it_was_is_counted_and_not_learned_from(settings, edits, tmp_path):
+    """Some videos edited, some looked at, against the former alone: the same network."""
+    looked_at = [replace(edit, levels=edit.attention) for edit in edits[4:]]
+    runs = {}
+    for name, made in {"some": edits[:4], "both": [*edits[:4], *looked_at]}.items():
+        write_json(made, tmp_path / f"{name}.json")
+        how = {"edits": str(tmp_path / f"{name}.json"), "epochs": 1, "edited_repeats": 2}
+        runs[name] = settings(**how, batch_size=8, invert_spatial=False)
+        finetune(runs[name])
+    for arm in ("knowledge", "placebo"):
+        assert same(weights(runs["some"], arm), weights(runs["both"], arm))
+    record = {name: read_record(config.folder / "record.json") for name, config in runs.items()}
+    assert record["both"]["edits"] == record["some"]["edits"] | {
+        "unchanged": len(looked_at),
+        "seconds": 12.5 * EDITED,  # to look costs time too
+    }
+    assert record["both"]["modified"] == record["some"]["modified"]
+
+
+def test_a_video_that_more_could_not_tell_than_edited_is_not_counted(settings, edits, tmp_path):
+    told = {"verdict": "cannot_tell", "levels": ()}
+    votes = [replace(edits[0], annotator=name, **told) for name in ("x", "y")]
+    write_json([*edits, *votes], tmp_path / "votes.json")
+    config = settings(edits=str(tmp_path / "votes.json"), epochs=1, arms=["control"])
+    finetune(config)
+    record = read_record(config.folder / "record.json")["edits"]
+    assert (record["videos"], record["unchanged"]) == (EDITED - 1, 0)
+
+
 def test_what_cannot_be_fine_tuned(settings, tiny, tmp_path):
     baseline = tiny(model="baseline", epochs=1)
     train(baseline)
@@ -326,6 +357,17 @@ def test_another_description_is_not_continued(settings):
     finetune(config)
     with pytest.raises(ConfigError, match=r"another configuration: gamma \(10.0 there, 1.0 here\)"):
         finetune(config.model_copy(update={"gamma": 1.0}))
+
+
+def test_a_field_younger_than_the_run_counts_as_its_default(settings):
+    config = settings(epochs=1, arms=["control"])
+    finetune(config)
+    content = read(config.folder / "last.pt")
+    del content["config"]["also_report"], content["config"]["divisor"]
+    torch.save(content, config.folder / "last.pt")
+    finetune(config)
+    with pytest.raises(ConfigError, match=r"divisor \('edited' there, 'batch' here\);"):
+        finetune(config.model_copy(update={"divisor": "batch"}))
 
 
 def test_a_loss_that_is_not_finite_names_arm_and_videos(settings):

@@ -1,5 +1,6 @@
 """Targets are looked up by source frame; placebos carry no knowledge of their own video."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,7 +9,15 @@ import torch
 
 from stabn.data.sampling import segment_indices
 from stabn.knowledge.edits import Edit, EditError
-from stabn.knowledge.targets import at_frames, read_targets, shifted, stretched, swapped
+from stabn.knowledge.exchange import read_npy
+from stabn.knowledge.targets import (
+    at_frames,
+    read_targets,
+    shifted,
+    stretched,
+    swapped,
+    unchanged,
+)
 
 
 class Lengths:
@@ -27,7 +36,7 @@ def edit(video_id: str, levels, annotator: str = "ann") -> Edit:
         verdict="edited",
         levels=tuple(levels),
         annotator=annotator,
-        model="0" * 64,
+        model="ab" * 32,
         attention=(0.5,) * len(levels),
         made=datetime(2026, 1, 1, tzinfo=UTC),
         seconds=1.0,
@@ -59,12 +68,63 @@ def test_targets_are_what_annotators_agree_on():
     np.testing.assert_array_equal(levels["a"], [0, 1, 1])
 
 
+OWN = (0.5, 0.5, 0.5)  # the attention that was shown, see edit()
+
+
+def test_a_video_that_nobody_corrected_is_no_target():
+    made = [edit("a", [0, 1, 1]), edit("b", OWN, "x"), edit("b", OWN, "y")]
+    assert unchanged(made) == {"b"}
+    levels = read_targets(made, {"a": 0, "b": 0}, Lengths(a=3, b=3))
+    assert list(levels) == ["a"]
+
+
+def test_beside_a_correction_the_attention_as_it_was_is_a_vote_like_others():
+    made = [edit("a", OWN, "x"), edit("a", OWN, "y"), edit("a", [0, 0, 1], "z")]
+    assert unchanged(made) == set()
+    np.testing.assert_array_equal(read_targets(made, {"a": 0}, Lengths(a=3))["a"], OWN)
+    np.testing.assert_array_equal(
+        read_targets(made[1:], {"a": 0}, Lengths(a=3))["a"], [0.25, 0.25, 0.75]
+    )
+
+
+def test_a_verdict_is_no_correction_and_no_confirmation():
+    cannot = replace(edit("a", [0, 1, 1], "y"), verdict="cannot_tell", levels=())
+    assert unchanged([edit("a", OWN, "x"), cannot]) == {"a"}
+    assert unchanged([cannot]) == set()
+
+
+def test_of_several_revisions_the_latest_counts_wherever_it_stands():
+    later = datetime(2026, 1, 2, tzinfo=UTC)
+    back, forth = replace(edit("a", OWN), made=later), replace(edit("b", [0, 1, 1]), made=later)
+    made = [edit("a", [0, 1, 1]), edit("b", OWN)]
+    assert unchanged([*made, back, forth]) == unchanged([back, forth, *made]) == {"a"}
+
+
+def test_an_imported_edit_of_zeros_is_a_correction(tmp_path):
+    """The 2022 editor's files do not say what was shown: zeros stand in its place."""
+    (tmp_path / "class").mkdir()
+    np.save(tmp_path / "class" / "a.npy", np.zeros(3))
+    made = read_npy(tmp_path, {"a": 3})
+    assert made[0].levels == made[0].attention
+    assert list(read_targets(made, {"a": 0}, Lengths(a=3))) == ["a"]
+
+
+def test_an_untouched_video_comes_out_of_a_store_as_it_was_shown(store, make_edit):
+    """Floats of any length: both databases give back the very numbers."""
+    attention = tuple(np.random.default_rng(0).random(8, np.float32).tolist())
+    store.save(make_edit("a", attention=attention, levels=attention), after=None)
+    store.save(make_edit("b", attention=attention, levels=(*attention[:7], 0.0)), after=None)
+    assert unchanged(store.edits()) == {"a"}
+
+
 @pytest.mark.parametrize(
     ("edits", "said"),
     [
         ([], "nothing to learn from"),
         ([edit("stranger", [0, 1])], "outside the training split .stranger."),
         ([edit("a", [0, 1])], "video a has 2 levels but 3 frames"),
+        ([edit("a", OWN)], "all 1 videos were left as the network's own attention is"),
+        ([edit("stranger", (0.5, 0.5))], "outside the training split .stranger."),
     ],
 )
 def test_edits_that_do_not_fit_the_training_split_are_refused(edits, said):
