@@ -80,7 +80,7 @@ flip: bool = False  # mirror half of the clips, swapping left/right labels
 jitter: float = 0.0  # brightness, contrast, saturation: 1 ± this
 
 optimizer: str = "sgd"  # sgd | adamw
-lr: float = 0.01  # learning rate (one_cycle: its peak)
+lr: float = 0.01  # learning rate (one_cycle: its peak), for this batch_size
 momentum: float = 0.9  # sgd only
 nesterov: bool = True  # sgd only
 weight_decay: float = 0.0005  # on all parameters
@@ -91,13 +91,19 @@ patience: int = 5  # plateau: evaluations without a better loss
 lr_factor: float = 0.1  # plateau, milestones: the drop
 epochs: int = 150  # passes over the training split
 batch_size: int = 64  # clips a step, over all processes together
+accumulate: int = 1  # equal parts of a step, one after the other; BN sees each by itself
+sync_bn: bool = False  # BN's statistics over all processes; GPUs only
+checkpoint_activations: bool = False  # residual stages computed twice: less memory, the same result
 precision: str = "fp32"  # fp32 | bf16 | fp16, where the device can
 seed: int = 0  # decides weights, order, augmentation, dropout
 
 workers: int = 4  # loader processes for each training process
 eval_every: int = 1  # epochs between evaluations
 save_every = None  # type: int|null also save after so many steps
+keep_last: int = 1  # checkpoints to resume from that are kept
+resume_changed: bool = False  # go on although the configuration has changed; the record says how
 log_every: int = 50  # steps between lines of the log
+max_decode_failures: float = 0.01  # stop when more of the clips cannot be decoded
 
 nproc_per_node: int = 1  # processes on each machine: one per GPU
 nnodes: int = 1  # machines; run the notebook on each
@@ -122,7 +128,13 @@ pd.Series(config.model_dump(), name=str(config.folder)).to_frame()
 # there are kept as `best.pt`.
 #
 # If a process fails, this cell fails with the last lines it printed. If this notebook is stopped,
-# the processes stop too. Run again with the same parameters, it goes on from the last checkpoint.
+# the processes stop too. A cluster that needs its machines back sends SIGTERM: the processes finish
+# the step that they are in, store it, and this cell says that the run was pre-empted. Run again
+# with the same parameters, it goes on from the last checkpoint.
+#
+# A video that cannot be decoded is replaced by the next one in the list, and listed with the cause
+# in `decode_failures.jsonl`; when there are too many (`max_decode_failures`), the run stops. In an
+# evaluation it is left out: the figures say how many `failed`.
 
 # %%
 launch_config("stabn.training.train", config, options)

@@ -2,6 +2,9 @@
 
 Samplers yield a :class:`ClipKey`, and all randomness of a clip comes from a hash of
 (seed, epoch, video id, repeat): the same clip whatever the rank, the worker or the restart.
+
+A file that cannot be decoded ends no DataLoader: in training the next record's clip takes its
+place, in evaluation it is left out, and the batch says so.
 """
 
 import hashlib
@@ -17,6 +20,9 @@ from torch.utils.data import Dataset, Sampler
 from stabn.data.sampling import Rule, views
 from stabn.data.ssv2 import Record
 from stabn.data.transforms import ClipTransform
+from stabn.data.video import VideoError
+
+TRIES = 20  # broken videos in a row, after which it is the data set that is broken
 
 
 class Videos(Protocol):
@@ -54,6 +60,13 @@ class Clip:
     frame_indices: Tensor
 
 
+class Failure(NamedTuple):
+    """A video that could not be decoded: its id, and why."""
+
+    video_id: str
+    cause: str
+
+
 @dataclass(frozen=True)
 class Batch:
     """N clips.
@@ -63,12 +76,14 @@ class Batch:
         label: int64 (N,).
         video_id: N ids.
         frame_indices: int64 (N, T).
+        failures: Videos that were to be among them and could not be decoded.
     """
 
     video: Tensor
     label: Tensor
     video_id: list[str]
     frame_indices: Tensor
+    failures: tuple[Failure, ...] = ()
 
     def to(self, device: torch.device | str) -> "Batch":
         """The batch on a device; copies from pinned memory do not block."""
@@ -77,6 +92,17 @@ class Batch:
     def pin_memory(self) -> "Batch":
         """The batch in pinned memory (a DataLoader calls this)."""
         return self._map(Tensor.pin_memory)
+
+    def split(self, count: int) -> list["Batch"]:
+        """``count`` batches of equal size, in order; failures stay with the whole one."""
+        size, rest = divmod(len(self), count)
+        if rest:
+            raise ValueError(f"{len(self)} clips cannot be {count} batches of equal size")
+        parts = [slice(start, start + size) for start in range(0, len(self), size)]
+        return [
+            Batch(self.video[p], self.label[p], self.video_id[p], self.frame_indices[p])
+            for p in parts
+        ]
 
     def __len__(self) -> int:
         return len(self.video_id)
@@ -96,6 +122,9 @@ class ClipDataset(Dataset[Clip]):
         sampling: Rule of :func:`stabn.data.sampling.views`; repeat r takes clip r mod V.
         transform: Frames → clip.
         seed: Training's seed, or None for evaluation: middle frames, no augmentation.
+
+    ``dataset[key]`` raises what is wrong with a video. A DataLoader asks for a batch of keys, and
+    gets what there is: see :meth:`__getitems__`.
 
     Raises:
         VideoError: When a video cannot be read. No other video takes its place.
@@ -131,6 +160,33 @@ class ClipDataset(Dataset[Clip]):
         video, label = self.transform(frames, record.class_id, rng)
         return Clip(video, label, record.video_id, torch.from_numpy(indices))
 
+    def __getitems__(self, keys: Sequence[ClipKey]) -> list[Clip | Failure]:
+        """The clips of a batch, and a :class:`Failure` for every video that cannot be decoded.
+
+        In training the clip of the next record in the list takes its place (the first one after the
+        last), with that record's own random choices: a rule that knows no rank, worker or restart.
+        In evaluation nothing does.
+
+        Raises:
+            VideoError: In training, when ``TRIES`` records in a row cannot be decoded.
+        """
+        return [part for key in keys for part in self._clip_or_failures(key)]
+
+    def _clip_or_failures(self, key: ClipKey) -> list[Clip | Failure]:
+        found: list[Clip | Failure] = []
+        for further in range(1 if self.seed is None else min(TRIES, len(self))):
+            index = (key.index + further) % len(self)
+            try:
+                return [*found, self[key._replace(index=index)]]
+            except VideoError as error:
+                found.append(Failure(self.records[index].video_id, str(error)))
+        if self.seed is None:
+            return found
+        raise VideoError(
+            f"{found[0].cause}; nor can the {len(found) - 1} videos after it in the list be "
+            f"decoded: is the data set complete?"
+        )
+
 
 def clip_rng(seed: int, video_id: str, key: ClipKey) -> np.random.Generator:
     """The generator of a clip's random choices, from (seed, epoch, video id, repeat) alone."""
@@ -139,14 +195,20 @@ def clip_rng(seed: int, video_id: str, key: ClipKey) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest))
 
 
-def collate(clips: Sequence[Clip]) -> Batch:
-    """N clips → a batch."""
+def collate(parts: Sequence[Clip | Failure]) -> Batch:
+    """N clips, and failures among them, → a batch; one without clips has N = 0."""
+    clips = [part for part in parts if isinstance(part, Clip)]
     return Batch(
-        video=torch.stack([clip.video for clip in clips]),
-        label=torch.tensor([clip.label for clip in clips]),
+        video=_stacked([clip.video for clip in clips]),
+        label=torch.tensor([clip.label for clip in clips], dtype=torch.int64),
         video_id=[clip.video_id for clip in clips],
-        frame_indices=torch.stack([clip.frame_indices for clip in clips]),
+        frame_indices=_stacked([clip.frame_indices for clip in clips]),
+        failures=tuple(part for part in parts if isinstance(part, Failure)),
     )
+
+
+def _stacked(tensors: list[Tensor]) -> Tensor:
+    return torch.stack(tensors) if tensors else torch.empty(0)
 
 
 class TrainSampler(Sampler[list[ClipKey]]):

@@ -41,6 +41,7 @@ from stabn.training.config import ConfigError, RunConfig, parse, read_yaml, writ
 from stabn.training.evaluate import attends, report
 from stabn.training.files import file_hash
 from stabn.training.journal import Journal
+from stabn.training.ledger import DecodeFailuresError, Ledger
 from stabn.training.process import Process, autocast, joined, usable_precision
 from stabn.training.records import new_record, peak_memory, read_record, write_record
 from stabn.training.resume import Progress, step_seed, store, take_up
@@ -53,13 +54,15 @@ def finetune(config: FinetuneConfig) -> None:
     """Train every arm, then score all of them and the start. A run that was cut off goes on.
 
     Writes config.yaml, edits.json (what a store held when the run began), last.pt, and for each
-    arm ``<arm>.pt``, ``metrics-<arm>.jsonl`` and predictions. record.json holds the figures under
-    ``results.<arm>-<split>``, those of ``before`` included.
+    arm ``<arm>.pt``, ``metrics-<arm>.jsonl`` and predictions; decode_failures.jsonl where a video
+    could not be decoded. record.json holds the figures under ``results.<arm>-<split>``, those of
+    ``before`` included.
 
     Raises:
         EditError, StoreError: the edits cannot be used.
         ConfigError: an impossible batch size; a folder that holds another fine-tuning.
         NonFiniteLossError: a loss is NaN or infinite; what is on disk stays as it was.
+        DecodeFailuresError: more than the run's ``max_decode_failures`` of the clips.
         CheckpointError, AnnotationError, PreparationError, VideoError: a file that cannot be used.
     """
     with joined() as me:
@@ -106,6 +109,10 @@ def finetune(config: FinetuneConfig) -> None:
             for name in config.arms
         }
 
+        ledger = Ledger(
+            config.folder / "decode_failures.jsonl",
+            *(progress.step, config.batch_size, run.max_decode_failures, me),
+        )
         while progress.epoch < config.epochs:
             sampler.epoch, sampler.start_batch = progress.epoch, progress.batch
             for batch in loader:
@@ -121,6 +128,8 @@ def finetune(config: FinetuneConfig) -> None:
                 for arm in arms.values():
                     rate = learning_rate(arm.optimizer)
                     arm.journal.trained(progress.epoch, progress.step, steps, rate)
+                if me.total(len(batch.failures))[0]:
+                    ledger.enter(progress.epoch, progress.step, batch.failures)
                 if me.is_main and config.save_every and progress.step % config.save_every == 0:
                     store(config, classes, models, parts, progress)
             progress.epoch, progress.batch = progress.epoch + 1, 0
@@ -251,7 +260,10 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         finetune(parse(FinetuneConfig, read_yaml(arguments.config), arguments.config))
-    except (*USER_ERRORS, EditError, StoreError, NonFiniteLossError) as error:
+    except (
+        *(*USER_ERRORS, EditError, StoreError),
+        *(NonFiniteLossError, DecodeFailuresError),
+    ) as error:
         sys.exit(f"error: {error}")
 
 

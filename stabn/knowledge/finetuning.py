@@ -71,7 +71,7 @@ class FinetuneConfig(Strict):
         }
         if self.schedule == "constant":
             given |= {"schedule": "milestones", "milestones": ()}  # drops at no epoch
-        given |= {"weights": str(self.start), "clip_norm": None}
+        given |= {"weights": str(self.start), "clip_norm": None, "accumulate": 1, "sync_bn": False}
         return parse(RunConfig, run.model_dump() | given, "fine-tuning")
 
     @property

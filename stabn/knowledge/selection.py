@@ -23,6 +23,7 @@ import yaml
 from pydantic import Field, field_validator
 from scipy.special import softmax
 
+from stabn.data.video import VideoError
 from stabn.knowledge.queue import (
     FORMAT,
     Queue,
@@ -173,6 +174,8 @@ def select(config: SelectConfig) -> Path:
         train, check = (
             predict(model, eval_loader(effective, split, me), effective, me) for split in splits
         )
+        for cause in (train.attrs["failed"] | check.attrs["failed"]).values():
+            raise VideoError(cause)  # what cannot be looked at cannot be corrected
         accuracy = _accuracy(train, check, len(trained.classes))
         weak = weak_classes(accuracy, config.threshold) if named is None else named
         how = {"include_correct": config.include_correct, "order": config.order}
@@ -189,7 +192,8 @@ def select(config: SelectConfig) -> Path:
             videos = _written(part, rows, seen)
             save_head(part / "head.pt", model, trained.config)
             write_queue(replace(empty, folder=part, weak=weak, accuracy=accuracy, videos=videos))
-        log.info("%s: %d videos, order: %s", out, len(rows), config.order)
+        order = {"worst": "worst first", "random": "by lot"}[config.order]
+        log.info("%s: %d videos, %s", out, len(rows), order)
     return out
 
 

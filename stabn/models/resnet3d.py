@@ -6,10 +6,13 @@ torchvision's (``conv1``, ``bn1``, ``layer1`` …, ``fc``), so that two-dimensio
 can be inflated into it by name.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -133,14 +136,47 @@ class ConvBlock(nn.Module):
         return self.relu(self.bn1(self.conv1(x)))
 
 
-def residual_stage(inputs: int, stage: Stage, stride: int | None = None) -> nn.Sequential:
+class ResidualStage(nn.Sequential):
+    """The blocks of one stage.
+
+    Attributes:
+        checkpoint: in training keep the blocks' inputs alone, and compute what lies between them a
+            second time for the backward pass. BN counts a batch once all the same.
+    """
+
+    checkpoint = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not (self.checkpoint and self.training and torch.is_grad_enabled()):
+            return super().forward(x)
+        for block in self:
+            contexts = nullcontext(), _statistics_held(block)  # of the first pass, of the second
+            x = checkpoint(block, x, use_reentrant=False, context_fn=lambda c=contexts: c)
+        return x
+
+
+@contextmanager
+def _statistics_held(module: nn.Module) -> Iterator[None]:
+    """Within it BN normalises by the batch, as in training, but leaves its running statistics."""
+    layers = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    before = [(layer.momentum, layer.num_batches_tracked) for layer in layers]
+    for layer in layers:  # updated with weight 0, and not counted
+        layer.momentum, layer.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for layer, (momentum, count) in zip(layers, before, strict=True):
+            layer.momentum, layer.num_batches_tracked = momentum, count
+
+
+def residual_stage(inputs: int, stage: Stage, stride: int | None = None) -> ResidualStage:
     """The blocks of one stage; ``stride`` overrides the stage's (the attention branch uses 1)."""
     block = Bottleneck if stage.bottleneck else ConvBlock
     first = stage.stride if stride is None else stride
     blocks = [block(inputs, stage.channels, stage.temporal_kernel, first)]
     for _ in range(stage.depth - 1):
         blocks.append(block(stage.channels, stage.channels, stage.temporal_kernel, 1))
-    return nn.Sequential(*blocks)
+    return ResidualStage(*blocks)
 
 
 def initialise(module: nn.Module) -> None:

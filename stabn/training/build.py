@@ -11,14 +11,22 @@ from stabn.data.prepared import PreparedFrames
 from stabn.data.sampling import views
 from stabn.data.ssv2 import Record, VideoFolder, mirror_pairs, read_classes, read_split
 from stabn.data.transforms import eval_transform, train_transform
-from stabn.models.resnet3d import ResNet3d
+from stabn.models.resnet3d import ResidualStage, ResNet3d
 from stabn.models.st_abn import STABN
 from stabn.training.config import ConfigError, RunConfig
-from stabn.training.process import Process
+from stabn.training.process import Process, obey_parent_alone
 
 
 def build_model(config: RunConfig, num_classes: int) -> nn.Module:
     """The network of a run: :class:`ResNet3d` for the baseline, else :class:`STABN`."""
+    model = _network(config, num_classes)
+    for module in model.modules():
+        if isinstance(module, ResidualStage):
+            module.checkpoint = config.checkpoint_activations
+    return model
+
+
+def _network(config: RunConfig, num_classes: int) -> nn.Module:
     if config.model == "baseline":
         return ResNet3d(config.backbone, num_classes, config.dropout)
     return STABN(
@@ -84,10 +92,11 @@ def train_loader(
     Raises:
         ConfigError: a batch size that the processes cannot share, or that an epoch does not fill.
     """
-    if config.batch_size % me.world_size:
+    if config.batch_size % (shares := me.world_size * config.accumulate):
+        parts = f", each in {config.accumulate} parts (accumulate)" * (config.accumulate > 1)
         raise ConfigError(
-            f"batch_size: {config.batch_size} cannot be shared by {me.world_size} processes; use a "
-            f"multiple of {me.world_size}"
+            f"batch_size: {config.batch_size} cannot be shared by {me.world_size} processes"
+            f"{parts}; use a multiple of {shares}"
         )
     clips, times = dataset(config, config.train_split, training=True), times or {}
     repeats = [_views(config) * times.get(record.video_id, 1) for record in clips.records]
@@ -126,4 +135,5 @@ def _loading(config: RunConfig, me: Process) -> dict:
         "persistent_workers": config.workers > 0,
         "pin_memory": me.device.type == "cuda",
         "collate_fn": collate,
+        "worker_init_fn": obey_parent_alone,
     }

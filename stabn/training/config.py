@@ -62,6 +62,10 @@ class RunConfig(Strict):
 
     The defaults are the paper's settings for Something-Something v2 with ResNet-50. The
     descriptions are shown by ``papermill --help-notebook`` too.
+
+    ``batch_size`` counts the clips of an optimizer step over all processes and parts, so the number
+    of GPUs and ``accumulate`` leave ``lr`` as it is. With another batch size the usual rule is to
+    change ``lr`` in proportion (linear scaling); nothing here does so by itself.
     """
 
     name: str = Field(pattern=r"^[\w.-]+$", description="the run's folder is out_dir/name")
@@ -117,7 +121,9 @@ class RunConfig(Strict):
     jitter: float = Field(0.0, ge=0, lt=1, description="brightness, contrast, saturation: 1 ± this")
 
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd | adamw")
-    lr: float = Field(0.01, gt=0, description="learning rate (one_cycle: its peak)")
+    lr: float = Field(
+        0.01, gt=0, description="learning rate (one_cycle: its peak), for this batch_size"
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
     nesterov: bool = Field(True, description="sgd only")
     weight_decay: float = Field(5e-4, ge=0, description="on all parameters")
@@ -130,13 +136,27 @@ class RunConfig(Strict):
     lr_factor: float = Field(0.1, gt=0, lt=1, description="plateau, milestones: the drop")
     epochs: int = Field(150, ge=1, description="passes over the training split")
     batch_size: int = Field(64, ge=1, description="clips a step, over all processes together")
+    accumulate: int = Field(
+        1, ge=1, description="equal parts of a step, one after the other; BN sees each by itself"
+    )
+    sync_bn: bool = Field(False, description="BN's statistics over all processes; GPUs only")
+    checkpoint_activations: bool = Field(
+        False, description="residual stages computed twice: less memory, the same result"
+    )
     precision: Precision = Field("fp32", description="fp32 | bf16 | fp16, where the device can")
     seed: int = Field(0, ge=0, description="decides weights, order, augmentation, dropout")
 
     workers: int = Field(4, ge=0, description="loader processes for each training process")
     eval_every: int = Field(1, ge=1, description="epochs between evaluations")
     save_every: int | None = Field(None, ge=1, description="also save after so many steps")
+    keep_last: int = Field(1, ge=1, description="checkpoints to resume from that are kept")
+    resume_changed: bool = Field(
+        False, description="go on although the configuration has changed; the record says how"
+    )
     log_every: int = Field(50, ge=1, description="steps between lines of the log")
+    max_decode_failures: float = Field(
+        0.01, ge=0, le=1, description="stop when more of the clips cannot be decoded"
+    )
 
     @field_validator("backbone")
     @classmethod

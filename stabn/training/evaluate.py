@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from stabn.data.dataset import Batch
 from stabn.data.mini import has_truth, read_truth
 from stabn.data.transforms import normalise
+from stabn.data.video import VideoError
 from stabn.metrics import Score, mass_in_mask, pointing_game, rank_correlation, topk_accuracy
 from stabn.training.build import class_texts, eval_loader
 from stabn.training.checkpoint import USER_ERRORS, Trained, load
@@ -44,7 +45,8 @@ def predict(
     """Score every video of ``loader`` over all processes.
 
     Logits of a video's views are averaged; the frames and the attention of its views stand one
-    after the other.
+    after the other. A video that cannot be decoded, in any of its views, has no row; it is listed
+    in ``.attrs["failed"]``, {video id: cause}, which goes into the parquet file and back.
 
     Args:
         model: the network, on ``me.device``; left in eval mode.
@@ -58,16 +60,34 @@ def predict(
         On every rank one row a video, sorted by ``video_id``: label, logits (K,), frame_indices
         (V·T,); from ST-ABN also attention_logits (K,) and temporal_attention (V·T,); with the truth
         also temporal_truth (V·T,), and M_s's pointing and mass_in_mask, each with its chance level.
+
+    Raises:
+        VideoError: not one video could be decoded.
+        SystemExit: all were sent SIGTERM, in training.
     """
     model.eval()
     precision = usable_precision(config.precision, me.device)
-    rows = []
+    rows, failures = [], []
     for batch in loader:
+        if me.terminated.is_set():
+            break
+        failures += batch.failures
+        if not len(batch):
+            continue
         with autocast(precision, me.device):
             video = normalise(batch.video.to(me.device, non_blocking=True))
             output = model(video, invert_spatial=True) if invert_spatial else model(video)
         rows += _rows(output, batch, loader, config, with_truth)
-    return _by_video(gathered(rows, me))
+    if me.total(me.terminated.is_set())[0]:
+        me.leave()
+    failed = {video_id: cause for video_id, cause in sorted(gathered(failures, me))}
+    rows = [row for row in gathered(rows, me) if row["video_id"] not in failed]
+    if not rows:
+        cause = next(iter(failed.values()), "there is none")
+        raise VideoError(f"none of the {len(loader.dataset)} videos can be decoded: {cause}")
+    predictions = _by_video(rows)
+    predictions.attrs["failed"] = failed
+    return predictions
 
 
 def _rows(
@@ -143,13 +163,17 @@ def figures_from_predictions(predictions: pd.DataFrame) -> dict[str, Any]:
         predictions: as :func:`predict` returns them, or as read back from ``predictions.parquet``.
 
     Returns:
-        ``videos``; ``top1``, ``top5`` in [0, 1] and the mean cross-entropy ``loss``; the same of
-        the attention branch under ``attention_…``; ``per_class`` {class id: videos, top1}; and,
-        where the truth is known, ``rank_correlation``, ``pointing`` and ``mass_in_mask``: value,
-        chance, n.
+        ``videos``, and how many more could not be decoded, ``failed`` (if any, with their causes
+        under ``failed_videos``); of those that could, ``top1``, ``top5`` in [0, 1] and the mean
+        cross-entropy ``loss``; the same of the attention branch under ``attention_…``;
+        ``per_class`` {class id: videos, top1}; and, where the truth is known,
+        ``rank_correlation``, ``pointing`` and ``mass_in_mask``: value, chance, n.
     """
     labels = predictions["label"].to_numpy()
-    figures: dict[str, Any] = {"videos": len(predictions)}
+    failed = predictions.attrs.get("failed", {})
+    figures: dict[str, Any] = {"videos": len(predictions), "failed": len(failed)}
+    if failed:
+        figures["failed_videos"] = dict(failed)
     for prefix in ("", "attention_"):
         if f"{prefix}logits" not in predictions:
             continue
@@ -245,9 +269,10 @@ def attends(config: RunConfig) -> bool:
 
 def in_words(figures: dict[str, Any]) -> str:
     """One line for the log."""
+    failed = f", {figures['failed']} more could not be decoded" if figures.get("failed") else ""
     return (
-        f"{figures['videos']} videos, top-1 {figures['top1']:.4f}, top-5 {figures['top5']:.4f}, "
-        f"loss {figures['loss']:.4f}"
+        f"{figures['videos']} videos{failed}, top-1 {figures['top1']:.4f}, "
+        f"top-5 {figures['top5']:.4f}, loss {figures['loss']:.4f}"
     )
 
 

@@ -22,19 +22,21 @@ class Journal:
     """Averages over the clips of an interval, over all processes; rank 0 writes them down.
 
     Args:
-        path: ``metrics.jsonl``. Lines of steps after ``step`` (of a part that is done again after
-            an interruption) are dropped.
+        path: ``metrics.jsonl``. Lines of steps after ``step``, and of evaluations after ``epoch``
+            epochs (parts that are done again after an interruption), are dropped.
         step: optimizer steps done so far.
         every: steps between lines.
         me: this process.
+        epoch: epochs completed so far, evaluation included.
     """
 
-    def __init__(self, path: Path, step: int, every: int, me: Process):
+    def __init__(self, path: Path, step: int, every: int, me: Process, epoch: float = math.inf):
         self.path, self.every, self.me = path, every, me
         if me.is_main:
-            lines = read_journal(path)
+            lines = [line for line in read_journal(path) if line["step"] <= step]
+            lines = [x for x in lines if "eval_split" not in x or x["epoch"] <= epoch]
             with replacing(path, "w") as file:
-                file.writelines(json.dumps(line) + "\n" for line in lines if line["step"] <= step)
+                file.writelines(json.dumps(line) + "\n" for line in lines)
         self._start()
 
     def _start(self) -> None:

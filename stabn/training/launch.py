@@ -16,16 +16,17 @@ import psutil
 from pydantic import Field
 
 from stabn.training.config import Config, ConfigError, Strict, parse, write_config
-from stabn.training.process import LAUNCHER_PID, usable_cores
+from stabn.training.process import LAUNCHER_PID, PATIENCE, PREEMPTED, usable_cores
 
 PLAIN = str | int | float | list | dict | None  # what papermill passes
 TAIL = 80  # lines repeated in the error, since a notebook's reader sees that first
 # torchrun's own account of a failure: these lines name rank and exit status, the rest is its stack
 ACCOUNT = re.compile(r"[WE]\d{4} .*torch/distributed/elastic/")
+KILLED = re.compile(r"failed \(exitcode: -9\) local_rank: (\d+)")
 
 
 class LaunchError(RuntimeError):
-    """A launched command failed; the message ends with the last lines that it printed."""
+    """A launched command failed, or was pre-empted; the message ends with its last lines."""
 
 
 class LaunchOptions(Strict):
@@ -51,7 +52,8 @@ def launch(
         options: processes and machines; None for a single process.
 
     Raises:
-        LaunchError: the command failed.
+        LaunchError: the command failed; or it was sent SIGTERM and stored its state, which the
+            message says.
         ConfigError: several machines but no place to meet.
     """
     options = options or LaunchOptions()
@@ -73,19 +75,23 @@ def launch(
         LAUNCHER_PID: str(os.getpid()),
     }
     tail: deque[str] = deque(maxlen=TAIL)
-    over = False
+    over = preempted = False
     with _running(command, environment) as process:
         for line in process.stdout:
             print(line, end="", flush=True)
             account = ACCOUNT.match(line) is not None
             over = over or account
+            preempted = preempted or PREEMPTED in line
             if account or not over:
                 tail.append(line)
         status = process.wait()
+    if status != 0 and preempted:
+        raise LaunchError(f"{module} was {PREEMPTED}")
     if status != 0:
-        raise LaunchError(
-            f"{module} failed with exit status {status}; it ended with:\n{''.join(tail)}"
-        )
+        text = "".join(tail)
+        killed = KILLED.search(text)
+        why = f"process {killed[1]} was killed by SIGKILL (for want of memory?); " if killed else ""
+        raise LaunchError(f"{module} failed with exit status {status}; {why}it ended with:\n{text}")
 
 
 @contextmanager
@@ -108,8 +114,11 @@ def _running(command: list[str], environment: Mapping[str, str]) -> Iterator[sub
         process.stdout.close()
 
 
-def _end_tree(process: subprocess.Popen, patience: float = 10.0) -> None:
-    """Ask torchrun to stop (it asks its workers), wait, then kill whatever is left of the tree."""
+def _end_tree(process: subprocess.Popen, patience: float = PATIENCE + 5) -> None:
+    """Ask torchrun to stop, wait, then kill whatever is left of the tree.
+
+    It asks its workers, who may first store their state, and kills them after ``PATIENCE`` seconds.
+    """
     if process.poll() is not None:
         return
     family = psutil.Process(process.pid).children(recursive=True)

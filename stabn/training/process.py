@@ -2,13 +2,15 @@
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -17,6 +19,9 @@ log = logging.getLogger(__name__)
 Row = TypeVar("Row")
 
 LAUNCHER_PID = "STABN_LAUNCHER_PID"  # set by stabn.training.launch
+PREEMPTED = "pre-empted (SIGTERM): everything is stored; started again, the run goes on from there"
+TERMINATED = 128 + signal.SIGTERM  # exit status 143, as a shell gives it
+PATIENCE = 30  # seconds that torchrun grants between SIGTERM and SIGKILL
 
 
 @dataclass(frozen=True)
@@ -27,23 +32,43 @@ class Process:
         rank: in [0, world_size); rank 0 writes the files and the log.
         world_size: number of processes in the run.
         device: ``cuda:<local rank>`` where there is one, else ``cpu``.
+        terminated: set when this process was sent SIGTERM, within :func:`heeding_sigterm`.
     """
 
     rank: int
     world_size: int
     device: torch.device
+    terminated: threading.Event = field(default_factory=threading.Event, compare=False)
 
     @property
     def is_main(self) -> bool:
         """Whether this is the process that writes."""
         return self.rank == 0
 
+    def total(self, *numbers: int) -> list[int]:
+        """Each number summed over all processes; all must call this at the same point.
+
+        The sum is taken on the CPU: about a third of a millisecond for two processes on one
+        machine, and no wait for the GPU.
+        """
+        if self.world_size == 1:
+            return list(numbers)
+        sums = torch.tensor(numbers, dtype=torch.int64)
+        dist.all_reduce(sums)
+        return sums.tolist()
+
+    def leave(self) -> NoReturn:
+        """End with exit status 143 and the line by which :func:`launch` knows a pre-emption."""
+        log.info(PREEMPTED)
+        raise SystemExit(TERMINATED)
+
 
 @contextmanager
 def joined() -> Iterator[Process]:
     """Join the processes that torchrun's environment announces, or be alone where it says nothing.
 
-    NCCL where there are GPUs, gloo where there are none. One process alone needs no group.
+    NCCL between GPUs, gloo between CPUs: numbers that lie there take no detour over the GPU. One
+    process alone needs no group.
     """
     rank, world_size, local_rank, local_world_size = (
         int(os.environ.get(name, default))
@@ -59,22 +84,62 @@ def joined() -> Iterator[Process]:
         format="%(message)s" if world_size == 1 else f"[{rank}] %(message)s",
         stream=sys.stdout,
     )
+    terminated = threading.Event()
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        _leave_with_the_launcher()
+        _leave_with_the_launcher(terminated)
     device = torch.device("cpu")
     if torch.cuda.is_available():
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     elif "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, usable_cores() // local_world_size))
+    me = Process(rank, world_size, device, terminated)
     if world_size == 1:
-        yield Process(rank, world_size, device)
+        yield me
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Process(rank, world_size, device)
+        yield me
     finally:
         dist.destroy_process_group()
+
+
+@contextmanager
+def heeding_sigterm(me: Process) -> Iterator[None]:
+    """Within it SIGTERM sets ``me.terminated`` and ends nothing: the caller must look, and leave.
+
+    Only the main thread can ask for that; in another one SIGTERM stays what it is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        me.terminated.set()
+
+    before = signal.signal(signal.SIGTERM, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def obey_parent_alone(worker: int = 0) -> None:
+    """For a DataLoader's worker: SIGTERM ends it only if its own process sent it.
+
+    torchrun and Slurm send SIGTERM to every process; a worker that it ended would take its process
+    along in the midst of a step. One whose process has vanished ends by itself, within seconds.
+    """
+    if not hasattr(signal, "sigwaitinfo"):  # Macs: no word of who sent it
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def wait() -> None:
+        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+            pass
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def usable_cores() -> int:
@@ -82,11 +147,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _leave_with_the_launcher() -> None:
+def _leave_with_the_launcher(terminated: threading.Event) -> None:
     """End this process when torchrun, or the notebook that called it, has vanished.
 
     torchrun's workers live in sessions of their own: a SIGKILL to either would otherwise leave them
-    behind, holding their GPUs.
+    behind, holding their GPUs. Where all were sent SIGTERM, a process may first store its state.
     """
     torchrun = os.getppid()
     notebook = int(os.environ.get(LAUNCHER_PID, torchrun))
@@ -94,6 +159,8 @@ def _leave_with_the_launcher() -> None:
     def watch() -> None:
         while os.getppid() == torchrun and _alive(notebook):
             time.sleep(1)
+        if terminated.is_set():
+            time.sleep(PATIENCE)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -6,9 +6,12 @@ from (seed, epoch, video id, repeat), a step's dropout from (seed, step, rank).
 """
 
 import logging
+import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,12 @@ log = logging.getLogger(__name__)
 
 # May differ when a run is taken up again: where things lie, how they are run, not what is computed.
 FREE = {"out_dir", "name", "data_root", "prepared", "workers", "log_every", "save_every"}
+FREE |= {"keep_last", "max_decode_failures", "resume_changed", "checkpoint_activations"}
+# May not, even with resume_changed: they say what the stored place in the data, and the stored
+# state of optimizer and schedule, stand for.
+FIXED = {"data", "pretext_clips", "train_split", "sampling", "seed", "batch_size"}
+FIXED |= {"optimizer", "schedule", "milestones", "patience", "lr_factor"}
+GROUPS = ("lr", "momentum", "nesterov", "weight_decay")  # kept in the optimizer's stored state
 
 
 @dataclass
@@ -33,6 +42,7 @@ class Progress:
         step: optimizer steps done in all.
         best_top1: of the evaluations so far, with its ``best_loss`` and ``best_epoch``.
         seconds: spent up to here, interrupted runs' lost work left out.
+        changed: {field of the configuration: (before, now)} since the checkpoint taken up.
     """
 
     epoch: int = 0
@@ -42,13 +52,15 @@ class Progress:
     best_loss: float = float("inf")
     best_epoch: int = 0
     seconds: float = 0.0
+    changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _since: float = field(default_factory=time.monotonic)
 
     def plain(self) -> dict[str, Any]:
         """As values to store, with the seconds up to now."""
         now = time.monotonic()
         self.seconds, self._since = self.seconds + now - self._since, now
-        return {name: value for name, value in asdict(self).items() if name != "_since"}
+        stored = asdict(self)
+        return {name: stored[name] for name in stored if name not in ("_since", "changed")}
 
     def improves(self, top1: float, loss: float) -> bool:
         """Whether an evaluation is the best so far (top-1 first, then loss); remember it if so."""
@@ -69,39 +81,103 @@ def store(
     model: nn.Module,
     parts: Mapping[str, Any],
     progress: Progress,
+    *,
+    keep: int = 1,
 ) -> None:
-    """Write ``last.pt``. ``parts`` are the objects with a ``state_dict`` beside the model."""
+    """Write ``last.pt``. ``parts`` are the objects with a ``state_dict`` beside the model.
+
+    With ``keep`` > 1 the last ``keep`` of them stay as ``last-<step>.pt``, the newest under both
+    names.
+    """
     state = {name: part.state_dict() for name, part in parts.items()}
-    save(
-        config.folder / "last.pt", model, config, classes, progress=progress.plain(), training=state
-    )
+    path = config.folder / "last.pt"
+    save(path, model, config, classes, progress=progress.plain(), training=state)
+    named = path.with_name(f"last-{progress.step}.pt")
+    if keep > 1:
+        named.unlink(missing_ok=True)
+        try:
+            os.link(path, named)  # a second name for it costs no space
+        except OSError:
+            shutil.copyfile(path, named)
+    older = [p for p in _by_step(config.folder) if _step(p) <= progress.step]
+    for other in _by_step(config.folder):
+        if keep == 1 or other not in older[:keep]:
+            other.unlink(missing_ok=True)
+
+
+def _by_step(folder: Path) -> list[Path]:
+    """``last-<step>.pt``, newest first."""
+    found = [p for p in folder.glob("last-*.pt") if p.stem.removeprefix("last-").isdigit()]
+    return sorted(found, key=_step, reverse=True)
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.removeprefix("last-"))
+
+
+def newest(folder: Path) -> dict[str, Any] | None:
+    """The content of ``last.pt``, else of the newest ``last-<step>.pt`` that can be read.
+
+    Raises:
+        CheckpointError: there are some, but none of them can be read.
+    """
+    paths = [p for p in (folder / "last.pt", *_by_step(folder)) if p.is_file()]
+    errors = []
+    for path in paths:
+        try:
+            return read(path)
+        except CheckpointError as error:
+            errors.append(error)
+            log.warning("skipped: %s", error)
+    if errors:
+        raise errors[0]
+    return None
 
 
 def take_up(
-    config: RunConfig, classes: tuple[str, ...], model: nn.Module, parts: Mapping[str, Any]
+    config: RunConfig,
+    classes: tuple[str, ...],
+    model: nn.Module,
+    parts: Mapping[str, Any],
+    *,
+    forced: bool = False,
 ) -> Progress:
-    """Put ``last.pt``'s state into model and parts, if there is one.
+    """Put the state of the newest readable checkpoint into model and parts, if there is one.
+
+    Args:
+        config: the run.
+        classes: class texts, by class id.
+        model: gets the weights.
+        parts: the objects with a ``state_dict`` beside the model.
+        forced: go on with another configuration too, as far as that is possible.
 
     Returns:
         How far the run had come; the beginning where there was nothing to take up.
 
     Raises:
         ConfigError: the folder holds a run of another configuration; the message names the fields.
-        CheckpointError: ``last.pt`` is unusable.
+        CheckpointError: there are checkpoints, but none that can be used.
     """
     path = config.folder / "last.pt"
-    if not path.is_file():
+    content = newest(config.folder)
+    if content is None:
         return Progress()
-    content = read(path)
-    theirs, mine = content["config"], config.model_dump(mode="json")
+    defaults = type(config).model_construct().model_dump(mode="json")
+    # a field that did not exist yet when the run began was as its default is now
+    theirs, mine = defaults | content["config"], config.model_dump(mode="json")
     names = theirs.keys() | mine.keys()
     changed = sorted(n for n in names - FREE if theirs.get(n) != mine.get(n))
-    if changed:
-        listed = ", ".join(f"{n} ({theirs.get(n)!r} there, {mine.get(n)!r} here)" for n in changed)
+    cycle = mine.get("schedule") == "one_cycle"  # its whole course is set at the start
+    fixed = FIXED | ({"lr", "momentum", "epochs"} if cycle else set())
+    refused = [n for n in changed if not forced or n in fixed]
+    if refused:
+        listed = ", ".join(f"{n} ({theirs.get(n)!r} there, {mine.get(n)!r} here)" for n in refused)
         raise ConfigError(
             f"{config.folder} holds a run of another configuration: {listed}; choose another name, "
             f"or delete the folder to start over"
         )
+    settings = parts["optimizer"].param_groups[0] if changed else {}
+    settings = {n: settings[n] for n in GROUPS if n in changed and n in settings}
     if tuple(content["classes"]) != classes:
         raise CheckpointError(f"{path}: was trained on other classes than {config.data_root} has")
     load_state(model, content["model"], path)
@@ -109,5 +185,10 @@ def take_up(
         part.load_state_dict(content["training"][name])
     known = {f.name for f in fields(Progress)}
     progress = Progress(**{k: v for k, v in content["progress"].items() if k in known})
+    progress.changed = {n: (theirs.get(n), mine.get(n)) for n in changed}
+    if settings:
+        parts["optimizer"].param_groups[0].update(settings)
     log.info("taking up %s after %d steps", config.folder, progress.step)
+    for name, (before, now) in progress.changed.items():
+        log.warning("changed from here on: %s, %r before, %r now", name, before, now)
     return progress

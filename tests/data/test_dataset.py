@@ -12,6 +12,7 @@ from stabn.data.dataset import (
     ClipDataset,
     ClipKey,
     EvalSampler,
+    Failure,
     TrainSampler,
     clip_rng,
     collate,
@@ -195,21 +196,72 @@ def test_a_batch():
     assert moved.video_id == ["3", "4"]
 
 
+def test_a_broken_video_is_an_error_that_names_it():
+    with pytest.raises(VideoError, match=r"videos/9\.webm: is an empty file"):
+        ClipDataset(RECORDS, Broken(), T, "segments", eval_transform(SIZE))[ClipKey(9)]
+
+
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_broken_video_is_an_error_that_names_it_and_no_other_takes_its_place(workers):
+def test_evaluation_leaves_out_what_is_broken_and_says_so(workers):
     dataset = ClipDataset(RECORDS, Broken(), T, "segments", eval_transform(SIZE))
     loader = DataLoader(dataset, sampler=EvalSampler(N), num_workers=workers, collate_fn=collate)
-    batches, came, errors = iter(loader), [], []
-    while True:
-        try:
-            came += next(batches).video_id
-        except VideoError as error:
-            errors.append(str(error))
-        except StopIteration:
-            break
+    batches = list(loader)
+    came = [video_id for batch in batches for video_id in batch.video_id]
     assert came == [record.video_id for record in RECORDS if record.video_id != "9"]
-    assert len(errors) == 1
-    assert "videos/9.webm: is an empty file" in errors[0]
+    assert len(batches[9]) == 0  # it was alone in its batch
+    failures = [failure for batch in batches for failure in batch.failures]
+    assert failures == [Failure("9", "videos/9.webm: is an empty file")]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("world", [1, 2])
+def test_in_training_the_next_record_takes_the_place_of_a_broken_one(workers, world):
+    """On every rank, in every worker, after every restart: the clip that it gives by itself."""
+    broken = ClipDataset(RECORDS, Broken(), T, "segments", TRAIN, seed=3)
+    failures = []
+    for rank in range(world):
+        sampler = TrainSampler(N, 8, rank, world, seed=3)
+        loader = DataLoader(broken, batch_sampler=sampler, num_workers=workers, collate_fn=collate)
+        for keys, batch in zip(sampler, loader, strict=True):
+            stand_ins = [key._replace(index=10) if key.index == 9 else key for key in keys]
+            expected = collate([train_set()[key] for key in stand_ins])
+            assert batch.video_id == expected.video_id
+            assert torch.equal(batch.video, expected.video)
+            failures += batch.failures
+    assert [failure.video_id for failure in failures] == ["9"]
+
+
+def test_after_the_last_record_comes_the_first():
+    class Few(Numbered):
+        def read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
+            if video_id in ("23", "24", "0"):
+                raise VideoError(f"{video_id}.webm", "is broken")
+            return super().read(video_id, indices)
+
+    dataset = ClipDataset(RECORDS, Few(), T, "segments", TRAIN, seed=3)
+    *failures, clip = dataset.__getitems__([ClipKey(23, 5)])
+    assert [failure.video_id for failure in failures] == ["23", "24", "0"]
+    assert clip.video_id == "1"
+
+
+def test_a_set_of_which_nothing_decodes_is_an_error_and_no_endless_search():
+    class Gone(Numbered):
+        def frames(self, video_id: str) -> int:
+            raise VideoError(f"{video_id}.webm", "no such file")
+
+    dataset = ClipDataset(RECORDS, Gone(), T, "segments", TRAIN, seed=3)
+    with pytest.raises(VideoError, match=r"4\.webm: no such file; nor can the 19 videos after it"):
+        dataset.__getitems__([ClipKey(4)])
+
+
+def test_a_batch_in_equal_parts():
+    batch = collate([eval_set()[ClipKey(i)] for i in range(6)])
+    parts = batch.split(3)
+    assert [part.video_id for part in parts] == [["0", "1"], ["2", "3"], ["4", "5"]]
+    assert torch.equal(torch.cat([part.video for part in parts]), batch.video)
+    assert torch.equal(torch.cat([part.label for part in parts]), batch.label)
+    with pytest.raises(ValueError, match="6 clips cannot be 4 batches"):
+        batch.split(4)
 
 
 def test_batches_that_do_not_divide_are_refused():

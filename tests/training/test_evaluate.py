@@ -1,5 +1,6 @@
 """Predictions have one row a video whatever the processes; figures follow from them alone."""
 
+import json
 import math
 import shutil
 
@@ -11,12 +12,13 @@ import torch
 from stabn.data.dataset import ClipKey
 from stabn.data.mini import read_truth
 from stabn.data.transforms import normalise
+from stabn.data.video import VideoError
 from stabn.models.st_abn import STABNOutput
 from stabn.training.build import dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load
 from stabn.training.config import EvalConfig, parse
 from stabn.training.evaluate import evaluate, figures_from_predictions, predict
-from stabn.training.launch import LaunchOptions, launch
+from stabn.training.launch import LaunchOptions, launch, launch_config
 from stabn.training.process import Process
 from stabn.training.records import read_record
 
@@ -159,6 +161,76 @@ def test_two_processes_give_the_figures_of_one(run):
         assert together[name] == pytest.approx(alone[name], rel=1e-5)
     for name in ("rank_correlation", "pointing", "mass_in_mask"):
         assert together[name]["value"] == pytest.approx(alone[name]["value"], rel=1e-4)
+
+
+@pytest.fixture
+def seven(tiny_set, tmp_path):
+    """Seven videos to score, a number that neither two nor three divides; the fifth is broken."""
+    root = tmp_path / "seven"
+    shutil.copytree(tiny_set, root)
+    entries = json.loads((root / "validation.json").read_text())[:7]
+    (root / "validation.json").write_text(json.dumps(entries))
+    (root / "videos" / f"{entries[4]['id']}.webm").write_bytes(b"")
+    return root, [entry["id"] for entry in entries]
+
+
+def test_a_broken_video_is_left_out_and_counted_for_any_number_of_processes(run, seven):
+    root, ids = seven
+    config = scored(run, data_root=str(root), invert_spatial=False)
+    found = []
+    for world_size in (1, 2, 3):
+        (run / "record.json").unlink()
+        launch_config("stabn.training.evaluate", config, LaunchOptions(nproc_per_node=world_size))
+        predictions = pd.read_parquet(run / "predictions.parquet")
+        assert list(predictions["video_id"]) == sorted(set(ids) - {ids[4]})
+        figures = read_record(run / "record.json")["results"]["validation"]
+        found.append((figures, np.stack(predictions["logits"])))
+        # the parquet file alone says it all
+        again = figures_from_predictions(predictions)
+        assert again["failed_videos"] == figures["failed_videos"]
+        assert again["loss"] == figures["loss"]
+    alone, logits = found[0]
+    assert (alone["videos"], alone["failed"]) == (6, 1)
+    assert list(alone["failed_videos"]) == [ids[4]]
+    assert "is an empty file" in alone["failed_videos"][ids[4]]
+    for figures, others in found[1:]:
+        np.testing.assert_allclose(others, logits, rtol=1e-4, atol=1e-5)
+        for name in ("videos", "failed", "failed_videos", "top1", "top5", "per_class"):
+            assert figures[name] == alone[name]
+        assert figures["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+
+
+def test_a_video_of_which_one_view_is_broken_is_left_out_whole(tiny, tiny_run):
+    """One frame cannot be read, which only the first of its two clips takes."""
+    config = tiny(sampling="two_clip")
+    loader = eval_loader(config, "tuning", ALONE)
+    bad = loader.dataset.records[1].video_id
+    first, second = (loader.dataset[ClipKey(1, 0, view)].frame_indices for view in (0, 1))
+    frame = next(i for i in first.tolist() if i not in second)
+    read = loader.dataset.videos.read
+
+    def torn(video_id, indices):
+        if video_id == bad and frame in indices:
+            raise VideoError(f"{video_id}.webm", "is damaged")
+        return read(video_id, indices)
+
+    loader.dataset.videos.read = torn
+    model = load(tiny_run.folder / "best.pt").model
+    predictions = predict(model, loader, config, ALONE)
+    assert len(predictions) == 2
+    assert predictions.attrs["failed"] == {bad: f"{bad}.webm: is damaged"}
+
+
+def test_a_set_of_which_nothing_decodes(tiny, tiny_run):
+    loader = eval_loader(tiny_run, "tuning", ALONE)
+
+    def gone(video_id):
+        raise VideoError(f"{video_id}.webm", "no such file")
+
+    loader.dataset.videos.frames = gone
+    model = load(tiny_run.folder / "best.pt").model
+    with pytest.raises(VideoError, match=r"none of the 3 videos can be decoded: .*no such file"):
+        predict(model, loader, tiny_run, ALONE)
 
 
 def test_inversion_changes_the_answer_and_leaves_the_attention_branch(run):

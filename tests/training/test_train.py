@@ -243,6 +243,114 @@ def test_two_processes_step_along_the_mean_of_their_gradients(tiny, capfd):
         torch.testing.assert_close(tensor, model.state_dict()[name], rtol=1e-4, atol=1e-5)
 
 
+FROZEN_BN = """
+from torch import nn
+from stabn.training import train
+
+for kind in (nn.BatchNorm1d, nn.BatchNorm3d):
+    kind.train = lambda self, mode=True: nn.Module.train(self, False)
+if __name__ == "__main__":
+    train.main()
+"""
+
+
+@pytest.mark.parametrize(("model", "world_size"), [("baseline", 1), ("st_abn", 2)])
+def test_a_batch_in_parts_gives_the_gradient_of_the_whole(
+    tiny, tmp_path, monkeypatch, model, world_size
+):
+    """One step of plain SGD, BN held in evaluation mode: in training it sees part by part."""
+    (tmp_path / "frozen_bn.py").write_text(FROZEN_BN)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for kind in (torch.nn.BatchNorm1d, torch.nn.BatchNorm3d):
+        monkeypatch.setattr(kind, "train", lambda bn, mode=True: torch.nn.Module.train(bn, False))
+    runs = []
+    for accumulate in (1, 3):
+        config = tiny(
+            **{"model": model, "accumulate": accumulate, "epochs": 1, "batch_size": 12},
+            **{"dropout": 0, "optimizer": "sgd", "momentum": 0, "nesterov": False, "lr": 0.05},
+            schedule="plateau",
+        )
+        if world_size == 1:
+            train(config)
+        else:
+            launch_config("frozen_bn", config, LaunchOptions(nproc_per_node=world_size))
+        runs.append(weights(config))
+    whole, parts = runs
+    torch.manual_seed(config.seed)
+    fresh = build_model(config, 3).state_dict()
+    assert any(not torch.allclose(whole[name], fresh[name]) for name in whole)
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_in_parts_goes_on_as_if_it_had_not_been_interrupted(tiny, monkeypatch):
+    whole, torn = (tiny(accumulate=2, dropout=0.5, save_every=1) for _ in range(2))
+    train(whole)
+    monkeypatch.setattr(Journal, "trained", stop_at(4))
+    with pytest.raises(Stopped):
+        train(torn)
+    monkeypatch.undo()
+    train(torn)
+    assert same(weights(whole), weights(torn))
+    lines = [read_journal(c.folder / "metrics.jsonl")[0]["train_top1"] for c in (whole, torn)]
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize(("model", "backbone"), [("baseline", "resnet50"), ("st_abn", "small")])
+def test_activations_computed_twice_change_no_bit(tiny, model, backbone):
+    """Neither gradients nor BN's running statistics, and there is less kept in between."""
+    clip = torch.randn(2, 3, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    found = []
+    for twice in (False, True):
+        config = tiny(model=model, backbone=backbone, checkpoint_activations=twice)
+        torch.manual_seed(0)
+        network = build_model(config, 3).train()
+        kept = 0
+
+        def count(tensor):
+            nonlocal kept
+            kept += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            output = network(clip)
+        logits = output if isinstance(output, torch.Tensor) else sum(output[:2])
+        logits.square().sum().backward()
+        gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+        found.append((kept, gradients, dict(network.named_buffers())))
+    (much, *plain), (little, *again) = found
+    assert little < 0.8 * much
+    assert all(same(a, b) for a, b in zip(plain, again, strict=True))
+    counts = [b for name, b in again[1].items() if name.endswith("num_batches_tracked")]
+    assert set(map(int, counts)) == {1}
+
+
+def test_bn_over_all_processes_is_not_for_the_cpu(tiny):
+    with pytest.raises(ConfigError, match="sync_bn: PyTorch has none for the CPU"):
+        train(tiny(sync_bn=True))
+
+
+def test_a_batch_that_does_not_fall_into_equal_parts(tiny):
+    said = r"batch_size: 6 cannot .* 2 processes, each in 2 parts \(accumulate\); .*multiple of 4"
+    with pytest.raises(ConfigError, match=said):
+        train_loader(tiny(batch_size=6, accumulate=2), Process(0, 2, torch.device("cpu")))
+
+
+class Stopped(BaseException):
+    """As a kill: nothing catches it."""
+
+
+def stop_at(last: int):
+    """:meth:`Journal.trained` that stops after so many steps."""
+
+    def trained(journal, epoch, step, steps, lr, write=Journal.trained):
+        write(journal, epoch, step, steps, lr)
+        if step == last:
+            raise Stopped
+
+    return trained
+
+
 def test_the_control_attends_to_nothing_and_its_heads_stay(tiny):
     config = tiny(epochs=1, constant_spatial=0.5, constant_temporal=0.25)
     train(config)

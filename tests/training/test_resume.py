@@ -1,0 +1,158 @@
+"""What a run goes on from: the newest checkpoint that can be read, and a configuration it fits."""
+
+import logging
+
+import pytest
+import torch
+
+from stabn.training.checkpoint import CheckpointError, read
+from stabn.training.config import ConfigError, RunConfig
+from stabn.training.journal import Journal, read_journal
+from stabn.training.launch import LaunchOptions, launch_config
+from stabn.training.records import read_record
+from stabn.training.train import train
+
+
+class Stopped(BaseException):
+    """As a kill: nothing catches it."""
+
+
+@pytest.fixture
+def interrupted(tiny, monkeypatch):
+    """A function that trains until so many steps are done, and returns the configuration."""
+
+    def run(after: int, **values) -> RunConfig:
+        config = tiny(**{"save_every": 1, "dropout": 0.5, **values})
+
+        def trained(journal, epoch, step, *rest, write=Journal.trained):
+            if step > after:
+                raise Stopped
+            write(journal, epoch, step, *rest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "trained", trained)
+            with pytest.raises(Stopped):
+                train(config)
+        return config
+
+    return run
+
+
+def steps_kept(config: RunConfig) -> dict[str, int]:
+    paths = config.folder.glob("last*.pt")
+    return {path.name: read(path)["progress"]["step"] for path in paths}
+
+
+def cut(path) -> None:
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
+def weights(config: RunConfig):
+    return read(config.folder / "last.pt")["model"]
+
+
+@pytest.mark.parametrize(("keep", "names"), [(1, set()), (2, {5, 6}), (3, {4, 5, 6})])
+def test_the_last_ones_are_kept_by_their_step(tiny, keep, names):
+    config = tiny(save_every=1, keep_last=keep)
+    train(config)
+    assert steps_kept(config) == {"last.pt": 6, **{f"last-{n}.pt": n for n in names}}
+    assert (config.folder / "best.pt").is_file()
+
+
+def test_a_truncated_one_is_skipped_and_the_newest_that_can_be_read_taken_up(
+    tiny, interrupted, caplog
+):
+    whole = tiny(save_every=1, dropout=0.5)
+    train(whole)
+    config = interrupted(5, keep_last=3)
+    for name in ("last.pt", "last-5.pt"):  # two names of one file: both are cut
+        path = config.folder / name
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content[:-2000])
+    caplog.set_level(logging.INFO)
+    train(config)
+    skipped = [record.message for record in caplog.records if "skipped" in record.message]
+    assert [message.split(": ")[1].rpartition("/")[2] for message in skipped] == [
+        "last.pt",
+        "last-5.pt",
+    ]
+    assert all("is truncated" in message for message in skipped)
+    assert "after 4 steps" in caplog.text
+    assert all((weights(whole)[name] == tensor).all() for name, tensor in weights(config).items())
+    assert steps_kept(config) == {"last.pt": 6, "last-4.pt": 4, "last-5.pt": 5, "last-6.pt": 6}
+
+
+def test_where_none_can_be_read_the_run_does_not_start_over(interrupted):
+    config = interrupted(2)
+    cut(config.folder / "last.pt")
+    with pytest.raises(CheckpointError, match=r"last\.pt: is truncated"):
+        train(config)
+
+
+def test_a_changed_configuration_is_gone_on_with_if_that_is_wanted(interrupted, caplog):
+    config = interrupted(4, schedule="plateau", lr=1e-3, eval_every=2)
+    changed = config.model_copy(update={"lr": 5e-4, "dropout": 0.2})
+    with pytest.raises(ConfigError, match=r"dropout \(0.5 there, 0.2 here\), lr \(0.001 there"):
+        train(changed)
+    train(changed.model_copy(update={"resume_changed": True}))
+    assert "changed from here on: lr, 0.001 before, 0.0005 now" in caplog.text
+    rates = [x["lr"] for x in read_journal(config.folder / "metrics.jsonl") if "lr" in x]
+    assert rates == [1e-3] * 4 + [5e-4] * 2
+    record = read_record(config.folder / "record.json")
+    (resumed,) = record["resumed"]
+    assert resumed["step"] == 4
+    assert resumed["changed"] == {"dropout": [0.5, 0.2], "lr": [0.001, 0.0005]}
+    assert record["config"]["lr"] == 5e-4
+
+
+@pytest.mark.parametrize(
+    ("schedule", "field", "value"),
+    [("plateau", "batch_size", 6), ("plateau", "seed", 1), ("one_cycle", "lr", 0.1)],
+)
+def test_what_the_stored_state_stands_for_cannot_be_changed(interrupted, schedule, field, value):
+    config = interrupted(1, schedule=schedule)
+    changed = config.model_copy(update={field: value, "resume_changed": True})
+    with pytest.raises(ConfigError, match=f"another configuration: {field} "):
+        train(changed)
+
+
+def test_on_another_number_of_processes_the_same_clips_follow_and_it_says_so(interrupted, capfd):
+    config = interrupted(2)
+    launch_config("stabn.training.train", config, LaunchOptions(nproc_per_node=2))
+    assert (
+        "number of processes: 1 up to step 2, 2 from here on: the same clips"
+        in capfd.readouterr().out
+    )
+    lines = read_journal(config.folder / "metrics.jsonl")
+    assert [line["step"] for line in lines if "lr" in line] == [1, 2, 3, 4, 5, 6]
+    record = read_record(config.folder / "record.json")
+    assert record["resumed"] == [{"step": 2, "processes": 2, "changed": {}}]
+    assert record["hardware"]["processes"] == 1
+
+
+def test_a_field_younger_than_the_run_counts_as_its_default(interrupted):
+    """As from a checkpoint made before the fields existed; milestones' default is a tuple."""
+    config = interrupted(4, schedule="plateau")
+    path = config.folder / "last.pt"
+    content = read(path)
+    for name in ("attention_start", "milestones", "flip"):
+        del content["config"][name]
+    torch.save(content, path)
+    changed = config.model_copy(update={"attention_start": "evidence", "milestones": (1,)})
+    said = r"attention_start \('random' there, 'evidence' here\), milestones \(\[75, 125\] there"
+    with pytest.raises(ConfigError, match=said):
+        train(changed)
+    train(config)
+    assert read(path)["progress"]["step"] == 6
+    assert read(path)["config"] == config.model_dump(mode="json")
+
+
+def test_a_field_that_exists_no_more_is_not_passed_over(interrupted):
+    config = interrupted(1)
+    path = config.folder / "last.pt"
+    content = read(path)
+    content["config"]["withdrawn"] = 3
+    torch.save(content, path)
+    with pytest.raises(ConfigError, match=r"withdrawn \(3 there, None here\)"):
+        train(config)
