@@ -50,8 +50,8 @@ sweep_figure(panels, label="knowledge − control, points") if panels else None
 HTML(sweeps.sweep_table("share"))
 
 # %% [markdown]
-# The first column of figures is how well $M_t$ agrees with the truth of clips that nobody edited. It
-# needs far fewer edits than the answer does.
+# The first column of figures is how well $M_t$ agrees with the truth of clips that nobody edited, the
+# second what the answers gained. A row with one or two seeds says little by itself; p is given where there are two or more.
 #
 # ## γ and its divisor
 #
@@ -131,6 +131,6 @@ HTML(effort.minutes_per_point())
 #
 # ## What we learned
 #
-# - Agreement of $M_t$ is cheap; a better answer is not.
+# - $M_t$'s agreement and the answers' gain are two figures: report both.
 # - A value of $\gamma_t$ is only worth reporting together with its divisor and the share of edited clips.
 # - Before a gain is put down to more or better edits, look at the spread of the seeds.

@@ -13,7 +13,7 @@ from stabn.knowledge.exchange import write_json
 from stabn.knowledge.standin import ANNOTATOR, WRONG
 from stabn.tables import effort, fault, sweeps
 from stabn.tables.finetunings import ARMS
-from stabn.tables.html import DASH
+from stabn.tables.html import DASH, linked
 
 SEEDS = range(3)
 LISTS = tuple(fault.LISTS)
@@ -101,18 +101,21 @@ def rows(page: str) -> list[list[str]]:
 
 
 def test_every_cell_is_the_mean_of_its_records(root):
-    page = fault.fault_table(root)
-    shown = {tuple(row[:2]): row[2:] for row in rows(page)[1:]}
-    for fusion, words in fault.FUSIONS.items():
-        for arm, arm_words in ARMS.items():
+    for fusion in fault.FUSIONS:
+        page = fault.fault_table(fusion, root)
+        shown = {row[0]: row[1:] for row in rows(page)[1:]}
+        for arm, words in ARMS.items():
             means = [
                 100 * np.mean([top1(fusion, seed, arm, name) for seed in SEEDS]) for name in LISTS
             ]
             means.append((means[0] + means[1]) / 2)  # swapped and aligned
-            for cell, mean in zip(shown[words, arm_words], means, strict=True):
+            for cell, mean in zip(shown[words], means, strict=True):
                 assert cell.startswith(f"{mean:.1f} ± ")
                 assert "n = 3" in cell
-    assert [cell[:4] for cell in shown[fault.FUSIONS["paper"], fault.NEVER_SAW]] == ["71.0"] * 4
+        assert (fault.NEVER_SAW in shown) == (fusion == "paper")
+    page = fault.fault_table("paper", root)
+    last = rows(page)[-1]
+    assert [cell[:4] for cell in last[1:]] == ["71.0"] * 4
     assert "synthetic" in page
     assert "stand-in" in page
     assert "What would fill" not in page
@@ -121,11 +124,11 @@ def test_every_cell_is_the_mean_of_its_records(root):
 
 
 def test_without_records_there_are_dashes_and_the_remedy(tmp_path):
-    page = fault.fault_table(tmp_path)
-    assert all(set(row[2:]) == {DASH} for row in rows(page)[1:])
+    page = fault.fault_table("paper", tmp_path)
+    assert all(set(row[1:]) == {DASH} for row in rows(page)[1:])
     assert "make study" in page
-    assert DASH in fault.ways_table(tmp_path)
-    assert DASH in fault.oracle_table(tmp_path)
+    assert DASH in fault.ways_table("gated", tmp_path)
+    assert DASH in fault.attention_table("gated", tmp_path)
     of = fault.top1(fault.SWAPPED)
     assert "make study" in fault.paired_fault("gated", of, "x", tmp_path)
     assert "nothing can be said" in fault.findings_fault("gated", of, "in x", tmp_path)
@@ -201,3 +204,21 @@ def test_minutes_are_the_median_seconds_times_the_videos(root):
     shown = rows(effort.minutes_per_point(root))
     assert shown[1] == ["5", "48", "16", "+10.4", "2"]
     assert shown[2][:3] == ["20", "192", "64"]
+
+
+def test_ways_and_attention_are_what_was_measured(root):
+    ways = rows(fault.ways_table("gated", root))
+    assert len(ways) == 1 + 2 * len(ARMS)
+    assert [cell.split(" ")[0] for cell in ways[1][2:]] == ["1.50", "1.25", "0.25"]
+    assert [cell.split(" ")[0] for cell in ways[2][2:]] == ["0.00"] * 3
+    shown = {row[0]: row[1:] for row in rows(fault.attention_table("gated", root))}
+    assert all(
+        cell.startswith("75.0 ± 0.0") for cell in shown["Top-1 with the truth as M_t (oracle), %"]
+    )
+    assert all(cell.startswith("0.10 ± 0.00") for cell in shown["M_t on the sign"])
+
+
+def test_nothing_is_minus_nothing(root):
+    one = fault.study("gated", root)[:1]
+    assert ">0.00<" in linked(one, [-0.001], 2)
+    assert ">-0.01<" in linked(one, [-0.0101], 2)

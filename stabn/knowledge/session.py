@@ -8,6 +8,7 @@ what was done to it is in the store.
 import time
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -16,7 +17,8 @@ from stabn.knowledge.edits import Draft, Edit, Verdict
 from stabn.knowledge.queue import Queue, QueuedVideo
 from stabn.knowledge.store import Conflict, Revision, Store
 
-PAUSE = 60.0  # seconds without an action after which nobody is thought to be working
+PAUSE = 60.0  # seconds of a longer gap between two actions that count as work
+WORTH = 1.0  # seconds since the last save for which leaving a video saves once more
 LEASE = 1800.0  # seconds a video is kept for somebody who has gone silent
 RENEW = 300.0  # seconds between two renewals of a lease
 NAME_LENGTH = 60
@@ -26,6 +28,7 @@ WORDS: dict[Verdict, str] = {
     "cannot_tell": "saved as “cannot tell”",
     "bad_video": "saved as “bad video”",
 }
+UNTOUCHED = "looked at, nothing to correct"  # what it means to leave a video as it came
 
 
 class SessionError(Exception):
@@ -64,7 +67,7 @@ class Session:
 
     Coming back under the same name goes on where one was: the video that was open, with the levels
     that were saved last. Time worked is counted a video, through all its revisions: the latest
-    edit of a video holds all the seconds that its annotator spent on it.
+    edit of a video holds all the seconds that its annotator spent on it, to the moment they left it.
 
     Attributes:
         annotator: The name, as :func:`clean_name` returns it.
@@ -102,6 +105,7 @@ class Session:
         self._trouble: StoreError | None = None
         self._tried: datetime | None = None
         self._attempts: set[datetime] = set()  # when edits were made whose save went wrong
+        self._skipped: set[str] = set()  # videos skipped here, until they are handed out again
         store.register((video.video_id, video.frames) for video in queue.videos)
         self._known = {video.video_id for video in queue.videos}
         own = [revision.edit.video_id for revision in store.revisions(annotator=self.annotator)]
@@ -113,7 +117,10 @@ class Session:
     # -- going through the queue ---------------------------------------------------------------
 
     def next(self) -> None:
-        """Leave the video as it is now and open the next; untouched, its attention counts as right.
+        """Leave the video as it is now and open the next.
+
+        An untouched video is kept with the network's own attention as its levels: looked at,
+        nothing to correct. One that was skipped before and is untouched still stays skipped.
 
         Raises:
             SessionError: What was done here is not saved yet; the video stays open.
@@ -121,8 +128,9 @@ class Session:
         """
         if self.current is not None:
             self._look()
-            self._wish = self._wish or ("edited", self._seen)
-            self._must_save()
+            if self.current.video_id not in self._skipped:
+                self._wish = self._wish or ("edited", self._seen)
+            self._leave()
             self._store.release(self.annotator, self.current.video_id)
         self._go_on()
 
@@ -137,8 +145,8 @@ class Session:
             raise SessionError("This is your first video; there is none to go back to")
         if self.current is not None:
             self._look()
-            self._must_save()
-            if self.current.video_id in self._done:  # an untouched one is kept, to come back to
+            self._leave()
+            if self.current.video_id in self._done | self._skipped:  # others are kept to return to
                 self._store.release(self.annotator, self.current.video_id)
         self._claim(self._at - 1)
 
@@ -151,8 +159,9 @@ class Session:
         """
         video = self._open_video()
         self._look()
-        self._must_save()
+        self._leave()
         self._store.skip(self.annotator, video.video_id)
+        self._skipped.add(video.video_id)
         self._go_on()
 
     def verdict(self, verdict: Literal["cannot_tell", "bad_video"]) -> None:
@@ -252,9 +261,15 @@ class Session:
                 f"NOT SAVED, kept in this page, do not close it; {then} (last tried "
                 f"{self._tried:%H:%M:%S} UTC: {self._trouble})"
             )
-        said = "not changed yet"
         if self._stored is not None:
-            said = f"{WORDS[self._stored[0]]}, revision {self._after}"
+            said = WORDS[self._stored[0]]
+            if self._stored == ("edited", self.current.attention):
+                said = f"saved as “{UNTOUCHED}”"
+            said += f", revision {self._after}"
+        elif self.current.video_id in self._skipped:
+            said = "skipped; if not changed it stays so, and comes again at the end"
+        else:
+            said = f"not changed yet; “Next video” keeps it as “{UNTOUCHED}”"
         if self._other_model:
             said += (
                 ". Your earlier edit was made for another network: the levels are yours, the "
@@ -271,7 +286,7 @@ class Session:
 
     @property
     def seconds(self) -> float:
-        """Seconds worked on this video, in all revisions together, without pauses."""
+        """Seconds worked on this video, in all revisions together; of each gap `PAUSE` at most."""
         return self._worked
 
     # -- inside --------------------------------------------------------------------------------
@@ -302,6 +317,7 @@ class Session:
             self._at = len(self._trail)
             return
         self._show(video_id)
+        self._skipped.discard(video_id)
         self._trail = [own for own in self._trail if own != video_id] + [video_id]
         self._at = len(self._trail) - 1
 
@@ -319,7 +335,7 @@ class Session:
         self._seen = self._levels()
         self._after = revision.number if revision else None
         self._stored = self._wish = _content(edit) if edit else None
-        self._worked = edit.seconds if edit else 0.0
+        self._worked = self._kept = edit.seconds if edit else 0.0
         self._other_model = edit is not None and edit.model != self._queue.model
         self._acted = self._renewed = self._clock()
         self._trouble = self.conflict = None
@@ -331,16 +347,20 @@ class Session:
     def _look(self) -> None:
         """Note what the draft is now, and the time since the last action as worked."""
         now = self._clock()
-        if now - self._acted <= PAUSE:
-            self._worked += now - self._acted
+        self._worked += min(now - self._acted, PAUSE)
         self._acted = now
         levels = self._levels()
         if levels != self._seen:
             self._seen, self._wish = levels, ("edited", levels)
 
-    def _must_save(self) -> None:
+    def _leave(self) -> None:
+        """Save what was done here, and the time since the last change with it."""
         if not self._push():
             raise SessionError(self.state)
+        fits = self._stored is not None and not self._other_model
+        if fits and self._worked - self._kept >= WORTH:
+            with suppress(Conflict):  # another tab's edit is not to be outdone by our seconds
+                self._save_wish()
 
     def _push(self) -> bool:
         """Bring the store to what is wished for; False where it could not be."""
@@ -384,7 +404,7 @@ class Session:
         except StoreError:
             self._attempts.add(edit.made)
             raise
-        self._stored, self._other_model = self._wish, False
+        self._stored, self._kept, self._other_model = self._wish, edit.seconds, False
         self._done.add(self.current.video_id)
 
     def _latest(self) -> Revision:

@@ -23,14 +23,19 @@ class Kept(Protocol):
 def linked(runs: Sequence[Kept], values: Sequence[float], digits: int) -> str:
     """Mean ± sd, then every seed's record as a link; one run is its own link."""
     if len(runs) == 1:
-        return f'<a href="{escape(runs[0].link)}">{values[0]:.{digits}f}</a>'
+        return f'<a href="{escape(runs[0].link)}">{_fixed(values[0], digits)}</a>'
     summary = mean_sd(values)
     links = " ".join(
         f'<a href="{escape(run.link)}" title="seed {run.seed}: {value:.{digits}f}">{run.seed}</a>'
         for run, value in zip(runs, values, strict=True)
     )
-    numbers = f"{summary.mean:.{digits}f} ± {summary.sd:.{digits}f}"
+    numbers = f"{_fixed(summary.mean, digits)} ± {summary.sd:.{digits}f}"
     return f"{numbers}<br><small>n = {summary.n}, seeds {links}</small>"
+
+
+def _fixed(value: float, digits: int) -> str:
+    """With so many decimals; never −0."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def table(
