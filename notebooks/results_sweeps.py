@@ -51,7 +51,8 @@ HTML(sweeps.sweep_table("share"))
 
 # %% [markdown]
 # The first column of figures is how well $M_t$ agrees with the truth of clips that nobody edited, the
-# second what the answers gained. A row with one or two seeds says little by itself; p is given where there are two or more.
+# second what the answers gained. A row with one or two seeds says little by itself; p is given where
+# there are two or more.
 #
 # ## γ and its divisor
 #
