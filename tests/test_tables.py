@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from stabn import tables
-from stabn.tables.html import DASH
+from stabn.tables.comparison import POINTS, Unit, compare, in_words
+from stabn.tables.html import DASH, differences_table
 from stabn.tables.promote import main, promote
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig, read_config
@@ -221,6 +222,21 @@ def test_words_follow_the_p_values(studied):
         path = f"book/results/table1/mini_st_abn_seed{seed}.json"
         write(studied, path, record("st_abn", seed, top1))
     assert "**not** significant" in tables.findings(tables.study(studied)).splitlines()[0]
+
+
+def test_a_difference_is_written_in_its_unit():
+    tested = compare({"a": {0: 0.5, 1: 0.7}, "b": {0: 0.25, 1: 0.302}}, [("a", "b")])
+    names = {"a": "one", "b": "other"}
+    for unit, number, head in (
+        (POINTS, "0.3 points", "difference ± sd, points"),
+        (Unit(2), "0.32", "difference ± sd"),
+        (Unit(3, "seconds"), "0.324 seconds", "difference ± sd, seconds"),
+    ):
+        assert f"One is {number} above other in x (" in in_words(tested, [], names, "in x", unit)
+        page = Cells(differences_table("", "x", tested, unit)).rows
+        assert page[0][1] == head
+        assert page[1][1].startswith(f"+{number.split()[0]} ± ")
+    assert in_words(tested, [], names, "in x") == in_words(tested, [], names, "in x", POINTS)
 
 
 def test_words_without_records_claim_nothing(root):

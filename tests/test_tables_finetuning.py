@@ -252,10 +252,10 @@ def test_what_habit_earns_is_no_finding(studied):
     )
     assert beyond == pytest.approx(own)
     gained = np.subtract(OWN["knowledge"], OWN["control"])
+    gained += np.array([0.02, -0.01, 0.01, -0.02, 0.01])  # spread to judge by
     habit = HABIT | {"knowledge": list(np.add(HABIT["knowledge"], gained))}
     attended(studied, OWN, habit, POINTING)
     words = table2.findings_attention2("beyond_habit", studied).splitlines()
-    assert "significant" in words[0]
     assert "**not** significant" in words[0]
     assert "this is significant" in table2.findings_attention2("own", studied).splitlines()[0]
     shown = rows(table2.agreement_table2(studied))
