@@ -332,7 +332,7 @@ def studied(study, notebook, name, parameters, seed, *, need, given=(), first=()
     )
     return {
         "name": name,
-        "task_dep": need,
+        "task_dep": [] if result.exists() else need,  # the book reads results, and makes no study
         "uptodate": [result.exists],
         "targets": [result],
         "actions": [
@@ -368,7 +368,7 @@ def edits_of(trained, parameters, *, unless):
     stand_in = [PY, "-m", "stabn.knowledge.standin", "--queue", queue, "--out", edits]
     return {
         "name": f"{trained}_edits",
-        "task_dep": [f"study:{trained}"],
+        "task_dep": [] if unless.exists() else [f"study:{trained}"],
         "uptodate": [unless.exists],
         "actions": [
             (step, [f"study/{trained}_select", *select]),
