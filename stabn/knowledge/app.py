@@ -48,12 +48,14 @@ seen.</li>
 <li><b>0</b>: nothing in this frame has to do with it. The thing that only lies there is 0, and so
 is whatever else moves.</li>
 </ul>
-<p>The quickest way: <b>All 0</b>; click the first frame, hold Shift and click the last, and press
-<kbd>1</kbd> for 0.5 or <kbd>2</kbd> for 1 (<kbd>0</kbd> is 0). Or choose a brush above the frames
-and drag over them. Every change is saved at once, and every change can be undone.
-<kbd>Enter</kbd> goes on to the next video. If the network was right already, change nothing and go
-on: that is kept as “looked at, nothing to correct”. If you cannot tell, say so: that is an answer
-too. A frame more or less at the edges does not matter.</p>
+<p>The quickest way: <b>All 0</b>; drag from the first frame to the last that you mean (or click the
+one, hold Shift and click the other), and press a key: <kbd>2</kbd> sets them to 1, <kbd>1</kbd> to
+0.5, <kbd>0</kbd> to 0. Or choose a brush above the frames and drag over them. Every change is saved
+at once, and every change can be undone. <kbd>Enter</kbd> goes on to the next video.</p>
+<p>If the network was right already, change nothing and go on: “Next video” on a video that you did
+not change keeps it as “looked at, nothing to correct”. If you do not want to answer now, press
+“Skip”: the video comes again at the end. If you cannot tell, say so: that is an answer too. A frame
+more or less at the edges does not matter.</p>
 <p>The table of probabilities shows what this network makes of your levels. It is no mark for them:
 a right correction may well lower the right answer, until the network has learned from it.</p></div>
 """
@@ -136,22 +138,27 @@ class App(widgets.VBox):
         clip = example(class_id, seed)
         texts = [class_text(template) for template in SIZES["mini"].templates]
         draft = Draft(np.full(len(clip.levels), 0.5))  # it looks at everything alike
+        # The clip's own truth begins while the hand is still outside; people go by what they see.
+        seen = clip.hand.any(axis=(1, 2)) | (clip.levels == 1)
+        levels = np.where(seen, clip.levels, 0)
         self._use_editor(
             clip.frames, draft, sampled=(), truth=texts[class_id], predicted=texts[MISTAKEN]
         )
         self.editor.saved, self.editor.note = "nothing is kept", "practice"
         truth = _text("")
+
+        def tell() -> None:
+            self.editor.true_levels = levels.tolist()
+            _write(truth, compare(draft.levels, levels))
+            self.editor.focus()
+
         self._show(
             _text(
                 f"Practice, on a drawn clip and a made-up network. Mark when this happens: "
                 f"{texts[class_id]}."
             ),
             _row(
-                _button(
-                    "Show the truth",
-                    lambda: self._try(_write, truth, compare(draft.levels, clip.levels)),
-                    "primary",
-                ),
+                _button("Show the truth", lambda: self._try(tell), "primary"),
                 _button("Done practising", lambda: self._try(self._after_practice)),
             ),
             truth,
@@ -258,6 +265,8 @@ class App(widgets.VBox):
                     self._open()
 
         self._try(do)
+        if self.editor in self.children:  # a button was pressed: the keys go to the frames again
+            self.editor.focus()
 
     def _try(self, step: Callable[..., object], *arguments, keep_message: bool = False) -> None:
         """Do something; say what went wrong, if it did, where it is seen."""

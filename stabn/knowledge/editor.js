@@ -16,7 +16,9 @@ const TOOLS = [
 ];
 
 const KEYS = [
-  ["0  1  2", "set the frame, or the selected frames, to 0 irrelevant, 0.5 context, 1 the action"],
+  ["2", "set the frame, or the selected frames, to 1: the action"],
+  ["1", "set them to 0.5: context"],
+  ["0", "set them to 0: irrelevant"],
   ["← →", "go to the frame before, after"],
   ["Shift + ← →", "select several frames"],
   ["Shift + click", "select from the current frame to this one"],
@@ -144,8 +146,6 @@ function render({ model, el }) {
   view.line = connect(model, () => showState(view));
   view.open = () => openVideo(view);
   root.addEventListener("keydown", (event) => onKey(view, event));
-  const unfocused = (event) => event.target === document.body && onKey(view, event);
-  document.addEventListener("keydown", unfocused);
   root.addEventListener("se-refocus", () => focusCurrent(view));
 
   const listeners = {
@@ -155,6 +155,8 @@ function render({ model, el }) {
     "change:saved": () => showState(view),
     "change:note": () => showState(view),
     "change:summary": () => showSummary(view),
+    "change:true_levels": () => showTruth(view),
+    "msg:custom": (message) => message === "focus" && focusCurrent(view),
     "comm:close": () => { view.line.gone = true; view.line.check(); },
     comm_live_update: () => view.line.send("hello"), // after a kernel restart nobody answers
   };
@@ -166,16 +168,13 @@ function render({ model, el }) {
   return () => {
     for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
     stopTheme();
-    document.removeEventListener("keydown", unfocused);
     closeVideo(view);
   };
 }
 
 /** Show the video that the model holds, from its first frame. */
 function openVideo(view) {
-  // a button beside the editor that is gone with its video leaves the focus nowhere
-  const follows = view.video && document.activeElement === document.body;
-  const hadFocus = follows || view.root.contains(document.activeElement);
+  const hadFocus = view.root.contains(document.activeElement);
   closeVideo(view);
   const video = view.model.get("_video");
   const state = view.model.get("_state");
@@ -183,6 +182,7 @@ function openVideo(view) {
   view.sampled = new Set(video.sampled);
   view.levels = [...state.levels];
   view.current = view.anchor = 0;
+  view.tool = TOOLS[0]; // a click in a new video paints nothing
   view.drag = null;
   view.line.pending = view.line.pending.filter((step) => step.op === "hello");
   loadImages(view);
@@ -192,8 +192,9 @@ function openVideo(view) {
     header(view), banner(view),
     make("div", { class: "se-main" }, picture(view),
       make("div", { class: "se-side" }, tools(view), scores(view))),
-    timeline(view), strip(view),
+    timeline(view), strip(view), summary(view),
   );
+  showTruth(view);
   showLevels(view);
   showCurrent(view);
   showScores(view);
@@ -311,8 +312,7 @@ function timeline(view) {
   const entry = (mark, text) => make("li", {}, make("span", { class: `se-mark ${mark}` }), text);
   const sampled = make("li", {}, make("span", { class: "se-mark" }, icon(DIAMOND)),
     "frame that the network saw");
-  parts.summary = make("p", { class: "se-summary" });
-  parts.live = make("p", { class: "se-hidden", "aria-live": "polite" });
+  parts.truthEntry = entry("se-mark-truth", "the truth (dashed line)");
   view.resized = new ResizeObserver(() => { drawChart(view); drawPicture(view); });
   view.resized.observe(parts.chart);
   pointers(view, parts.chart, (event) => {
@@ -323,8 +323,17 @@ function timeline(view) {
   });
   return make("section", { class: "se-timeline", "aria-label": "levels of all frames" },
     make("ul", { class: "se-legend" }, entry("se-mark-bar", "your level (bar)"),
-      entry("se-mark-line", "the network's attention (line)"), view.sampled.size ? sampled : ""),
-    parts.chart, parts.summary, parts.live);
+      entry("se-mark-line", "the network's attention (line)"), parts.truthEntry,
+      view.sampled.size ? sampled : ""),
+    parts.chart);
+}
+
+/** All of it in words: last, for its length changes with every edit and must move nothing. */
+function summary(view) {
+  const { parts } = view;
+  parts.summary = make("p", { class: "se-summary" });
+  parts.live = make("p", { class: "se-hidden", "aria-live": "polite" });
+  return make("footer", {}, parts.summary, parts.live);
 }
 
 /** A button; `key` is shown on it. After a mouse click the keys go to the frames again. */
@@ -377,9 +386,10 @@ function brushes(view) {
     input.checked = tool === view.tool;
     const swatch = make("span", { class: "se-swatch" });
     swatch.style.setProperty("--level", tool.level ?? 0);
-    const number = tool.level === null ? "" : ` ${tool.level}`;
     // Mouse users go on with keys on the frames; arrows on a focused radio change the brush
-    const label = make("label", {}, input, tool.level === null ? null : swatch, tool.word + number);
+    const label = tool.level === null ? make("label", {}, input, tool.word)
+      : make("label", {}, input, swatch, `${tool.level} ${tool.word}`,
+        make("span", { class: "se-soft" }, `(key ${tool.id})`));
     label.addEventListener("click", (event) => {
       if (event.detail > 0 && event.target !== input) setTimeout(() => focusCurrent(view));
     });
@@ -409,11 +419,12 @@ function cell(view, frame) {
   const seen = view.sampled.has(frame);
   const bar = make("div", { class: "se-bar" });
   const line = make("div", { class: "se-line" });
+  const truth = make("div", { class: "se-line se-truth-line" });
   line.style.bottom = `${100 * own}%`;
   const slider = make("div", {
     class: "se-slider", role: "slider", tabindex: "-1", "aria-valuemin": 0, "aria-valuemax": 1,
     "aria-orientation": "vertical",
-  }, bar, line);
+  }, bar, line, truth);
   slider.addEventListener("focus", () => frame !== view.current && !view.drag && go(view, frame));
   const value = make("div", { class: "se-value" });
   const head = make("div", { class: "se-index" }, make("span", {}, String(frame)));
@@ -422,7 +433,7 @@ function cell(view, frame) {
     class: "se-cell", "data-frame": frame, "data-seen": seen,
     title: `frame ${frame}${seen ? ", seen by the network" : ""}; its attention ${say(own)}`,
   }, head, make("div", { class: "se-thumb" }, view.images[frame]), slider, value);
-  return { node, slider, bar, value, shown: null };
+  return { node, slider, bar, truth, value, shown: null };
 }
 
 function help(view) {
@@ -469,6 +480,17 @@ function showLevels(view) {
     slider.setAttribute("aria-label", `frame ${frame}, level ${say(level)}`);
   });
   showTyped(view);
+  drawChart(view);
+}
+
+/** What would be right, where the model holds it: over the bars and in the chart. */
+function showTruth(view) {
+  const levels = view.model.get("true_levels");
+  view.parts.truthEntry.hidden = !levels.length;
+  view.parts.cells.forEach(({ truth }, frame) => {
+    truth.hidden = !levels.length;
+    truth.style.bottom = `${100 * levels[frame]}%`;
+  });
   drawChart(view);
 }
 
@@ -579,16 +601,23 @@ function drawChart(view) {
   levels.forEach((level, frame) => {
     draw.fillRect(x(frame) + gap / 2, y(level), unit - gap, Math.max(bottom - y(level), 1));
   });
-  for (const [stroke, thick] of [[colour("--se-ground"), 4.5], [colour("--se-line"), 2]]) {
-    draw.strokeStyle = stroke; // a halo first: the line is seen on the bars, too
+  const steps = (line, stroke, thick) => {
+    draw.strokeStyle = colour(stroke);
     draw.lineWidth = thick;
     draw.beginPath();
-    view.video.attention.forEach((level, frame) => {
+    line.forEach((level, frame) => {
       draw.lineTo(x(frame), y(level));
       draw.lineTo(x(frame + 1), y(level));
     });
     draw.stroke();
-  }
+  };
+  steps(view.video.attention, "--se-ground", 4.5); // a halo: lines are seen on the bars, too
+  steps(view.video.attention, "--se-line", 2);
+  const truth = view.model.get("true_levels");
+  steps(truth, "--se-ground", 4.5);
+  draw.setLineDash([6, 4]);
+  steps(truth, "--se-good", 3);
+  draw.setLineDash([]);
   drawFeet(view, draw, { x, unit, bottom, colour });
 }
 
@@ -928,7 +957,11 @@ function action(view, event) {
     " ": () => togglePlay(view),
     Enter: () => command(view),
     "?": () => toggleHelp(view),
-    Escape: () => (view.drag ? cancelDrag(view) : go(view, view.current)),
+    Escape: () => {
+      if (view.drag) cancelDrag(view);
+      else if (!view.parts.help.hidden) toggleHelp(view);
+      else go(view, view.current);
+    },
   }[key];
 }
 

@@ -40,6 +40,8 @@ class Editor(anywidget.AnyWidget):
         note: What else it says, such as the place in the queue.
         summary: The draft and its effect in one line (:func:`stabn.knowledge.words.describe`).
         can_command: Whether there is somebody to hear of Enter.
+        true_levels: What would be right, (n,) in [0, 1], to be drawn over the draft; [] where that
+            is unknown or not to be seen yet. Another video begins without.
 
     Args:
         frames: (n, H, W, 3) uint8, every source frame.
@@ -66,6 +68,7 @@ class Editor(anywidget.AnyWidget):
     note = traitlets.Unicode().tag(sync=True)
     summary = traitlets.Unicode(read_only=True).tag(sync=True)
     can_command = traitlets.Bool(read_only=True).tag(sync=True)
+    true_levels = traitlets.List(traitlets.Float()).tag(sync=True)
     _video = traitlets.Dict().tag(sync=True)
     _frames = traitlets.List(traitlets.Bytes()).tag(sync=True)
     _spatial = traitlets.Bytes().tag(sync=True)
@@ -106,7 +109,7 @@ class Editor(anywidget.AnyWidget):
             self._on_change, self._on_command = on_change, on_command
             self._frames = [_jpeg(frame) for frame in frames]
             self._spatial = b"" if maps is None else np.uint8(np.rint(maps * 255)).tobytes()
-            self._scores = {}
+            self._scores, self.true_levels = {}, []
             self._video = {
                 "number": self._number,
                 "attention": draft.attention.tolist(),
@@ -124,6 +127,10 @@ class Editor(anywidget.AnyWidget):
         with self._lock:
             self._changed()
             self._publish()
+
+    def focus(self) -> None:
+        """Give the keyboard to the frames: a button elsewhere was pressed and has done its work."""
+        self.send("focus")
 
     def _changed(self) -> None:
         self._version += 1
@@ -144,7 +151,15 @@ class Editor(anywidget.AnyWidget):
         }
         seen = {"seen": self._state["seen"]} if "seen" in self._state else {}
         self._state = state | seen | more
-        self.set_trait("summary", describe(draft, **self._words, own=self._own, after=self._after))
+        self._summarise()
+
+    def _summarise(self) -> None:
+        # Before any edit there is no "after": what was scored would differ from `own` all the same,
+        # which is the answer to the frames of one clip and not to the whole video.
+        edited = self.draft.changed or self._own is None
+        after = self._after if edited else None
+        words = describe(self.draft, **self._words, own=self._own, after=after)
+        self.set_trait("summary", words)
 
     def _receive(self, _widget: "Editor", message: object, _buffers: object) -> None:
         """Act on one message of the page, and answer it whatever comes of it."""
@@ -200,11 +215,10 @@ class Editor(anywidget.AnyWidget):
         with self._lock:
             if number != self._number:
                 return
-            self._scores = result
             if result["after"] is not None and version == self._version:
                 self._after = after
-                words = describe(self.draft, **self._words, own=self._own, after=after)
-                self.set_trait("summary", words)
+                self._summarise()
+            self._scores = result
 
 
 class _Newest:

@@ -67,7 +67,7 @@ class Session:
 
     Coming back under the same name goes on where one was: the video that was open, with the levels
     that were saved last. Time worked is counted a video, through all its revisions: the latest
-    edit of a video holds all the seconds that its annotator spent on it, to the moment they left it.
+    edit of a video holds all the seconds that its annotator spent on it until they left it.
 
     Attributes:
         annotator: The name, as :func:`clean_name` returns it.

@@ -10,6 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 
+from stabn.data.mini import example
 from stabn.data.ssv2 import VideoFolder
 from stabn.knowledge import app as page
 from stabn.knowledge.app import App, annotate, compare
@@ -144,13 +145,27 @@ class TestBeforeAName:
         type_name(app, "Ada")
         press(app, "Practise first")
         assert app.editor.saved == "nothing is kept"
+        assert len(set(app.editor.draft.attention)) == 1  # which does not give the answer away
         paint(app, 12, 19)
+        assert app.editor.true_levels == []
         press(app, "Show the truth")
         assert "The action is in frames 12–20; you marked 12–19." in seen(app)
+        assert np.flatnonzero(np.array(app.editor.true_levels) == 1).tolist() == [*range(12, 21)]
         press(app, "Done practising")
         assert store.revisions() == []
         press(app, "Start")  # the name is still there
         assert app.session.annotator == "Ada"
+
+    def test_the_truth_of_the_practice_is_what_the_guidelines_say(self, app):
+        """Context is where the hand can be seen, not where the clip knows it to be on its way."""
+        press(app, "Practise first")
+        press(app, "Show the truth")
+        clip = example(*page.PRACTICE)
+        hand = clip.hand.any(axis=(1, 2))
+        context = np.array(app.editor.true_levels) == 0.5
+        assert context.any()
+        assert hand[context].all()
+        assert not hand[np.array(app.editor.true_levels) == 0].any()
 
 
 def test_compare_by_hand():
@@ -170,7 +185,9 @@ class TestVideoByVideo:
         video = ada.editor._video
         assert (video["truth"], video["predicted"]) == (queue.classes[0], "Lifting")
         assert ada.editor.note == "video 1 of 3, 0 done by you"
-        assert ada.editor.saved.startswith("not changed yet")
+        assert ada.editor.saved == (
+            "not changed yet; “Next video” keeps it as “looked at, nothing to correct”"
+        )
         assert len(ada.editor._frames) == queue.videos[0].frames
         assert "Probabilities cannot be shown" in seen(ada)  # this queue has no head.pt
 
@@ -184,6 +201,21 @@ class TestVideoByVideo:
         press(ada, "Previous video")
         assert ada.session.current == queue.videos[0]
         assert ada.editor.draft.levels[0] == 1.0
+
+    def test_the_guidelines_and_the_editor_have_one_name_for_what_is_untouched(self, ada):
+        words = "“looked at, nothing to correct”"
+        assert words in page.GUIDELINES.replace("\n", " ")
+        assert words in ada.editor.saved
+        do(ada, "next")
+        press(ada, "Previous video")
+        assert ada.editor.saved == f"saved as {words}, revision 1"
+
+    def test_after_every_button_the_keys_go_to_the_frames(self, ada, monkeypatch):
+        heard = []
+        monkeypatch.setattr(ada.editor, "send", heard.append)
+        for name in ("Skip", "Previous video", "Cannot tell", "Bad video"):
+            press(ada, name)
+            assert heard.pop() == "focus"
 
     def test_the_editor_stays_where_it_is(self, ada):
         """A widget that moves is drawn anew, and the keys would go nowhere."""

@@ -201,6 +201,26 @@ def test_scores_of_the_video_before_are_not_shown(make, frames):
     assert seen == [[0, 1.0, 0]]
 
 
+def test_before_any_edit_there_is_no_after(make):
+    """Scoring the network's own attention over the whole video differs from its answer, `own`."""
+    editor = make(rescore=lambda _: np.eye(3)[0], classes=CLASSES, own=np.array([0.3, 0.6, 0.1]))
+    until(editor, lambda scores: scores.get("after"))
+    assert "“Pushing”: 0.30 before. “Lifting”: 0.60 before." in editor.summary
+    send(editor, "set", frame=0, level=1)
+    until(editor, lambda scores: scores.get("version") == editor._version)
+    assert "“Pushing”: 0.30 before, 1.00 after." in editor.summary
+    send(editor, "undo")
+    until(editor, lambda scores: scores.get("version") == editor._version)
+    assert "after" not in editor.summary
+
+
+def test_another_video_begins_without_the_truth(make, frames):
+    editor = make()
+    editor.true_levels = ATTENTION.tolist()
+    editor.show(frames, Draft(ATTENTION), sampled=[0], truth="Pushing", predicted="Lifting")
+    assert editor.true_levels == []
+
+
 def test_an_exception_while_scoring_is_told_and_scoring_goes_on(make):
     def rescore(levels):
         if levels[0] == 1:

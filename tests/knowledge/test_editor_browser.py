@@ -409,11 +409,13 @@ def test_it_plays_and_shows_where_the_network_looks(page):
 
 def test_the_next_video_takes_the_same_place_and_the_focus_stays(page):
     focus(page, 20)
+    choose(page, "the action")  # which is put down again: no click in a new video paints
     ask(
         page,
         "editor.show(frames[:8], Draft(attention[:8]), sampled=[0, 4], truth='A', predicted='B')",
     )
     expect(page.locator(".se-cell")).to_have_count(8)
+    expect(page.locator(".se-brushes :checked")).to_have_value("select")
     expect(page.locator(".se-next")).to_have_count(0)  # nobody would hear of it
     expect(page.locator(".se-cell[data-frame='0'] .se-slider")).to_be_focused()
     page.keyboard.press("2")
@@ -435,9 +437,95 @@ def test_every_frame_is_there_and_marked(page):
         assert page.get_by_role("button", name=text).count() == 1
     page.get_by_role("button", name="list of keys").click()
     expect(page.locator(".se-help")).to_be_visible()
+    for text in ("to 1: the action", "to 0.5: context", "to 0: irrelevant"):
+        expect(page.locator(".se-help")).to_contain_text(text)
     focus(page, 2)
     page.keyboard.press("?")
     expect(page.locator(".se-help")).to_be_hidden()
+
+
+PARTS = (".se-head", ".se-tools", ".se-scores", ".se-chart", ".se-strip", ".se-summary")
+
+
+def test_nothing_moves(page):
+    """Whatever is said about saving, however long the summary is, with the list of keys open."""
+    ask(page, "setattr(editor, 'saved', 'not changed yet; ' + 12 * 'long ')")
+    expect(page.locator(".se-saved")).to_contain_text("long")
+    places = [place(page, part) for part in PARTS]
+    focus(page, 3)
+    for key in ("2", "?", "Shift+End", "1", "Escape", "Escape", "Home", "ArrowUp"):
+        page.keyboard.press(key)
+        quiet(page)
+        assert [place(page, part) for part in PARTS] == pytest.approx(places), key
+    expect(page.locator(".se-help")).to_be_hidden()  # the first Escape closed it
+    expect(page.locator(".se-saved")).to_contain_text("saved, revision 3")
+
+
+def test_all_0_is_one_step(page):
+    start = agreed(page)
+    page.locator(".se-button", has_text="All 0").click()
+    assert agreed(page) == [0] * 24
+    page.keyboard.press("Control+z")
+    assert agreed(page) == start
+
+
+def test_a_brush_with_the_focus_lets_the_keys_work(page):
+    start = agreed(page)
+    page.get_by_role("radio", name="context").focus()
+    page.keyboard.press("2")
+    assert agreed(page) == [1.0, *start[1:]]
+    page.keyboard.press("Enter")
+    quiet(page)
+    assert ask(page, "heard") == ["next"]
+
+
+def test_keys_pressed_elsewhere_in_the_notebook_are_not_the_editors(page):
+    start = agreed(page)
+    focus(page, 3)
+    page.evaluate("() => document.activeElement.blur()")
+    assert page.evaluate("() => document.activeElement === document.body")
+    page.evaluate(
+        """() => ["0", "Enter", "z"].forEach(key => document.body.dispatchEvent(
+             new KeyboardEvent("keydown", {key, ctrlKey: key === "z", bubbles: true})))"""
+    )
+    assert agreed(page) == start
+    assert ask(page, "heard") == []
+    ask(page, "editor.focus()")
+    expect(page.locator(".se-cell[data-frame='3'] .se-slider")).to_be_focused()
+
+
+def test_a_drag_held_still_at_the_edge_scrolls_on(page):
+    page.set_viewport_size(HALF)
+    slots = page.locator(".se-slots")
+    page.wait_for_function(
+        "() => (s => s.scrollHeight > s.clientHeight + 50)(document.querySelector('.se-slots'))"
+    )
+    slots.evaluate("slots => slots.scrollIntoView({block: 'end'})")
+    start = centre(page, ".se-thumb", 0)
+    box = slots.bounding_box()
+    drag(page, start, (start[0], box["y"] + box["height"] - 6))
+    page.wait_for_function(
+        """() => (s => s.scrollTop + s.clientHeight >= s.scrollHeight - 1)
+           (document.querySelector('.se-slots'))"""
+    )
+    page.mouse.up()
+    low, high = page.locator(".se-selected").first, page.locator(".se-selected").last
+    expect(low).to_have_attribute("data-frame", "0")
+    assert int(high.get_attribute("data-frame")) > 12
+
+
+def test_the_truth_is_drawn_when_there_is_one(page):
+    lines, entry = page.locator(".se-truth-line"), page.locator("li", has_text="the truth")
+    expect(entry).to_be_hidden()
+    expect(lines.first).to_be_hidden()
+    ask(page, "setattr(editor, 'true_levels', [0.0] * 12 + [1.0] * 12)")
+    expect(entry).to_be_visible()
+    expect(lines.first).to_be_visible()
+    heights = lines.evaluate_all("lines => lines.map(line => line.style.bottom)")
+    assert heights == ["0%"] * 12 + ["100%"] * 12
+    ask(page, "editor.show(frames, draft, sampled=[], truth='A', predicted='B')")
+    expect(entry).to_be_hidden()
+    expect(page.locator(".se-legend")).not_to_contain_text("the network saw")
 
 
 CONTRAST = """() => {

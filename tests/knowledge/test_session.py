@@ -7,7 +7,7 @@ import pytest
 
 from stabn.knowledge.database import ConnectionLost, StoreError
 from stabn.knowledge.queue import Queue, QueuedVideo
-from stabn.knowledge.session import PAUSE, RENEW, Session, SessionError, clean_name
+from stabn.knowledge.session import PAUSE, RENEW, WORTH, Session, SessionError, clean_name
 from stabn.knowledge.store import Store
 
 ATTENTION = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -129,7 +129,9 @@ class TestGoingThroughTheQueue:
     def test_begins_with_the_worst_and_the_networks_own_attention(self, session):
         assert visit(session) == "a"
         assert levels(session) == ATTENTION
-        assert session.state.startswith("not changed yet")
+        assert session.state == (
+            "not changed yet; “Next video” keeps it as “looked at, nothing to correct”"
+        )
         assert str(session.position) == "video 1 of 4, 0 done by you"
 
     def test_leaving_a_video_untouched_says_that_its_attention_is_right(self, session, store):
@@ -139,6 +141,8 @@ class TestGoingThroughTheQueue:
         (revision,) = store.revisions()
         assert (revision.edit.video_id, revision.edit.verdict) == ("a", "edited")
         assert revision.edit.levels == ATTENTION
+        session.previous()
+        assert session.state == "saved as “looked at, nothing to correct”, revision 1"
 
     def test_back_and_forth_shows_what_was_saved(self, session):
         session.draft.set(0, 1.0)
@@ -179,6 +183,42 @@ class TestGoingThroughTheQueue:
             session.next()
         assert visited == ["b", "c", "d", "a"]
         assert len(store.revisions()) == 4
+
+    def test_a_skipped_video_that_is_only_looked_at_again_stays_skipped(self, session, store):
+        session.skip()
+        session.previous()
+        assert visit(session) == "a"
+        assert session.state.startswith("skipped; if not changed it stays so")
+        session.next()
+        assert visit(session) == "b"
+        assert store.revisions() == []
+        assert str(session.position) == "video 2 of 4, 0 done by you"
+        for _ in "bcd":
+            session.next()
+        assert visit(session) == "a"  # it was promised to come again at the end
+        assert session.state.startswith("not changed yet")
+
+    def test_a_skipped_video_that_is_changed_is_an_edit(self, session, store):
+        session.skip()
+        session.previous()
+        session.draft.set(0, 1.0)
+        session.save()
+        session.next()
+        assert store.latest("a", "Ada").edit.levels == (1.0, *ATTENTION[1:])
+        for _ in "bcd":
+            session.next()
+        assert session.current is None
+
+    def test_a_skipped_video_can_be_had_by_others_though_one_went_back_to_it(
+        self, session, store, queue
+    ):
+        session.next()
+        session.skip()
+        session.previous()
+        assert visit(session) == "b"
+        session.previous()
+        assert visit(session) == "a"
+        assert visit(Session(store, queue, "Bob")) == "b"
 
     def test_the_end_says_thank_you_and_leads_back(self, session):
         for _ in range(4):
@@ -239,7 +279,7 @@ class TestSaving:
         assert first.levels == (0.1, 1.0, 1.0, 0.4, 0.5)
         assert second.levels == ATTENTION
         assert (first.annotator, first.model, first.attention) == ("Ada", queue.model, ATTENTION)
-        assert session.state == f"saved, revision {store.latest('a', 'Ada').number}"
+        assert session.state == "saved as “looked at, nothing to correct”, revision 2"
 
     def test_without_a_change_saves_nothing(self, session, store):
         assert session.save()
@@ -274,24 +314,67 @@ class TestSaving:
 
 
 class TestTime:
-    def test_pauses_do_not_count_and_returns_add_up(self, session, store, clock):
+    def test_a_video_is_timed_until_it_is_left_and_returns_add_up(self, session, store, clock):
         clock.now += 10
         session.draft.set(0, 1.0)
         session.save()
-        clock.now += PAUSE + 1  # coffee
+        clock.now += PAUSE - 1
         session.draft.set(0, 0.5)
+        session.save()
+        clock.now += PAUSE + 1000  # coffee: of a long gap, too, a minute may have been work
+        session.draft.set(0, 0.0)
         session.save()
         clock.now += 7
         session.next()
-        seconds = [revision.edit.seconds for revision in store.revisions()]
-        assert seconds == [10, 10]  # the last seven came after the last change
+        kept = [(r.edit.levels[0], r.edit.seconds) for r in store.revisions()]
+        first, second = 10, 10 + PAUSE - 1
+        third = second + PAUSE
+        assert kept == [(1.0, first), (0.5, second), (0.0, third), (0.0, third + 7)]
         clock.now += 100
         session.previous()
         clock.now += 5
-        session.draft.set(0, 0.0)
+        session.draft.set(0, 1.0)
         session.save()
-        assert store.latest("a", "Ada").edit.seconds == 15
-        assert session.seconds == 15
+        assert store.latest("a", "Ada").edit.seconds == third + 7 + 5
+        assert session.seconds == third + 7 + 5
+
+    @pytest.mark.parametrize("leave", ["next", "skip", "previous"])
+    def test_all_ways_to_leave_keep_the_time(self, session, store, clock, leave):
+        session.next()
+        session.draft.set(0, 1.0)
+        session.save()
+        clock.now += 7
+        getattr(session, leave)()
+        assert visit(session) != "b"
+        assert [r.edit.seconds for r in store.revisions("b")] == [0, 7]
+
+    def test_a_moment_is_not_worth_a_revision(self, session, store, clock):
+        session.draft.set(0, 1.0)
+        session.save()
+        clock.now += WORTH / 2
+        session.next()
+        assert len(store.revisions()) == 1
+
+    def test_time_alone_is_no_answer(self, session, store, clock):
+        clock.now += 7
+        session.skip()
+        clock.now += 7
+        session.previous()
+        clock.now += 7
+        session.next()
+        assert store.revisions() == []
+
+    def test_looking_at_an_edit_for_another_network_leaves_it_that(
+        self, session, store, queue, clock
+    ):
+        session.draft.set(0, 1.0)
+        session.save()
+        other = Session(store, replace(queue, model="cd" * 32), "Ada", clock=clock)
+        assert visit(other) == "a"
+        clock.now += 7
+        other.next()
+        (revision,) = store.revisions("a")
+        assert revision.edit.model == queue.model
 
     def test_a_lease_is_renewed_while_somebody_works_and_only_then(self, session, store, clock):
         clock.now += RENEW + 1
@@ -438,6 +521,18 @@ class TestTwoTabs:
             (*ATTENTION[:4], 0.0),
             (1.0, *ATTENTION[1:]),
         ]
+
+    def test_time_alone_is_no_conflict(self, session, store, queue, clock):
+        session.draft.set(0, 1.0)
+        session.save()
+        other = Session(store, queue, "Ada", clock=clock)
+        assert visit(other) == "a"
+        other.draft.set(4, 0.0)
+        other.save()
+        clock.now += 7
+        session.next()
+        assert session.conflict is None
+        assert store.latest("a", "Ada").edit.levels == (1.0, *ATTENTION[1:4], 0.0)
 
     def test_the_other_tab_is_told_in_turn(self, session, other):
         session.draft.set(0, 1.0)
