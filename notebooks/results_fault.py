@@ -32,7 +32,7 @@ from stabn.data.mini import VARIANTS, example
 from stabn.data.mini_sign import BIAS, PARTNER
 from stabn.figures import filmstrip, seeds_figure
 from stabn.tables import fault
-from stabn.tables.finetunings import NAMES
+from stabn.tables.finetunings import NAMES, Value
 from stabn.tables.runs import provenance
 
 # %% [markdown]
@@ -87,9 +87,9 @@ print("frames of the action are the same in all three lists:", all(same.values()
 # ## What comes of it
 #
 # Four arms as everywhere, all from one network: before, control ($\gamma_t = 0$), placebo (other
-# videos' edits), knowledge. All see the edited videos four times an epoch. The worst are often those
-# where the sign is the partner's, so seeing them more often is a cure by itself: that is what the
-# control gains, and it has to be taken off. And two **fusions**. The paper's (chapter 6) joins $(1 + M_s) \cdot f$ with
+# videos' edits), knowledge. All see the edited videos four times an epoch. Among the worst
+# are many with the partner's sign, so seeing them more often may be a cure by itself. Whatever it
+# gives, the control has it too, and it has to be taken off. And two **fusions**. The paper's (chapter 6) joins $(1 + M_s) \cdot f$ with
 # $M_t \cdot f$: its spatial half does not feel $M_t$ at all. The **gated** one is ours:
 # $(1 + M_s) \cdot M_t \cdot f$ joined with $M_t \cdot f$, so that *when* governs the whole network. The
 # last row of the first table is a network that learned the same scenes without any sign: about what
@@ -113,7 +113,7 @@ print(provenance(runs))
 
 
 # %%
-def by_seed(fusion: str, of: fault.Value) -> dict:
+def by_seed(fusion: str, of: Value) -> dict:
     """Values by arm and seed, under short names."""
     return {
         NAMES[arm].removeprefix("the "): {seed: value for (seed, _), value in values.items()}

@@ -1,11 +1,19 @@
 """The set with a known fault as HTML: what edits repair of it, in both fusions, and what not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from stabn.tables.comparison import Tested, compare, in_words
-from stabn.tables.finetunings import ARMS, NAMES, PAIRS, Finetuning, read_finetunings
+from stabn.tables.finetunings import (
+    ARMS,
+    NAMES,
+    PAIRS,
+    Finetuning,
+    Value,
+    paired,
+    read_finetunings,
+)
 from stabn.tables.html import DASH, differences_table, linked, remedies, table
 from stabn.tables.runs import Run, read_runs
 from stabn.training.checkpoint import REPOSITORY
@@ -21,8 +29,6 @@ LISTS = {
 SWAPPED = "validation_swapped"
 NEVER_SAW = "a network without the fault: no sign in training"
 GAPS = ["make study"]
-
-Value = Callable[[Finetuning, str], float]  # (a fine-tuning, an arm) → a figure of it
 
 
 def study(fusion: str, root: Path = REPOSITORY) -> list[Finetuning]:
@@ -89,14 +95,7 @@ def _clean_cell(runs: Sequence[Run], names: Sequence[str]) -> str:
 def by_arm(fusion: str, of: Value, root: Path = REPOSITORY) -> dict[str, dict[tuple, float]]:
     """{arm: {(seed, data): value}} of one fusion: only what shares both makes a pair."""
     done = study(fusion, root)
-    return {
-        arm: {
-            (one.seed, one.record["data"]["sha256"]): of(one, arm)
-            for one in done
-            if arm in one.arms
-        }
-        for arm in ARMS
-    }
+    return {arm: paired(done, arm, of) for arm in ARMS}
 
 
 def compared(fusion: str, of: Value, root: Path = REPOSITORY) -> list[Tested]:

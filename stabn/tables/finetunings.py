@@ -1,7 +1,7 @@
 """Records of fine-tunings: one record holds the start and every arm that was trained from it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ PAIRS = (
     ("control", "before"),
 )
 PARTS = ("modified", "other", "all")
+
+
+Value = Callable[["Finetuning", str], float]  # (a fine-tuning, an arm) → a figure of it
 
 
 @dataclass(frozen=True)
@@ -122,10 +125,13 @@ def read_finetunings(root: Path, pattern: str) -> list[Finetuning]:
     return [done for *_, done in sorted(found, key=lambda entry: entry[:2])]
 
 
-def by_seed(done: Sequence[Finetuning], arm: str, part: str) -> dict[tuple, float]:
-    """One arm's top-1 in % by (seed, data): only fine-tunings on the same data make a pair."""
+def paired(done: Sequence[Finetuning], arm: str, of: Value) -> dict[tuple, float]:
+    """One arm's values by (seed, data): only fine-tunings on the same data make a pair."""
     return {
-        (one.seed, one.record["data"]["sha256"]): one.parts(arm)[part]
-        for one in done
-        if arm in one.arms
+        (one.seed, one.record["data"]["sha256"]): of(one, arm) for one in done if arm in one.arms
     }
+
+
+def by_seed(done: Sequence[Finetuning], arm: str, part: str) -> dict[tuple, float]:
+    """One arm's top-1 in % over a part of the classes, by (seed, data)."""
+    return paired(done, arm, lambda one, arm: one.parts(arm)[part])

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from stabn.knowledge.standin import noise_of
 from stabn.tables.comparison import mean_sd, paired_test
-from stabn.tables.fault import SWAPPED, Value, study, top1
-from stabn.tables.finetunings import Finetuning, read_finetunings
+from stabn.tables.fault import SWAPPED, study, top1
+from stabn.tables.finetunings import Finetuning, Value, read_finetunings
 from stabn.tables.html import DASH, linked, table
 from stabn.training.checkpoint import REPOSITORY
 

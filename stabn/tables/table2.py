@@ -17,6 +17,7 @@ from stabn.tables.finetunings import (
     PARTS,
     Finetuning,
     by_seed,
+    paired,
     read_finetunings,
 )
 from stabn.tables.html import DASH, differences_table, linked, remedies, table
@@ -56,10 +57,7 @@ class Attention:
 
     def by_seed(self, done: Sequence[Finetuning], arm: str) -> dict[tuple, float]:
         """One arm's values by (seed, data): only fine-tunings on the same data make a pair."""
-        return {
-            (one.seed, one.record["data"]["sha256"]): self.of(one, arm)
-            for one in self.having(done, arm)
-        }
+        return paired(self.having(done, arm), arm, self.of)
 
 
 ATTENTION = {

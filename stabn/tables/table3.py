@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from stabn.tables.comparison import compare, in_words
-from stabn.tables.finetunings import ARMS, NAMES, PAIRS, Finetuning, read_finetunings
+from stabn.tables.finetunings import ARMS, NAMES, PAIRS, Finetuning, paired, read_finetunings
 from stabn.tables.html import DASH, differences_table, linked, remedies, table
 from stabn.tables.table2 import FINETUNE, PAPER, REAL, STUDY, own, paper_rows, study
 from stabn.training.checkpoint import REPOSITORY
@@ -64,12 +64,12 @@ def _ours(done: Sequence[Finetuning], arm: str, inverted: bool) -> list[str]:
 
 def drops(done: Sequence[Finetuning], arm: str) -> dict[tuple, float]:
     """Points of top-1 that 1 − M_s costs an arm, by (seed, data)."""
-    return {
-        (one.seed, one.record["data"]["sha256"]): 100
-        * (one.figures(arm)["top1"] - one.figures(arm, inverted=True)["top1"])
-        for one in done
-        if one.figures(arm, inverted=True)
-    }
+    having = [one for one in done if one.figures(arm, inverted=True)]
+    return paired(having, arm, _drop)
+
+
+def _drop(one: Finetuning, arm: str) -> float:
+    return 100 * (one.figures(arm)["top1"] - one.figures(arm, inverted=True)["top1"])
 
 
 def paired_table3(root: Path = REPOSITORY) -> str:
