@@ -15,6 +15,7 @@ from stabn.tables.html import DASH, differences_table
 from stabn.tables.promote import main, promote
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig, read_config
+from tests.records import write
 
 PAPER = REPOSITORY / "book" / "results" / "paper"
 
@@ -67,12 +68,6 @@ def record(arm: str, seed: int, top1: float, **changes) -> dict:
         "wall_seconds": 360.0,
         "results": {"validation": results},
     } | changes
-
-
-def write(root: Path, where: str, content: dict) -> None:
-    path = root / where
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The pages of the set with a known fault hold what the records hold, fusion by fusion."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from stabn.knowledge.standin import ANNOTATOR, WRONG
 from stabn.tables import effort, fault, sweeps
 from stabn.tables.finetunings import ARMS
 from stabn.tables.html import DASH, linked
+from tests.records import rows, write
 
 SEEDS = range(3)
 LISTS = tuple(fault.LISTS)
@@ -58,12 +58,6 @@ def record(fusion: str, seed: int, arms=tuple(ARMS), **changes) -> dict:
     } | changes
 
 
-def write(root: Path, where: str, content: dict) -> None:
-    path = root / where
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
-
-
 @pytest.fixture
 def root(tmp_path) -> Path:
     for seed in SEEDS:
@@ -93,11 +87,6 @@ def root(tmp_path) -> Path:
             changed = record("gated", seed, arms, **changes)
             write(tmp_path, f"book/results/sweeps/{name}_seed{seed}.json", changed)
     return tmp_path
-
-
-def rows(page: str) -> list[list[str]]:
-    cells = BeautifulSoup(page, "html.parser").select("table tr")
-    return [[cell.get_text() for cell in row.find_all(["td", "th"])] for row in cells]
 
 
 def test_every_cell_is_the_mean_of_its_records(root):

@@ -1,6 +1,5 @@
 """Tables 2 and 3 hold what the records of fine-tunings hold, and say no more than tests allow."""
 
-import json
 import re
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from stabn.tables.finetunings import ARMS, NAMES, PAIRS, by_seed, parts
 from stabn.tables.html import DASH
 from stabn.tables.runs import TableError
 from stabn.training.checkpoint import REPOSITORY
+from tests.records import rows, write
 
 GAINS = {"before": 0.0, "control": 0.05, "placebo": 0.04, "knowledge": 0.06}
 
@@ -54,12 +54,6 @@ def record(seed: int, gains=GAINS, **changes) -> dict:
     } | changes
 
 
-def write(root: Path, where: str, content: dict) -> None:
-    path = root / where
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
-
-
 @pytest.fixture
 def root(tmp_path) -> Path:
     """A repository with the paper's tables and no record."""
@@ -76,11 +70,6 @@ def studied(root) -> Path:
         write(root, f"book/results/table2/mini_finetune_seed{seed}.json", record(seed))
     write(root, "runs/mini_finetune/record.json", record(7))
     return root
-
-
-def rows(page: str) -> list[list[str]]:
-    cells = BeautifulSoup(page, "html.parser").select("table tr")
-    return [[cell.get_text() for cell in row.find_all(["td", "th"])] for row in cells]
 
 
 def links(page: str) -> list[str]:
