@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 import numpy as np
 
-from stabn.data.ssv2 import VideoFolder, class_text
+from stabn.data.ssv2 import VideoFolder
 from stabn.data.video import VideoError
+from stabn.knowledge import practice
 from stabn.knowledge.database import StoreError
 from stabn.knowledge.editor import Editor
 from stabn.knowledge.edits import Draft
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 PATIENCE = 5.0  # seconds until somebody is told that saving takes too long
 TICK = 5.0  # seconds between two attempts to save what could not be saved
 SUBMIT = 0.3  # seconds by which the name may come after the Enter that was pressed behind it
-PRACTICE = (1, (3,))  # class and seed of the clip to practise on
-MISTAKEN = 2  # the class that the made-up network of the practice answers
 
 
 GUIDELINES = """
@@ -132,30 +131,21 @@ class App(widgets.VBox):
 
     def _practise(self, name: str) -> None:
         self._name = name  # to be there again afterwards
-        from stabn.data.mini import SIZES, example  # draws with scikit-image: takes a second
-
-        class_id, seed = PRACTICE
-        clip = example(class_id, seed)
-        texts = [class_text(template) for template in SIZES["mini"].templates]
-        draft = Draft(np.full(len(clip.levels), 0.5))  # it looks at everything alike
-        # The clip's own truth begins while the hand is still outside; people go by what they see.
-        seen = clip.hand.any(axis=(1, 2)) | (clip.levels == 1)
-        levels = np.where(seen, clip.levels, 0)
-        self._use_editor(
-            clip.frames, draft, sampled=(), truth=texts[class_id], predicted=texts[MISTAKEN]
-        )
+        clip = practice.clip()
+        draft = Draft(np.full(len(clip.levels), 0.5))  # the made-up network looks at all alike
+        self._use_editor(clip.frames, draft, sampled=(), truth=clip.truth, predicted=clip.predicted)
         self.editor.saved, self.editor.note = "nothing is kept", "practice"
         truth = _text("")
 
         def tell() -> None:
-            self.editor.true_levels = levels.tolist()
-            _write(truth, compare(draft.levels, levels))
+            self.editor.true_levels = clip.levels.tolist()
+            _write(truth, practice.compare(draft.levels, clip.levels))
             self.editor.focus()
 
         self._show(
             _text(
                 f"Practice, on a drawn clip and a made-up network. Mark when this happens: "
-                f"{texts[class_id]}."
+                f"{clip.truth}."
             ),
             _row(
                 _button("Show the truth", lambda: self._try(tell), "primary"),
@@ -319,32 +309,6 @@ class App(widgets.VBox):
             self._ticking = asyncio.get_running_loop().create_task(keep())
         except RuntimeError:  # outside a kernel nobody waits for it
             self._ticking = None
-
-
-def compare(levels: np.ndarray, truth: np.ndarray) -> str:
-    """What somebody marked beside what is true, in words.
-
-    Args:
-        levels: (n,) in [0, 1].
-        truth: (n,) of 0, 0.5 and 1.
-    """
-    marked = _stretches(np.flatnonzero(np.asarray(levels) > 0.75))
-    near = int(np.sum(np.abs(np.asarray(levels) - truth) < 0.25))
-    apart = _stretches(np.flatnonzero(np.abs(np.asarray(levels) - truth) >= 0.25))
-    return (
-        f"The action is in frames {_stretches(np.flatnonzero(truth == 1))}; you marked "
-        f"{marked or 'none'}. The hand comes or goes in frames "
-        f"{_stretches(np.flatnonzero(truth == 0.5)) or 'none'}. In {near} of {len(truth)} frames "
-        f"your level is the true one{f'; it is not in {apart}' if apart else ''}."
-    )
-
-
-def _stretches(frames: np.ndarray) -> str:
-    """Frames 1, 2, 3, 7 as "1–3, 7"."""
-    parts = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
-    return ", ".join(
-        f"{part[0]}–{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts if len(part)
-    )
 
 
 def _load_rescorer(queue: Queue) -> "Rescorer":

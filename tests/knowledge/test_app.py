@@ -13,8 +13,9 @@ import pytest
 from stabn.data.mini import example
 from stabn.data.ssv2 import VideoFolder
 from stabn.knowledge import app as page
-from stabn.knowledge.app import App, annotate, compare
+from stabn.knowledge.app import App, annotate
 from stabn.knowledge.database import ConnectionLost
+from stabn.knowledge.practice import PRACTICE, compare
 from stabn.knowledge.queue import Queue, QueuedVideo, read_queue, write_queue
 from stabn.knowledge.selection import SelectConfig, select
 from stabn.knowledge.store import Store
@@ -160,7 +161,7 @@ class TestBeforeAName:
         """Context is where the hand can be seen, not where the clip knows it to be on its way."""
         press(app, "Practise first")
         press(app, "Show the truth")
-        clip = example(*page.PRACTICE)
+        clip = example(*PRACTICE)
         hand = clip.hand.any(axis=(1, 2))
         context = np.array(app.editor.true_levels) == 0.5
         assert context.any()
