@@ -158,5 +158,28 @@ def test_every_number_of_ours_in_tables_2_and_3_is_in_the_record_it_links_to(nam
         assert shown in known, f"{link} against {link['href']}"
 
 
+def test_every_number_of_the_known_fault_is_in_the_record_it_links_to():
+    path = built() / "notebooks" / "results_fault.html"
+    links = page(path).select("table.results a[href$='.json']")
+    assert links
+    for link in links:
+        record = json.loads((path.parent / link["href"]).resolve().read_text())
+        results, known = record["results"], set()
+        for name, figures in results.items():
+            known.add(f"{100 * figures['top1']:.1f}")
+            score = figures["rank_correlation"]
+            shown = score["value"], score["exchanged"], figures["pointing"]["value"]
+            known |= {f"{v:.2f}" for v in shown}
+            aligned = results.get(name.replace("_swapped", "_aligned"), figures)
+            known.add(f"{50 * (figures['top1'] + aligned['top1']):.1f}")
+            inverted = results.get(f"{name}-inverted", figures)
+            known.add(f"{100 * (figures['top1'] - inverted['top1']):.1f}")
+        for measured in record.get("fault", {}).values():
+            known |= {f"{v:.2f}" for kind in measured.values() for v in kind.values()}
+            known |= {f"{100 * v:.1f}" for v in measured["oracle"].values()}
+        shown = link["title"].rpartition(": ")[2] if link.has_attr("title") else link.get_text()
+        assert shown in known, f"{link} against {link['href']}"
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float)
