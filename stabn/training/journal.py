@@ -1,4 +1,4 @@
-"""A run's journal: one line an interval in the log and in ``metrics.jsonl``."""
+"""A run's journal: one line an interval in the log, in ``metrics.jsonl`` and for TensorBoard."""
 
 import json
 import logging
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 
 from stabn.losses import ClassificationLoss
 from stabn.training.files import replacing
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 
 class Journal:
     """Averages over the clips of an interval, over all processes; rank 0 writes them down.
+
+    TensorBoard (``tensorboard --logdir runs``) finds the same figures below ``tensorboard/`` beside
+    the file, against the step; what is done again after an interruption replaces what was there.
 
     Args:
         path: ``metrics.jsonl``. Lines of steps after ``step``, and of evaluations after ``epoch``
@@ -37,6 +41,8 @@ class Journal:
             lines = [x for x in lines if "eval_split" not in x or x["epoch"] <= epoch]
             with replacing(path, "w") as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
+            events = path.parent / "tensorboard" / path.stem
+            self.board = SummaryWriter(str(events), purge_step=step + 1)
         self._start()
 
     def _start(self) -> None:
@@ -99,6 +105,13 @@ class Journal:
             finite = {k: v if _finite(v) else None for k, v in line.items()}
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(finite) + "\n")
+            for name, value in finite.items():
+                if name not in ("epoch", "step") and isinstance(value, int | float):
+                    # "train_top1" → "top1/train": a chart a figure
+                    part, _, figure = name.partition("_")
+                    tag = f"{figure}/{part}" if figure and part in ("train", "eval") else name
+                    self.board.add_scalar(tag, value, line["step"])
+            self.board.flush()
 
 
 def read_journal(path: str | Path) -> list[dict[str, Any]]:
