@@ -17,7 +17,7 @@ from stabn.losses import classification_loss, temporal_loss
 from stabn.models.st_abn import STABN, STABNOutput
 from stabn.training.journal import Journal
 from stabn.training.process import Process, autocast
-from stabn.training.train import NonFiniteLossError
+from stabn.training.step import NonFiniteLossError
 
 
 @dataclass

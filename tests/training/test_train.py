@@ -20,7 +20,8 @@ from stabn.training.launch import LaunchOptions, launch_config
 from stabn.training.process import Process
 from stabn.training.records import read_record
 from stabn.training.resume import step_seed
-from stabn.training.train import NonFiniteLossError, make_optimizer, make_schedule, train
+from stabn.training.step import NonFiniteLossError, make_optimizer, make_schedule
+from stabn.training.train import train
 
 ALONE = Process(0, 1, torch.device("cpu"))
 

@@ -1,0 +1,193 @@
+"""What a run works with, and one optimizer step of it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR, ReduceLROnPlateau
+from torch.utils.data import DataLoader
+
+from stabn.data.dataset import Batch
+from stabn.data.transforms import normalise
+from stabn.losses import ClassificationLoss, classification_loss
+from stabn.training.build import build_model, class_texts, eval_loader, train_loader
+from stabn.training.checkpoint import start_from
+from stabn.training.config import ConfigError, RunConfig
+from stabn.training.process import Process, autocast, usable_precision
+from stabn.training.resume import Progress, step_seed, store, take_up
+
+log = logging.getLogger(__name__)
+
+
+class NonFiniteLossError(Exception):
+    """The loss became NaN or infinite; the message lists the videos of that batch."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run works with, as it stands where it begins or goes on.
+
+    Attributes:
+        config: the run.
+        me: this process.
+        classes: class texts, by class id.
+        loader: this process's share of the training clips.
+        watched: its share of ``eval_split``.
+        steps: optimizer steps from beginning to end.
+        model: the network, on ``me.device``.
+        network: the same; where there are several processes, wrapped to average their gradients.
+        precision: the one in use.
+        optimizer, schedule, scaler: what changes the weights.
+        progress: how far the run has come.
+    """
+
+    config: RunConfig
+    me: Process
+    classes: tuple[str, ...]
+    loader: DataLoader
+    watched: DataLoader
+    steps: int
+    model: nn.Module
+    network: nn.Module
+    precision: str
+    optimizer: Optimizer
+    schedule: LRScheduler | ReduceLROnPlateau
+    scaler: torch.amp.GradScaler
+    progress: Progress
+
+    def store(self) -> None:
+        """Write ``last.pt``."""
+        parts = _stateful(self.optimizer, self.schedule, self.scaler)
+        keep = self.config.keep_last
+        store(self.config, self.classes, self.model, parts, self.progress, keep=keep)
+
+
+def set_up(config: RunConfig, me: Process) -> Run:
+    """Everything that ``config`` describes, taken up where the run in its folder was left.
+
+    Raises:
+        ConfigError: a batch size that the processes cannot share; ``sync_bn`` without a GPU; the
+            folder holds a run of another configuration.
+        CheckpointError, WeightsError, AnnotationError, PreparationError, VideoError: a file that
+            cannot be used.
+    """
+    if config.sync_bn and me.device.type == "cpu":
+        raise ConfigError("sync_bn: PyTorch has none for the CPU; set it to false here")
+    classes = class_texts(config)
+    loader, watched = train_loader(config, me), eval_loader(config, config.eval_split, me)
+    steps = config.epochs * len(loader.batch_sampler)
+
+    torch.manual_seed(config.seed)  # every rank draws the same weights
+    model = build_model(config, len(classes))
+    if config.weights:
+        start_from(model, config)
+    if config.sync_bn:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    model.to(me.device)
+    optimizer = make_optimizer(config, model)
+    schedule = make_schedule(config, optimizer, steps)
+    precision = usable_precision(config.precision, me.device)
+    if precision != config.precision:
+        log.info("this %s has no %s units: fp32 instead", me.device.type, config.precision)
+    scaler = torch.amp.GradScaler(me.device.type, enabled=precision == "fp16")
+    torch.backends.cudnn.benchmark = True
+
+    parts = _stateful(optimizer, schedule, scaler)
+    progress = take_up(config, classes, model, parts, forced=config.resume_changed)
+    network = DistributedDataParallel(model) if me.world_size > 1 else model
+    changing = (optimizer, schedule, scaler)
+    return Run(
+        *(config, me, classes, loader, watched, steps),
+        *(model, network, precision, *changing, progress),
+    )
+
+
+def _stateful(
+    optimizer: Optimizer, schedule: LRScheduler | ReduceLROnPlateau, scaler: torch.amp.GradScaler
+) -> dict[str, Any]:
+    """What a checkpoint holds beside the weights, by the name it has there."""
+    return {"optimizer": optimizer, "schedule": schedule, "scaler": scaler}
+
+
+def take_step(run: Run, batch: Batch) -> list[tuple[ClassificationLoss, Tensor, Tensor]]:
+    """One optimizer step: forward, L_att + L_per, backward, and the weights change.
+
+    Returns:
+        Loss, logits (n, K) and labels (n,) of each of the batch's ``accumulate`` parts.
+
+    Raises:
+        NonFiniteLossError: NaN or infinite; the weights are as they were.
+    """
+    config, me, step = run.config, run.me, run.progress.step
+    torch.manual_seed(step_seed(config.seed, step, me.rank))  # dropout's
+    run.optimizer.zero_grad(set_to_none=True)
+    parts = []
+    for part in in_parts(batch, config.accumulate, run.network):
+        labels = part.label.to(me.device, non_blocking=True)
+        with autocast(run.precision, me.device):
+            output = run.network(normalise(part.video.to(me.device, non_blocking=True)))
+            logits, attention_logits = (output, None) if isinstance(output, Tensor) else output[:2]
+            loss = classification_loss(logits, attention_logits, labels)
+        if not torch.isfinite(loss.total):
+            raise NonFiniteLossError(
+                f"the loss is {loss.total.item()} at step {step}: lower lr or "
+                f"set clip_norm, and look at these videos: {', '.join(part.video_id)}"
+            )
+        run.scaler.scale(loss.total / config.accumulate).backward()
+        parts.append((loss, logits.detach(), labels))
+    if config.clip_norm is not None:
+        run.scaler.unscale_(run.optimizer)
+        nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    return parts
+
+
+def in_parts(batch: Batch, count: int, network: nn.Module) -> Iterator[Batch]:
+    """``count`` equal parts of a batch; processes add up their gradients after the last one alone.
+
+    Each loss is a mean over its part, so the mean of their gradients is the whole batch's. What a
+    network computes over a batch, BN's statistics, it computes over each part.
+    """
+    *others, last = batch.split(count)
+    shared = isinstance(network, DistributedDataParallel)
+    with network.no_sync() if shared and others else nullcontext():
+        yield from others
+    yield last
+
+
+def make_optimizer(config: RunConfig, model: nn.Module) -> Optimizer:
+    """SGD or AdamW over the parameters that are trained; their fused kernels, the fastest ones."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if config.optimizer == "adamw":
+        return AdamW(parameters, config.lr, weight_decay=config.weight_decay, fused=True)
+    return SGD(
+        parameters,
+        config.lr,
+        momentum=config.momentum,
+        nesterov=config.nesterov,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+
+
+def learning_rate(optimizer: Optimizer) -> float:
+    """The learning rate of the step just taken or to come."""
+    return optimizer.param_groups[0]["lr"]
+
+
+def make_schedule(
+    config: RunConfig, optimizer: Optimizer, steps: int
+) -> LRScheduler | ReduceLROnPlateau:
+    """The learning rate's schedule: stepped after an evaluation, an epoch, or a step."""
+    if config.schedule == "plateau":
+        return ReduceLROnPlateau(optimizer, factor=config.lr_factor, patience=config.patience)
+    if config.schedule == "milestones":
+        return MultiStepLR(optimizer, config.milestones, gamma=config.lr_factor)
+    return OneCycleLR(optimizer, max_lr=config.lr, total_steps=steps)
