@@ -42,10 +42,10 @@ from stabn.training.evaluate import attends, report
 from stabn.training.files import file_hash
 from stabn.training.journal import Journal
 from stabn.training.ledger import DecodeFailuresError, Ledger
-from stabn.training.process import Process, autocast, joined, usable_precision
+from stabn.training.process import Process, autocast, heeding_sigterm, joined, usable_precision
 from stabn.training.records import new_record, peak_memory, read_record, write_record
 from stabn.training.resume import Progress, step_seed, store, take_up
-from stabn.training.train import NonFiniteLossError, learning_rate, make_optimizer, make_schedule
+from stabn.training.step import NonFiniteLossError, learning_rate, make_optimizer, make_schedule
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def finetune(config: FinetuneConfig) -> None:
     Writes config.yaml, edits.json (what a store held when the run began), last.pt, and for each
     arm ``<arm>.pt``, ``metrics-<arm>.jsonl`` and predictions; decode_failures.jsonl where a video
     could not be decoded. record.json holds the figures under ``results.<arm>-<split>``, those of
-    ``before`` included.
+    ``before`` included. On SIGTERM (pre-emption) it does as training does.
 
     Raises:
         EditError, StoreError: the edits cannot be used.
@@ -65,7 +65,7 @@ def finetune(config: FinetuneConfig) -> None:
         DecodeFailuresError: more than the run's ``max_decode_failures`` of the clips.
         CheckpointError, AnnotationError, PreparationError, VideoError: a file that cannot be used.
     """
-    with joined() as me:
+    with joined() as me, heeding_sigterm(me):
         before = load(config.start)
         if not attends(before.config):
             raise CheckpointError(
@@ -128,10 +128,14 @@ def finetune(config: FinetuneConfig) -> None:
                 for arm in arms.values():
                     rate = learning_rate(arm.optimizer)
                     arm.journal.trained(progress.epoch, progress.step, steps, rate)
-                if me.total(len(batch.failures))[0]:
+                stop, failed = me.total(me.terminated.is_set(), len(batch.failures))
+                if failed:
                     ledger.enter(progress.epoch, progress.step, batch.failures)
-                if me.is_main and config.save_every and progress.step % config.save_every == 0:
+                due = config.save_every and progress.step % config.save_every == 0
+                if me.is_main and (stop or due):
                     store(config, classes, models, parts, progress)
+                if stop:
+                    me.leave()
             progress.epoch, progress.batch = progress.epoch + 1, 0
             if me.is_main:
                 store(config, classes, models, parts, progress)

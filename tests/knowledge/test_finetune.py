@@ -2,8 +2,12 @@
 
 import copy
 import logging
+import os
+import shutil
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pytest
@@ -27,10 +31,11 @@ from stabn.training.evaluate import evaluate
 from stabn.training.files import file_hash
 from stabn.training.journal import Journal, read_journal
 from stabn.training.launch import LaunchOptions, launch_config
-from stabn.training.process import Process
+from stabn.training.process import TERMINATED, Process
 from stabn.training.records import read_record
 from stabn.training.resume import step_seed
-from stabn.training.train import NonFiniteLossError, train
+from stabn.training.step import NonFiniteLossError
+from stabn.training.train import train
 
 ALONE = Process(0, 1, torch.device("cpu"))
 EDITED = 6  # of the 12 training videos
@@ -268,14 +273,47 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
         assert told[0] == told[1]
 
 
+@pytest.mark.parametrize("where", ["step", "report"])
+def test_a_pre_empted_one_stores_and_goes_on(settings, tuned, monkeypatch, where):
+    config = settings()
+
+    def terminate(*args, then, **more):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return then(*args, **more)
+
+    if where == "step":
+        monkeypatch.setattr(module, "take_step", partial(terminate, then=module.take_step))
+    else:
+        monkeypatch.setattr(module, "report", partial(terminate, then=module.report))
+    with pytest.raises(SystemExit) as left:
+        finetune(config)
+    assert left.value.code == TERMINATED
+    stored = read(config.folder / "last.pt")["progress"]["step"]
+    assert stored == (1 if where == "step" else 6)
+    monkeypatch.undo()
+    finetune(config)
+    assert all(same(weights(config, arm), weights(tuned, arm)) for arm in config.arms)
+
+
+def test_a_broken_video_is_replaced_and_written_down(settings, tiny_run, tmp_path):
+    root = tmp_path / "set"
+    shutil.copytree(tiny_run.data_root, root)
+    video_id = split_videos(tiny_run, "train")[0][EDITED].video_id  # not an edited one
+    (root / "videos" / f"{video_id}.webm").write_bytes(b"")
+    config = settings(data_root=str(root), arms=["control"])
+    finetune(config)
+    lines = read_journal(config.folder / "decode_failures.jsonl")
+    assert [(line["epoch"], line["video_id"]) for line in lines] == [(1, video_id), (2, video_id)]
+
+
 def test_a_finished_one_is_left_alone(settings, caplog):
     config = settings(epochs=1, arms=["control"])
     finetune(config)
-    kept = {path: path.read_bytes() for path in config.folder.iterdir()}
+    kept = {path: path.read_bytes() for path in config.folder.rglob("*") if path.is_file()}
     caplog.set_level(logging.INFO)
     finetune(config)
     assert "fine-tuned and reported already" in caplog.text
-    changed = {p.name for p in config.folder.iterdir() if p.read_bytes() != kept[p]}
+    changed = {path.name for path in kept if path.read_bytes() != kept[path]}
     assert changed <= {"config.yaml"}
 
 
