@@ -7,8 +7,8 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ import psutil
 from pydantic import Field
 
 from stabn.training.config import Config, ConfigError, Strict, parse, write_config
+from stabn.training.machines import Machines
+from stabn.training.meeting import meeting
 from stabn.training.process import LAUNCHER_PID, PATIENCE, PREEMPTED, usable_cores
 
 PLAIN = str | int | float | list | dict | None  # what papermill passes
 TAIL = 80  # lines repeated in the error, since a notebook's reader sees that first
 # torchrun's own account of a failure: these lines name rank and exit status, the rest is its stack
 ACCOUNT = re.compile(r"[WE]\d{4} .*torch/distributed/elastic/")
-KILLED = re.compile(r"failed \(exitcode: -9\) local_rank: (\d+)")
+KILLED = re.compile(r"failed \(exitcode: -(\d+)\) local_rank: (\d+)")
+STARVED = "for want of memory? then lower batch_size or workers, or raise accumulate"
 
 
 class LaunchError(RuntimeError):
@@ -38,38 +41,56 @@ class LaunchOptions(Strict):
 
 
 def launch(
-    module: str, arguments: Sequence[str] = (), options: LaunchOptions | None = None
+    module: str,
+    arguments: Sequence[str] = (),
+    options: LaunchOptions | None = None,
+    *,
+    run: str = "",
 ) -> None:
     """Run ``python -m module`` under torchrun and print what it prints, line by line.
 
     Returns when every process has ended well. On an interrupt, or any other exception, the whole
     tree of processes is ended first; if this process is killed outright, the workers notice it
-    within a second and end by themselves.
+    within a second and end by themselves. Where another machine's part fails, or the connection to
+    it is lost, this one's ends too.
 
     Args:
         module: as in ``stabn.training.train``.
         arguments: its command line.
         options: processes and machines; None for a single process.
+        run: what the run is called; several machines must agree on it.
 
     Raises:
-        LaunchError: the command failed; or it was sent SIGTERM and stored its state, which the
-            message says.
-        ConfigError: several machines but no place to meet.
+        LaunchError: the command failed, here or on another machine; or it was sent SIGTERM and
+            stored its state, which the message says.
+        ConfigError: several machines but no place to meet, or none came there.
     """
     options = options or LaunchOptions()
     if options.nnodes > 1 and options.rdzv_endpoint is None:
         raise ConfigError("rdzv_endpoint: is needed when nnodes > 1 (host:port of one machine)")
-    meet = ["--standalone"]
+    together = nullcontext()
     if options.nnodes > 1:
-        meet = ["--rdzv-backend=c10d", f"--rdzv-endpoint={options.rdzv_endpoint}"]
+        job = os.environ.get("SLURM_JOB_ID")
+        doing = f"{module} {run} on {options.nnodes} machines" + (f", job {job}" if job else "")
+        together = meeting(options.rdzv_endpoint, options.nnodes, doing)
+    with together as machines:
+        _launch(module, arguments, options, machines)
+
+
+def _launch(
+    module: str, arguments: Sequence[str], options: LaunchOptions, machines: Machines | None
+) -> None:
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", *meet),
+        *(sys.executable, "-m", "torch.distributed.run"),
+        *(machines.arguments if machines else ["--standalone"]),
         *(f"--nproc-per-node={options.nproc_per_node}", f"--nnodes={options.nnodes}"),
         *("-m", module, *arguments),
     ]
     threads = max(1, usable_cores() // options.nproc_per_node)
     environment = {
         "OMP_NUM_THREADS": str(threads),  # torchrun would say 1
+        # gloo would take the one that this machine's name stands for: often 127.0.1.1
+        **({"GLOO_SOCKET_IFNAME": machines.interface} if machines and machines.interface else {}),
         **os.environ,
         "PYTHONUNBUFFERED": "1",
         LAUNCHER_PID: str(os.getpid()),
@@ -77,6 +98,8 @@ def launch(
     tail: deque[str] = deque(maxlen=TAIL)
     over = preempted = False
     with _running(command, environment) as process:
+        if machines:
+            machines.on_failure(lambda: _kill_tree(process))
         for line in process.stdout:
             print(line, end="", flush=True)
             account = ACCOUNT.match(line) is not None
@@ -85,13 +108,40 @@ def launch(
             if account or not over:
                 tail.append(line)
         status = process.wait()
-    if status != 0 and preempted:
+    text = "".join(tail)
+    # where there are several machines it may be the launcher itself that has ended torchrun
+    why = _killed(text, status if machines is None else 0)
+    elsewhere: list[str] = []
+    if machines:
+        failed = status != 0 and not preempted
+        word = f"exit status {status}; {why}{_last_words(tail)}" if failed else ""
+        elsewhere = machines.leave(word, preempted=preempted)
+        preempted = preempted or machines.preempted
+    if status != 0 and preempted and not elsewhere:
         raise LaunchError(f"{module} was {PREEMPTED}")
     if status != 0:
-        text = "".join(tail)
-        killed = KILLED.search(text)
-        why = f"process {killed[1]} was killed by SIGKILL (for want of memory?); " if killed else ""
+        why += "".join(f"{other}; " for other in elsewhere)
         raise LaunchError(f"{module} failed with exit status {status}; {why}it ended with:\n{text}")
+
+
+def _killed(text: str, status: int) -> str:
+    """Who was killed, and by which signal, from torchrun's account and its exit status; or ""."""
+    who, number = "torchrun", -status
+    if found := KILLED.search(text):
+        who, number = f"process {found[2]}", int(found[1])
+    elif "death signal, shutting down workers" in text:  # it exits with status 1 then
+        number = signal.SIGTERM
+    if number <= 0:
+        return ""
+    name = {s.value: s.name for s in signal.Signals}.get(number, f"signal {number}")
+    hint = f" ({STARVED})" if name == "SIGKILL" else ""
+    return f"{who} was killed by {name}{hint}; "
+
+
+def _last_words(tail: Iterable[str]) -> str:
+    """The last line that is not torchrun's own: as a rule, the error."""
+    lines = [line.strip() for line in tail if line.strip() and not ACCOUNT.match(line)]
+    return lines[-1] if lines else ""
 
 
 @contextmanager
@@ -134,6 +184,16 @@ def _end_tree(process: subprocess.Popen, patience: float = PATIENCE + 5) -> None
     process.wait()
 
 
+def _kill_tree(process: subprocess.Popen) -> None:
+    """End torchrun and its workers at once: those wait for one that will not answer."""
+    with suppress(psutil.NoSuchProcess):
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+
+
 def launch_config(
     module: str, config: Strict, options: LaunchOptions | None = None, *flags: str
 ) -> None:
@@ -141,7 +201,8 @@ def launch_config(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         write_config(config, path)
-        launch(module, ["--config", str(path), *flags], options)
+        run = str(getattr(config, "folder", None) or getattr(config, "run", ""))
+        launch(module, ["--config", str(path), *flags], options, run=run)
 
 
 def from_notebook(

@@ -15,6 +15,8 @@ from typing import NoReturn, TypeVar
 import torch
 import torch.distributed as dist
 
+from stabn.training.config import ConfigError
+
 log = logging.getLogger(__name__)
 Row = TypeVar("Row")
 
@@ -58,8 +60,14 @@ class Process:
         return sums.tolist()
 
     def leave(self) -> NoReturn:
-        """End with exit status 143 and the line by which :func:`launch` knows a pre-emption."""
-        log.info(PREEMPTED)
+        """End with exit status 143 and the line by which :func:`launch` knows a pre-emption.
+
+        All leave together, when rank 0 has stored what there is: torchrun ends the others of a
+        machine soon after the first one. One process of each machine says the line.
+        """
+        self.total(0)
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            log.log(logging.INFO if self.is_main else logging.WARNING, PREEMPTED)
         raise SystemExit(TERMINATED)
 
 
@@ -69,6 +77,9 @@ def joined() -> Iterator[Process]:
 
     NCCL between GPUs, gloo between CPUs: numbers that lie there take no detour over the GPU. One
     process alone needs no group.
+
+    Raises:
+        ConfigError: the memory was used up; the message names what to change.
     """
     rank, world_size, local_rank, local_world_size = (
         int(os.environ.get(name, default))
@@ -94,14 +105,30 @@ def joined() -> Iterator[Process]:
     elif "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, usable_cores() // local_world_size))
     me = Process(rank, world_size, device, terminated)
-    if world_size == 1:
-        yield me
-        return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    with _naming_the_remedy(device):
+        if world_size == 1:
+            yield me
+            return
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        try:
+            yield me
+        finally:
+            dist.destroy_process_group()
+
+
+@contextmanager
+def _naming_the_remedy(device: torch.device) -> Iterator[None]:
+    """What a user can do where the memory is used up, which takes many forms."""
     try:
-        yield me
-    finally:
-        dist.destroy_process_group()
+        yield
+    except (MemoryError, RuntimeError) as error:
+        known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not known and "can't allocate memory" not in str(error):  # PyTorch's for the CPU
+            raise
+        raise ConfigError(
+            f"batch_size: the memory of this process's {device} is used up ({error}); lower "
+            f"batch_size, or in training raise accumulate or set checkpoint_activations"
+        ) from error
 
 
 @contextmanager
