@@ -1,0 +1,141 @@
+"""The benchmarks with records: they run at toy size, and a record says what its readers look for.
+
+No figure of speed is looked at: a busy machine has any.
+"""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stabn.data.video import probe
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+PROVENANCE = {"question", "code", "hardware", "versions", "started", "command", "note", "rows"}
+STEP = {
+    *("model", "backbone", "frames", "size", "batch", "precision", "options", "clips_per_second"),
+    *("ratio", "peak_gib", "gflop_per_clip", "matrix_tflops", "share_of_matrix_rate", "note"),
+}
+LOADER = {"source", "frames", "size", "stage", "clips_per_second_per_core", "ratio_to_raw"}
+STAGES = ["raw decoding", "read_frames", "+ transform", "+ collate", "DataLoader"]
+
+# Multiply–adds of the small baseline on 4 frames of 32×32, by hand: weights × places.
+BY_HAND = (
+    24 * 3 * 3 * 5 * 5 * 4 * 16 * 16  # stem, stride 2; pooling then halves 16 to 8
+    + 32 * 24 * 3 * 3 * 4 * 8 * 8
+    + 32 * 32 * 3 * 3 * 3 * 4 * 8 * 8
+    + 16 * 32 * 3 * 4 * 8 * 8  # bottleneck: 3×1×1
+    + 16 * 16 * 3 * 3 * 4 * 4 * 4  # 1×3×3, stride 2
+    + 64 * 16 * 4 * 4 * 4  # 1×1×1
+    + 64 * 32 * 4 * 4 * 4  # shortcut
+    + 174 * 64
+)
+
+
+def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(BENCHMARKS / script), "--quick", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+
+
+def record_of(script: str, folder: Path, *arguments: str | Path) -> dict:
+    done = run(script, "--out", folder / "record.json", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = json.loads((folder / "record.json").read_text())
+    assert record.keys() >= PROVENANCE
+    assert record["command"].startswith(f"python benchmarks/{script} --quick")
+    return record
+
+
+@pytest.fixture
+def loader(monkeypatch):
+    """The loader's benchmark as a module, which is gone after the test."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    before = set(sys.modules)
+    yield importlib.import_module("loader")
+    for name in {"loader", "measured"} - before:
+        del sys.modules[name]
+
+
+def test_a_step_record_has_a_row_for_every_way(tmp_path):
+    enough = ("--minutes", "10", "--note", "a test")
+    record = record_of("training_step.py", tmp_path, "--device", "cpu", *enough)
+    assert record["note"] == "a test"
+    for model in ("baseline", "st_abn"):
+        rows = [row for row in record["rows"] if row["model"] == model]
+        assert all(row.keys() >= STEP for row in rows)
+        ways = [(row["precision"], *row["options"]) for row in rows]
+        assert len(set(ways)) == len(ways)
+        assert ways[:2] == [("fp32",), ("fp32", "channels_last")]
+        assert ("fp32", "channels_last", "fused") in ways
+        plain = rows[0]["clips_per_second"]
+        for row in rows:
+            assert row["note"] is None
+            assert row["ratio"] == pytest.approx(row["clips_per_second"] / plain)
+            used = row["clips_per_second"] * row["gflop_per_clip"] / 1000  # TFLOP/s
+            assert row["share_of_matrix_rate"] == pytest.approx(used / row["matrix_tflops"])
+    baseline, st_abn = (
+        {row["gflop_per_clip"] for row in record["rows"] if row["model"] == model}
+        for model in ("baseline", "st_abn")
+    )
+    assert [*baseline] == [pytest.approx(3 * 2 * BY_HAND / 1e9)]
+    assert min(st_abn) > max(baseline)
+
+
+def test_what_does_not_fit_is_a_row_without_figures(tmp_path):
+    """A batch beyond any address space; the run goes on to its end."""
+    record = record_of("training_step.py", tmp_path, "--device", "cpu", "--batch", str(10**11))
+    assert {row["note"] for row in record["rows"]} == {"out of memory"}
+    assert {row["model"] for row in record["rows"]} == {"baseline", "st_abn"}
+    for name in ("clips_per_second", "ratio", "peak_gib", "share_of_matrix_rate"):
+        assert {row[name] for row in record["rows"]} == {None}
+
+
+def test_without_time_the_plain_row_alone_is_measured(tmp_path):
+    record = record_of("training_step.py", tmp_path, "--device", "cpu", "--minutes", "0")
+    for row in record["rows"]:
+        plain = (row["precision"], row["options"]) == ("fp32", [])
+        assert (row["note"] is None) == plain == (row["clips_per_second"] is not None)
+        assert plain or row["note"] == "not measured: no time left"
+
+
+def test_an_unknown_backbone_is_named():
+    done = run("training_step.py", "--device", "cpu", "--backbones", "resnet18")
+    assert done.returncode == 2
+    assert "backbone: must be one of resnet50" in done.stderr
+
+
+def test_a_loader_record_has_every_way_to_read(tmp_path, tiny_set):
+    record = record_of("loader.py", tmp_path, "--root", tiny_set)
+    assert all(row.keys() >= LOADER for row in record["rows"])
+    cells = {}
+    for row in record["rows"]:
+        cells.setdefault((row["source"], row["frames"]), []).append(row)
+    assert [frames for _, frames in cells] == [32, 32, 32, 8, 8, 8]
+    for (source, _), rows in cells.items():
+        stages = [row["stage"] for row in rows]
+        more = [] if "decoded" in source else ["read_frames, length unknown"]
+        assert stages == STAGES + more
+        for row in rows:
+            raw = rows[0]["clips_per_second_per_core"]
+            ratio = row["clips_per_second_per_core"] / raw
+            assert row["ratio_to_raw"] == pytest.approx(ratio)
+    clip = record["bytes_per_clip"]
+    assert clip["uint8"] == 3 * 32 * 224 * 224 == 4_816_896
+    assert clip["float32"] == 4 * clip["uint8"]
+
+
+def test_the_videos_have_the_set_s_form(loader, tmp_path):
+    loader.make_source(tmp_path / "set", 1, None)
+    info = probe(tmp_path / "set" / "videos" / "1.webm")
+    assert (info.frames, info.width, info.height) == (45, 427, 240)
+    assert info.fps == pytest.approx(12)
+
+
+def test_a_missing_data_set_is_named(tmp_path):
+    done = run("loader.py", "--root", tmp_path / "nowhere")
+    assert done.returncode == 1
+    assert "nowhere/videos: no such folder" in done.stderr
+    assert "Traceback" not in done.stderr
