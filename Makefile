@@ -12,7 +12,7 @@ PY := .venv/bin/python
 export OMP_WAIT_POLICY = passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test browser lab annotate study bench sync picture dist clean
+.PHONY: help env book test browser slurm lab annotate study tables bench soak sync picture dist clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
@@ -35,11 +35,14 @@ book: $(READY)  ## build the book: data, training, chapters, pages (a second run
 	@mkdir -p _build
 	@$(PY) -m doit run $(ARGS) book
 
-test: $(READY) browser  ## run every test, the pages in a headless browser included (after `make book`)
+test: $(READY) browser slurm  ## run every test, the pages in a headless browser included (after `make book`)
 	@$(PY) -m tools.steps tests -- $(PY) -m pytest $(ARGS)
 
 browser: $(READY)  ## find a Chromium for the tests of pages, or fetch one
 	@$(PY) -m tools.browser
+
+slurm: $(READY)  ## find a Slurm for the tests of the job script, or fetch one
+	@$(PY) -m tools.slurm
 
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(PY) -m jupyter lab notebooks
@@ -51,8 +54,20 @@ study: $(READY)  ## repeat the launch notebooks over seeds and arms (hours; resu
 	@mkdir -p _build
 	@SEEDS="$(SEEDS)" $(PY) -m doit run $(ARGS) study
 
+tables: $(READY)  ## fill Tables 1 to 3 from the runs on Something-Something v2 that have finished
+	@$(PY) -m stabn.tables.promote --finished
+	@mkdir -p _build/tables
+	@for n in 1 2 3; do \
+	  $(PY) -m papermill notebooks/results_table$$n.ipynb _build/tables/table$$n.ipynb --cwd notebooks -k python3 \
+	    --no-progress-bar --log-level WARNING \
+	  && $(PY) -m nbconvert --log-level WARN --to html --no-input _build/tables/table$$n.ipynb \
+	  && echo "_build/tables/table$$n.html" || exit 1; done
+
+soak: $(READY)  ## kill training at 20 random moments and compare its end (a quarter of an hour), write the record
+	@$(PY) -m tests.soak.kills --kills 20 --seed 0 --record book/results/soak/kills.json
+
 bench: $(READY)  ## run the benchmarks, each against a peer
-	@for script in benchmarks/*.py; do echo "▶ $$script"; $(PY) $$script || exit 1; done
+	@for script in $(filter-out benchmarks/measured.py,$(wildcard benchmarks/*.py)); do echo "▶ $$script"; $(PY) $$script || exit 1; done
 
 sync: $(READY)  ## write the .ipynb beside each notebooks/**/*.py again (cell ids are kept)
 	@$(PY) -m tools.pairs

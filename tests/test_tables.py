@@ -12,7 +12,7 @@ from scipy import stats
 from stabn import tables
 from stabn.tables.comparison import POINTS, Unit, compare, in_words
 from stabn.tables.html import DASH, differences_table
-from stabn.tables.promote import main, promote
+from stabn.tables.promote import finished, main, promote
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig, read_config
 from tests.records import write
@@ -304,6 +304,32 @@ def test_promote_refuses_a_run_that_has_not_finished(tmp_path, changes):
 def test_promote_of_no_run_says_so(tmp_path):
     with pytest.raises(SystemExit, match="no such record"):
         main([str(tmp_path / "nowhere"), "table1"])
+
+
+def test_what_fills_the_tables_is_the_real_set_and_finished(tmp_path, capsys):
+    def ran(name: str, videos: int, **changes) -> None:
+        changes = {
+            "classes": 174,
+            "data": {"root": "x", "videos": videos, "sha256": "ab"},
+        } | changes
+        write(tmp_path, f"runs/{name}/record.json", record("st_abn", 0, 0.5, **changes))
+
+    ran("ssv2_st_abn_r50_32", 220_847)
+    ran("ssv2_finetune", 190_000, finetuning={})
+    ran("lookalike", 400)
+    ran("running", 220_847, wall_seconds=None)
+    ran("mini_st_abn", 2_520, classes=14)
+    found = {path.name: study for path, study in finished(tmp_path)}
+    assert found == {"ssv2_st_abn_r50_32": "table1", "ssv2_finetune": "table2"}
+    said = capsys.readouterr().out
+    assert "lookalike saw a set of 400 videos only" in said
+    assert "running has not finished" in said
+
+
+@pytest.mark.parametrize("given", [[], ["runs/x"], ["runs/x", "table1", "--finished"]])
+def test_promote_is_told_which(given):
+    with pytest.raises(SystemExit):
+        main(given)
 
 
 def test_committed_records_can_be_read():
