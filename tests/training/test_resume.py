@@ -90,6 +90,14 @@ def test_where_none_can_be_read_the_run_does_not_start_over(interrupted):
         train(config)
 
 
+def test_what_a_kill_left_of_a_checkpoint_is_removed(interrupted):
+    config = interrupted(2)
+    for name in ("last", "best"):
+        (config.folder / f".{name}.pt.123456789.part").write_bytes(b"half of it")
+    train(config)
+    assert not list(config.folder.glob(".*"))
+
+
 def test_a_changed_configuration_is_gone_on_with_if_that_is_wanted(interrupted, caplog):
     config = interrupted(4, schedule="plateau", lr=1e-3, eval_every=2)
     changed = config.model_copy(update={"lr": 5e-4, "dropout": 0.2})
