@@ -119,6 +119,18 @@ config, options = from_notebook(RunConfig, globals(), NAMES_BEFORE)
 pd.Series(config.model_dump(), name=str(config.folder)).to_frame()
 
 # %% [markdown]
+# ## Preflight
+#
+# A run of a week should not stop in its first night for a full disk. So the same processes first look
+# at all that it will need: the lists and the videos they name, what the manifest says of them, the
+# starting weights, the folder and the room in it. They read clips as the training will, take a few
+# steps at full size, and say what memory that takes, whether the network will wait for clips, and when
+# the run will have finished. Whatever is in the way is listed, and the notebook stops here.
+
+# %%
+launch_config("stabn.training.preflight", config, options)
+
+# %% [markdown]
 # ## Training
 #
 # torchrun starts `nproc_per_node` processes, and each of them runs `stabn/training/train.py`,

@@ -57,7 +57,7 @@ def test_train_then_evaluate(tiny, tmp_path):
     made = {path.name for path in config.folder.iterdir()}
     assert made == {
         *("best.pt", "config.yaml", "last.pt", "metrics.jsonl"),
-        *("notebook.ipynb", "predictions.parquet", "record.json"),
+        *("notebook.ipynb", "predictions.parquet", "record.json", "tensorboard"),
     }
 
     given = ["-p", "run", str(config.folder), "-p", "split", "tuning"]
