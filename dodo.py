@@ -267,6 +267,12 @@ def task_chapter():
         if notebook.name.startswith(("results_", "05_")):  # what reads records
             files += sorted(Path("book/results").rglob("*.*"))
             files += [f"runs/{run}/record.json" for run in EVALUATED]
+        if notebook.name.startswith("10_"):
+            files += sorted(Path("book/results/soak").glob("*.json"))
+        if notebook.name.startswith("11_"):
+            files += sorted(Path("book/results/cost").glob("*.json"))
+            files += [*sorted(LAUNCH.glob("ssv2_*.yaml")), "book/results/paper/table1.csv"]
+            files += sorted(path for path in Path("data_scripts").iterdir() if path.is_file())
         command = papermill(notebook, output, "--cwd", notebook.parent)
         yield keyed(closure.references(notebook.with_suffix(".py")), files=files) | {
             "name": notebook.stem,

@@ -1,0 +1,183 @@
+"""The cost tables: counts worked out by hand, rates from records, projections called so."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from bs4 import BeautifulSoup
+from torch import nn
+
+from stabn.tables import cost, paper_rows
+from stabn.tables.html import DASH
+from stabn.tables.runs import TableError
+from stabn.tables.work import STEP_KEYS, STEPS, read_rows, work, works
+from stabn.training.build import build_model
+from stabn.training.checkpoint import REPOSITORY
+from stabn.training.config import RunConfig
+from tests.records import rows, write
+
+STEP = {"model": "st_abn", "backbone": "resnet50", "frames": 32, "size": 224, "batch": 8}
+STEP |= {"precision": "fp32", "options": [], "clips_per_second": 1.0, "ratio": 1.0}
+STEP |= {"peak_gib": 2.5, "gflop_per_clip": 1.0, "matrix_tflops": 1.0, "note": None}
+STEP |= {"share_of_matrix_rate": 0.25}
+LOADER = {"source": "ssv2-like", "frames": 32, "size": 224, "stage": "DataLoader"}
+LOADER |= {"clips_per_second_per_core": 20.0, "ratio_to_raw": 0.8}
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """A repository with the files of parameters and no record."""
+    shutil.copytree(REPOSITORY / "notebooks/launch", tmp_path / "notebooks/launch")
+    return tmp_path
+
+
+def record(root: Path, name: str, *found: dict, gpu: str | None = None) -> None:
+    hardware = {"cpu": "a processor", "gpus": [gpu] * (gpu is not None)}
+    write(root, f"book/results/cost/{name}.json", {"hardware": hardware, "rows": list(found)})
+
+
+def column(page: str, heading: str) -> list[str]:
+    """The cells under the one heading that begins so."""
+    head, *body = rows(page)
+    (place,) = [i for i, text in enumerate(head) if text.startswith(heading)]
+    return [row[place] for row in body]
+
+
+def links(page: str) -> list[tuple[str, str]]:
+    return [(a.get_text(), a["href"]) for a in BeautifulSoup(page, "html.parser").select("a")]
+
+
+@pytest.mark.parametrize("model", ["baseline", "st_abn"])
+def test_arithmetic_is_counted_as_it_would_be_by_hand(model):
+    """Every output of a convolution or linear layer costs its kernel's size."""
+    config = RunConfig(name="x", model=model, backbone="small", num_frames=4, image_size=32)
+    network, counted = build_model(config, 174).eval(), 0
+
+    def count(module, inputs, output):
+        nonlocal counted
+        counted += output.numel() * module.weight[0].numel()
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        network(torch.zeros(1, 3, 4, 32, 32))
+    one = work(config)
+    assert one.multiply_adds == pytest.approx(counted, rel=1e-3)
+    assert one.gflop == 3 * 2 * one.multiply_adds / 1e9
+    assert one.parameters == sum(p.numel() for p in network.parameters())
+
+
+def test_clips_by_hand():
+    """168,913 = 2,639 · 64 + 17, and 337,826 = 5,278 · 64 + 34: what fills no batch is left out."""
+    once = work(RunConfig(name="x"))
+    assert (once.trained, once.scored) == (150 * 2_639 * 64, 151 * 24_777)
+    twice = work(RunConfig(name="x", sampling="two_clip", epochs=3, eval_every=2))
+    assert (twice.trained, twice.scored) == (3 * 5_278 * 64, (2 + 1) * 24_777 * 2)
+    assert once.clips == once.trained + once.scored / 3
+
+
+def test_the_rows_are_the_papers_own_in_its_order():
+    own = [row for row in paper_rows() if row["reference"] == "this paper"]
+    printed = [
+        (row["system"].startswith("ST-ABN"), row["backbone"].removeprefix("3D "), row["frames"])
+        for row in own
+    ]
+    assert [(n[0] == "ST-ABN", *n[1:]) for n in (one.names for one in works())] == printed
+
+
+def test_without_records_nothing_is_called_measured(root):
+    assert "No record yet: <code>python benchmarks/training_step.py" in cost.steps_table(root)
+    page = cost.hours_table(root)
+    assert column(page, "Measured: no GPU on record") == [f"{DASH} 1"] * 8
+    assert "<li><code>python benchmarks/training_step.py" in page
+    decode = cost.decode_table(root)
+    assert all(cell == f"{DASH} 1" for row in rows(decode)[1:] for cell in row[3::2])
+    assert "<li><code>python benchmarks/loader.py" in decode
+    headings = [text for text in [*rows(page)[0], *rows(decode)[0]] if "00" in text]
+    assert headings
+    assert all("rojected" in text for text in headings)
+    assert not links(page + decode)
+
+
+def test_a_projection_is_the_count_over_a_share_of_the_peak(root):
+    st_abn = works(root)[1]
+    page = cost.hours_table(root, share=0.5)
+    seconds = st_abn.clips * st_abn.gflop * 1e9 / (0.5 * 989e12)
+    assert column(page, "Projected: H100, 50% of 989 TFLOP/s")[1] == f"{seconds / 3600:.0f}"
+    a100, h100 = (column(page, f"Projected: {card}") for card in ("A100", "H100"))
+    for a, b in zip(a100, h100, strict=True):
+        assert int(a) / int(b) == pytest.approx(989 / 312, rel=0.05)  # of rounded hours
+
+
+def test_measured_hours_are_the_fastest_step_of_each_gpu_and_link_to_their_record(root):
+    half = STEP | {"precision": "bf16", "options": ["channels_last"], "clips_per_second": 100.0}
+    record(
+        root,
+        "step_card",
+        *(STEP | {"clips_per_second": 10.0}, half),
+        STEP | {"batch": 64, "clips_per_second": None, "note": "out of memory"},
+        STEP | {"frames": 8, "size": 112, "clips_per_second": 900.0},
+        gpu="A card",
+    )
+    record(root, "step_cpu", STEP | {"clips_per_second": 0.25})
+    page = cost.hours_table(root)
+    st_abn = works(root)[1]
+    hours = f"{st_abn.clips / 100 / 3600:.0f}"
+    assert column(page, "Measured: A card")[:2] == [f"{DASH} 1", hours]  # no baseline on record
+    assert links(page)[0] == (hours, "../book/results/cost/step_card.json")
+    assert 'title="100.0 clips/s, bf16, channels_last, batch 8"' in page
+    assert "a processor" not in page
+
+
+def test_measured_steps_stand_with_their_machine_plain_and_fastest(root):
+    quick = STEP | {"precision": "bf16", "clips_per_second": 3.0, "share_of_matrix_rate": 0.125}
+    middling = STEP | {"options": ["fused"], "clips_per_second": 2.0}
+    record(root, "step_cpu", STEP, middling, quick | {"peak_gib": None})
+    found = rows(cost.steps_table(root))[1:]
+    assert [row[2:] for row in found] == [
+        ["a processor", "fp32, batch 8", "1", "2.5", "25%"],
+        ["a processor", "bf16, batch 8", "3", DASH, "12%"],
+    ]
+    assert {href for _, href in links(cost.steps_table(root))} == {
+        "../book/results/cost/step_cpu.json"
+    }
+
+
+def test_cores_are_the_gpus_rate_over_a_cores_through_the_whole_loader(root):
+    record(root, "step_card", STEP | {"clips_per_second": 100.0}, gpu="A card")
+    raw = LOADER | {"stage": "raw decoding", "clips_per_second_per_core": 400.0}
+    small = LOADER | {"size": 112, "clips_per_second_per_core": 90.0}
+    record(root, "loader_cpu", raw, LOADER, small)
+    page = cost.decode_table(root)
+    assert column(page, "A card, measured: clips/s") == [DASH, "100", DASH, DASH]
+    assert [row[3] for row in rows(page)[1:]] == [DASH, "5.0", DASH, DASH]
+    assert ("5.0", "../book/results/cost/loader_cpu.json") in links(page)
+    assert "What would fill" not in page
+
+
+@pytest.mark.parametrize(
+    "content", ['{"rows": []}', "not JSON", '{"hardware": {"gpus": []}}', "[]"]
+)
+def test_what_is_no_record_is_refused_by_name(root, content):
+    write(root, "book/results/cost/step_odd.json", {})
+    (root / "book/results/cost/step_odd.json").write_text(content)
+    with pytest.raises(TableError, match=r"step_odd\.json: is no benchmark's record"):
+        cost.steps_table(root)
+
+
+def test_a_row_that_lacks_a_value_is_refused(root):
+    record(root, "step_old", {k: v for k, v in STEP.items() if k != "peak_gib"})
+    with pytest.raises(TableError, match=r"step_old\.json.*peak_gib"):
+        cost.hours_table(root)
+
+
+def test_committed_records_can_be_read_and_count_as_we_do():
+    counted = {(w.config.model, w.config.backbone): w.gflop for w in works()}
+    for step in read_rows(REPOSITORY, STEPS, STEP_KEYS):
+        if (step.row["frames"], step.row["size"]) == (32, 224):
+            mine = counted[step.row["model"], step.row["backbone"]]
+            assert step.row["gflop_per_clip"] == pytest.approx(mine)
+    for show in (cost.work_table, cost.steps_table, cost.hours_table, cost.decode_table):
+        assert rows(show()) or show is cost.steps_table
