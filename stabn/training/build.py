@@ -124,6 +124,18 @@ def eval_loader(config: RunConfig, split: str, me: Process) -> DataLoader:
     return DataLoader(clips, size, sampler=sampler, **_loading(config, me))
 
 
+def start_workers(loader: DataLoader) -> None:
+    """Fork the loader's workers now, before the processes have talked to each other.
+
+    A collective's tensor is let go of by a thread of gloo's own, which enters the interpreter for
+    it. A worker that is forked at that very moment inherits a lock that nobody will release, and
+    hangs (seen twice with CPython 3.11 on a busy machine). What the workers read
+    ahead here is thrown away when the loader is first iterated.
+    """
+    if loader.num_workers:
+        iter(loader)
+
+
 def _views(config: RunConfig) -> int:
     """V, clips that the sampling rule takes of each video."""
     return len(views(config.sampling, config.num_frames, config.num_frames))

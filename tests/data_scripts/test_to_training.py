@@ -40,7 +40,7 @@ def test_a_row_of_table_1_by_its_own_file_of_parameters(clips, tmp_path):
     fill(root, clips, range(1, 206))
     (root / "videos" / "9.webm").write_bytes(b"")
     (root / "videos" / "180.webm").write_bytes(clips[0].read_bytes()[:300])
-    status, said = run_script("verify.py", "--root", root)
+    status, said = run_script("verify", "--root", root)
     assert status == 1, said
 
     run = tmp_path / "ssv2_st_abn_r50_32"
