@@ -198,12 +198,15 @@ def _tell_share(
 
 
 def check_folder(found: Findings, folder: Path) -> None:
-    """Whether the run's folder can be written."""
+    """Whether the run's folder can be written; if it was not there, it is not there afterwards."""
     try:
         if found.me.is_main:
+            there = folder.exists()
             with replacing(folder / ".preflight") as file:
                 file.write(b"ok")
             (folder / ".preflight").unlink()
+            if not there:
+                folder.rmdir()
     except OSError as error:
         found.fault("folder", f"{folder} cannot be written ({error.strerror}); choose out_dir")
 
@@ -222,7 +225,8 @@ def stored_bytes(run: Run) -> int:
 
 def check_disk(found: Findings, folder: Path, needed: float) -> None:
     """Whether what will stand in the folder finds room."""
-    free = shutil.disk_usage(folder).free
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
     text = f"{needed / 2**30:.2f} GiB of checkpoints, {free / 2**30:.1f} GiB free"
     if SPARE * needed > free:
         found.fault("disk", f"{text} at {folder}: free some, or choose another out_dir")
