@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn, TypeVar
 
+import psutil
 import torch
 import torch.distributed as dist
 
@@ -182,6 +183,8 @@ def _leave_with_the_launcher(terminated: threading.Event) -> None:
     """
     torchrun = os.getppid()
     notebook = int(os.environ.get(LAUNCHER_PID, torchrun))
+    if notebook != torchrun and psutil.Process(torchrun).ppid() != notebook:
+        os._exit(1)  # torchrun had vanished before this process came to look: its parent is another
 
     def watch() -> None:
         while os.getppid() == torchrun and _alive(notebook):

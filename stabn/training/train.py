@@ -148,7 +148,7 @@ def close_folder(config: RunConfig, progress: Progress, me: Process) -> None:
     if me.world_size > 1:
         dist.barrier()  # best.pt is rank 0's to write
     path = config.folder / "record.json"
-    if config.report_split in read_record(path).get("results", {}):
+    if read_record(path).get("wall_seconds") is not None:
         log.info("%s is trained and reported already; delete it to start over", config.folder)
         return
     report(
