@@ -167,7 +167,7 @@ def backward(network, rows):
     loss.total.backward()
     return torch.cat([p.grad.flatten() for p in network.parameters()])
 
-given = torch.load("given.pt")
+given = torch.load("given.pt", weights_only=True)
 with joined() as me:  # reads RANK and WORLD_SIZE
     model = STABN("small", given["classes"], given["video"].shape[2], dropout=0.0).double()
     model.load_state_dict(given["model"])
@@ -196,7 +196,7 @@ def on_two_ranks(module: str) -> list[dict]:
     """Launch a module on two processes; what each of them saved, by rank."""
     with contextlib.chdir(FOLDER):
         launch(module, options=LaunchOptions(nproc_per_node=2))
-        return [torch.load(f"rank{rank}.pt") for rank in (0, 1)]
+        return [torch.load(f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
 first, second = on_two_ranks("two_ranks")

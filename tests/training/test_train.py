@@ -142,6 +142,29 @@ def test_a_finished_run_is_left_alone(tiny, caplog):
     assert kept == {path: path.read_bytes() for path in config.folder.glob("*.p*")}
 
 
+def test_a_record_that_a_kill_left_half_done_is_completed(tiny, monkeypatch):
+    """Killed after the report's figures, before the run's own."""
+    config = tiny(epochs=1)
+
+    class Killed(BaseException):
+        pass
+
+    def kill():
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("stabn.training.train.peak_memory", kill)
+        with pytest.raises(Killed):
+            train(config)
+    path = config.folder / "record.json"
+    assert read_record(path)["results"]
+    assert read_record(path)["wall_seconds"] is None
+    train(config)
+    record = read_record(path)
+    assert record["wall_seconds"] > 0
+    assert record["best"]["epoch"] == 1
+
+
 def test_a_run_of_another_configuration_is_not_continued(tiny):
     config = tiny(epochs=1)
     train(config)
