@@ -10,18 +10,13 @@ import torch
 from torch import nn
 
 from stabn.training.config import RunConfig
+from stabn.training.findings import PreflightError
 from stabn.training.launch import LaunchError, LaunchOptions, launch_config
-from stabn.training.preflight import (
-    PreflightError,
-    counting_saved,
-    main,
-    preflight,
-    stored_bytes,
-    together,
-)
+from stabn.training.preflight import main, preflight, together
 from stabn.training.process import Process
 from stabn.training.step import set_up, take_step
 from stabn.training.train import train
+from stabn.training.trial import counting_saved, stored_bytes
 
 ALONE = Process(0, 1, torch.device("cpu"))
 
@@ -121,20 +116,20 @@ def test_what_would_only_show_later(tiny, values, fault):
 
 def test_the_disk_must_hold_what_will_stand_there(tiny, monkeypatch):
     free = SimpleNamespace(free=1000)
-    monkeypatch.setattr("stabn.training.preflight.shutil.disk_usage", lambda path: free)
+    monkeypatch.setattr("stabn.training.ready.shutil.disk_usage", lambda path: free)
     with pytest.raises(PreflightError, match=r"disk: .* GiB of checkpoints"):
         preflight(tiny())
 
 
 def test_the_memory_must_hold_a_whole_share(tiny, monkeypatch):
     memory = SimpleNamespace(available=1000)
-    monkeypatch.setattr("stabn.training.preflight.psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("stabn.training.trial.psutil.virtual_memory", lambda: memory)
     with pytest.raises(PreflightError, match=r"memory: .* lower batch_size, raise accumulate"):
         preflight(tiny())
 
 
 def test_a_step_too_long_to_be_waited_for_is_reckoned(tiny, monkeypatch, said):
-    monkeypatch.setattr("stabn.training.preflight.STEPPING", 0.0)
+    monkeypatch.setattr("stabn.training.trial.STEPPING", 0.0)
     preflight(tiny())
     assert "reckoned from 2 clips" in found(said(), "warning", "step")[0]
 

@@ -1,0 +1,61 @@
+"""What a preflight finds: said as it comes, and what is in the run's way once more at the end."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from stabn.training.checkpoint import USER_ERRORS
+from stabn.training.process import Process
+
+log = logging.getLogger(__name__)
+
+
+class PreflightError(Exception):
+    """The run would not go through; the message lists what is in its way."""
+
+
+@dataclass
+class Findings:
+    """What was found so far: rank 0 says it as it comes, and tells the faults again at the end."""
+
+    me: Process
+    faults: list[str] = field(default_factory=list)
+
+    def good(self, name: str, text: str) -> None:
+        """Nothing in the way."""
+        log.info("  ok       %-12s %s", name, text)
+
+    def warn(self, name: str, text: str) -> None:
+        """The run can go on, but somebody should know."""
+        log.info("  warning  %-12s %s", name, text)
+
+    def fault(self, name: str, text: str) -> None:
+        """The run cannot go through like this."""
+        log.info("  FAULT    %-12s %s", name, text)
+        self.faults.append(f"{name}: {text}")
+
+    @contextmanager
+    def checking(self, name: str) -> Iterator[None]:
+        """An error that a user can cause becomes a fault; the checks after it still run."""
+        try:
+            yield
+        except USER_ERRORS as error:
+            self.fault(name, str(error))
+
+    def settle(self) -> None:
+        """Go on only if no process found a fault; a collective call.
+
+        Raises:
+            PreflightError: on rank 0; the others leave without a word.
+            SystemExit: all were sent SIGTERM.
+        """
+        stop, faults = self.me.total(self.me.terminated.is_set(), len(self.faults))
+        if stop:
+            self.me.leave()
+        if faults and not self.me.is_main:
+            raise SystemExit(1)
+        if faults:
+            count = "this is" if len(self.faults) == 1 else f"{len(self.faults)} things are"
+            listed = "\n  ".join(self.faults)
+            raise PreflightError(f"{count} in the run's way:\n  {listed}")
