@@ -9,7 +9,6 @@ import pytest
 
 from stabn.training.checkpoint import read
 from stabn.training.config import write_config
-from stabn.training.launch import LaunchOptions, launch_config
 from stabn.training.process import PREEMPTED
 from tests.cluster.launched import same
 from tests.cluster.slurm import Cluster
@@ -29,14 +28,6 @@ def cluster():
             yield cluster
         finally:
             cluster.stop()
-
-
-@pytest.fixture(scope="module")
-def whole(tiny):
-    """The run to compare with: uninterrupted, without Slurm."""
-    config = tiny(epochs=40, dropout=0.5, eval_every=20, save_every=3)
-    launch_config("stabn.training.train", config, LaunchOptions(nproc_per_node=2))
-    return config
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import psutil
 import pytest
 
 from stabn.training.checkpoint import read
-from stabn.training.launch import LaunchOptions, launch_config
 from tests.cluster.launched import Launched, same, until
 
 LOST_AFTER = 8  # seconds, where a run has 120
@@ -87,14 +86,6 @@ def both(machines, tmp_path):
         machine.link("up")
         for process in machine.processes():
             process.kill()
-
-
-@pytest.fixture(scope="module")
-def whole(tiny):
-    """The run to compare with: uninterrupted, two processes on one machine."""
-    config = tiny(epochs=40, dropout=0.5, eval_every=20, save_every=3)
-    launch_config("stabn.training.train", config, LaunchOptions(nproc_per_node=2))
-    return config
 
 
 @pytest.fixture
