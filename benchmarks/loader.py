@@ -167,19 +167,23 @@ def core_seconds() -> float:
     return sum(t.user + t.system for t in times)
 
 
-def timed(way: Callable[[], None], passes: int) -> tuple[float, float]:
-    """Core seconds and seconds by the clock that so many passes take."""
-    begun, before = time.perf_counter(), core_seconds()
-    for _ in range(passes):
+def timed(way: Callable[[], None], at_least: float) -> tuple[float, float, int]:
+    """Core seconds and seconds by the clock of a pass, the mean over the passes made, and those.
+
+    As many passes as take ``at_least`` core seconds: the system counts them in hundredths.
+    """
+    begun, before, passes = time.perf_counter(), core_seconds(), 0
+    while (core := core_seconds() - before) < at_least:
         way()
-    return core_seconds() - before, time.perf_counter() - begun
+        passes += 1
+    return core / passes, (time.perf_counter() - begun) / passes, passes
 
 
 def measure(
     source: str, root: Path, frames: int, size: int, quick: bool, store: Path | None = None
 ) -> list[dict]:
     """A row for every way to read the clips of a set, the median over turns."""
-    turns, at_least = (1, 0.1) if quick else (5, 0.5)  # so many, each of so many seconds
+    turns, at_least = (1, 0.1) if quick else (5, 0.5)  # so many, each of so many core seconds
     short = round(size * 8 / 7), round(size * 10 / 7)  # 256 to 320 at 224
     config = RunConfig(
         name="benchmark",
@@ -195,13 +199,13 @@ def measure(
     ways = stages(loader, root)
     clips = len(loader) * config.batch_size
     ways["DataLoader"]()  # starts the worker and lets it learn the videos' lengths
-    passes = {name: 1 + int(at_least / timed(way, 1)[1]) for name, way in ways.items()}
-    cost, wall = {name: [] for name in ways}, {name: [] for name in ways}
+    cost, wall, made = ({name: [] for name in ways} for _ in range(3))
     for _ in range(turns):
         for name, way in ways.items():
-            core, clock = timed(way, passes[name])
-            cost[name].append(core / passes[name] / clips)
-            wall[name].append(clock / passes[name] / clips)
+            core, clock, passes = timed(way, at_least)
+            cost[name].append(core / clips)
+            wall[name].append(clock / clips)
+            made[name].append(passes * clips)
     seconds = {name: median(values) for name, values in cost.items()}
     resizing = seconds["+ transform"] - seconds["read_frames"]
     sending = seconds["DataLoader"] - seconds["+ transform"]
@@ -214,7 +218,7 @@ def measure(
             "clips_per_second_per_core": 1 / seconds[name],
             "ratio_to_raw": seconds[RAW] / seconds[name],
             "clips_per_second_by_the_clock": 1 / median(wall[name]),
-            "clips": clips * passes[name] * turns,
+            "clips": sum(made[name]),
         }
         for name in ways
     ]
