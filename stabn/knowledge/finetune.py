@@ -35,7 +35,7 @@ from stabn.knowledge.targets import (
     unchanged,
 )
 from stabn.models.st_abn import STABN
-from stabn.training.build import class_texts, split_videos, start_workers, train_loader
+from stabn.training.build import class_texts, split_videos, train_loader
 from stabn.training.checkpoint import USER_ERRORS, CheckpointError, Trained, load, save
 from stabn.training.config import ConfigError, RunConfig, parse, read_yaml, write_config
 from stabn.training.evaluate import attends, report
@@ -80,7 +80,6 @@ def finetune(config: FinetuneConfig) -> None:
         edits = frozen_edits(config, me)
         levels = read_targets(edits, class_of, videos)
         loader = train_loader(run, me, clips_of_an_epoch(config, class_of, levels))
-        start_workers(loader)
         sampler = loader.batch_sampler
         steps = config.epochs * len(sampler)
 

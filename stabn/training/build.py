@@ -14,7 +14,7 @@ from stabn.data.transforms import eval_transform, train_transform
 from stabn.models.resnet3d import ResidualStage, ResNet3d
 from stabn.models.st_abn import STABN
 from stabn.training.config import ConfigError, RunConfig
-from stabn.training.process import Process, obey_parent_alone
+from stabn.training.process import Process, obey_parent_alone, worker_context
 
 
 def build_model(config: RunConfig, num_classes: int) -> nn.Module:
@@ -124,18 +124,6 @@ def eval_loader(config: RunConfig, split: str, me: Process) -> DataLoader:
     return DataLoader(clips, size, sampler=sampler, **_loading(config, me))
 
 
-def start_workers(loader: DataLoader) -> None:
-    """Fork the loader's workers now, before the processes have talked to each other.
-
-    A collective's tensor is let go of by a thread of gloo's own, which enters the interpreter for
-    it. A worker that is forked at that very moment inherits a lock that nobody will release, and
-    hangs (seen twice with CPython 3.11 on a busy machine). What the workers read
-    ahead here is thrown away when the loader is first iterated.
-    """
-    if loader.num_workers:
-        iter(loader)
-
-
 def _views(config: RunConfig) -> int:
     """V, clips that the sampling rule takes of each video."""
     return len(views(config.sampling, config.num_frames, config.num_frames))
@@ -144,6 +132,7 @@ def _views(config: RunConfig) -> int:
 def _loading(config: RunConfig, me: Process) -> dict:
     return {
         "num_workers": config.workers,
+        "multiprocessing_context": worker_context() if config.workers else None,
         "persistent_workers": config.workers > 0,
         "pin_memory": me.device.type == "cuda",
         "collate_fn": collate,

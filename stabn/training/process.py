@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, get_context, parent_process, resource_tracker
+from multiprocessing.context import BaseContext
 from types import FrameType
 from typing import NoReturn, TypeVar
 
@@ -24,6 +26,7 @@ Row = TypeVar("Row")
 LAUNCHER_PID = "STABN_LAUNCHER_PID"  # set by stabn.training.launch
 PREEMPTED = "pre-empted (SIGTERM): everything is stored; started again, the run goes on from there"
 TERMINATED = 128 + signal.SIGTERM  # exit status 143, as a shell gives it
+PRELOADED = ("stabn.training.step", "stabn.metrics", "pandas")  # what a worker would import
 PATIENCE = 30  # seconds that torchrun grants between SIGTERM and SIGKILL
 
 
@@ -80,7 +83,8 @@ def joined() -> Iterator[Process]:
     process alone needs no group.
 
     Raises:
-        ConfigError: the memory was used up; the message names what to change.
+        ConfigError: the memory was used up, or a loader's worker was lost; the message names what
+            to change.
     """
     rank, world_size, local_rank, local_world_size = (
         int(os.environ.get(name, default))
@@ -119,15 +123,24 @@ def joined() -> Iterator[Process]:
 
 @contextmanager
 def _naming_the_remedy(device: torch.device) -> Iterator[None]:
-    """What a user can do where the memory is used up, which takes many forms."""
+    """What a user can do where the memory is used up or a worker is lost, told in many forms."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, ConnectionError, EOFError, FileNotFoundError) as error:
+        said = str(error)
+        if isinstance(error, FileNotFoundError) and error.filename is not None:
+            raise
+        hung_up = isinstance(error, OSError | EOFError)  # in the midst of handing a batch over
+        if hung_up or "exited unexpectedly" in said:
+            raise ConfigError(
+                f"workers: a process that reads videos was lost ({said or 'end of file'}), as a "
+                f"rule for want of memory; lower workers or batch_size, or enlarge /dev/shm"
+            ) from error
         known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not known and "can't allocate memory" not in str(error):  # PyTorch's for the CPU
+        if not known and "can't allocate memory" not in said:  # PyTorch's for the CPU
             raise
         raise ConfigError(
-            f"batch_size: the memory of this process's {device} is used up ({error}); lower "
+            f"batch_size: the memory of this process's {device} is used up ({said}); lower "
             f"batch_size, or in training raise accumulate or set checkpoint_activations"
         ) from error
 
@@ -152,18 +165,44 @@ def heeding_sigterm(me: Process) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def worker_context() -> BaseContext:
+    """How a DataLoader starts its workers: forked from a server that does nothing else.
+
+    Forked from a process itself, a worker can hang: a thread of gloo's own enters the interpreter
+    to let go of a collective's tensor, and a worker that is forked at that very moment inherits a
+    lock which nobody will release (CPython's gh-112275, seen on a busy machine). The server has no
+    such thread, has imported what its workers need, and was born deaf to SIGTERM, as they are.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    resource_tracker.ensure_running()  # unblocks SIGTERM as it starts: so before it is blocked
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
+
+
 def obey_parent_alone(worker: int = 0) -> None:
     """For a DataLoader's worker: SIGTERM ends it only if its own process sent it.
 
     torchrun and Slurm send SIGTERM to every process; a worker that it ended would take its process
     along in the midst of a step. One whose process has vanished ends by itself, within seconds.
     """
+    parent = parent_process()
+
+    def follow() -> None:
+        parent.join()
+        os._exit(0)
+
+    threading.Thread(target=follow, daemon=True).start()
     if not hasattr(signal, "sigwaitinfo"):  # Macs: no word of who sent it
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     def wait() -> None:
-        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent.pid:
             pass
         os._exit(0)
 

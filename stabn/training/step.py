@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from stabn.data.dataset import Batch
 from stabn.data.transforms import normalise
 from stabn.losses import ClassificationLoss, classification_loss
-from stabn.training.build import build_model, class_texts, eval_loader, start_workers, train_loader
+from stabn.training.build import build_model, class_texts, eval_loader, train_loader
 from stabn.training.checkpoint import start_from
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.process import Process, autocast, usable_precision
@@ -81,8 +81,6 @@ def set_up(config: RunConfig, me: Process) -> Run:
         raise ConfigError("sync_bn: PyTorch has none for the CPU; set it to false here")
     classes = class_texts(config)
     loader, watched = train_loader(config, me), eval_loader(config, config.eval_split, me)
-    start_workers(loader)
-    start_workers(watched)
     steps = config.epochs * len(loader.batch_sampler)
 
     torch.manual_seed(config.seed)  # every rank draws the same weights

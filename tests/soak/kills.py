@@ -211,7 +211,9 @@ class Attempt:
                     name = "torchrun"
                 elif parent == "torchrun" and "torch.distributed.run" not in command:
                     name = f"rank {member.environ()['RANK']}"
-                elif parent in RANKS and "stabn.training.train" in command:
+                elif parent in RANKS and "multiprocessing.forkserver" in "".join(command):
+                    name = "fork server"
+                elif parent == "fork server":
                     name = "loader"
                 if name:
                     found[name], names[member.pid] = member, name
@@ -288,7 +290,7 @@ def cause(plan: Plan, words: str) -> str | None:
     says = {
         "kernel": "Kernel died",
         "papermill": "Kernel died",  # it ends its kernel, and says of itself no more
-        "loader": r"DataLoader worker .* is killed by signal: \w+",
+        "loader": "a process that reads videos was lost",
         "SIGKILL": f"{who} was killed by SIGKILL",
         "SIGTERM": rf"was pre-empted \(SIGTERM\)|{who} was killed by SIGTERM",
     }
