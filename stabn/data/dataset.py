@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, default_collate
 
 from stabn.data.sampling import Rule, views
 from stabn.data.ssv2 import Record
@@ -196,19 +196,24 @@ def clip_rng(seed: int, video_id: str, key: ClipKey) -> np.random.Generator:
 
 
 def collate(parts: Sequence[Clip | Failure]) -> Batch:
-    """N clips, and failures among them, → a batch; one without clips has N = 0."""
+    """N clips, and failures among them, → a batch; one without clips has N = 0.
+
+    In a DataLoader's worker the clips are written straight into shared memory.
+    """
     clips = [part for part in parts if isinstance(part, Clip)]
+    failures = tuple(part for part in parts if isinstance(part, Failure))
+    if not clips:
+        return Batch(
+            torch.empty(0), torch.empty(0, dtype=torch.int64), [], torch.empty(0), failures
+        )
+    frames = default_collate([clip.video.permute(1, 2, 3, 0) for clip in clips])  # (N, T, H, W, 3)
     return Batch(
-        video=_stacked([clip.video for clip in clips]),
+        video=frames.permute(0, 4, 1, 2, 3),  # (N, 3, T, H, W), the channels last in memory
         label=torch.tensor([clip.label for clip in clips], dtype=torch.int64),
         video_id=[clip.video_id for clip in clips],
-        frame_indices=_stacked([clip.frame_indices for clip in clips]),
-        failures=tuple(part for part in parts if isinstance(part, Failure)),
+        frame_indices=default_collate([clip.frame_indices for clip in clips]),
+        failures=failures,
     )
-
-
-def _stacked(tensors: list[Tensor]) -> Tensor:
-    return torch.stack(tensors) if tensors else torch.empty(0)
 
 
 class TrainSampler(Sampler[list[ClipKey]]):

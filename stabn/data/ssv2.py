@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stabn.data.video import VideoError, probe, read_frames
+from stabn.data.video import VideoError, frame_count, read_frames
 
 
 class AnnotationError(ValueError):
@@ -145,7 +145,7 @@ class VideoFolder:
     def frames(self, video_id: str) -> int:
         """How many frames a video has (asked of the file once)."""
         if video_id not in self._frames:
-            self._frames[video_id] = probe(self.path(video_id)).frames
+            self._frames[video_id] = frame_count(self.path(video_id))
         return self._frames[video_id]
 
     def read(self, video_id: str, indices: Sequence[int] | np.ndarray) -> np.ndarray:

