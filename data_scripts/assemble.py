@@ -15,10 +15,10 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
-from common import ALL_WELL, DataError, arguments, progress, remove_leftovers, run
+from common import ALL_WELL, DataError, arguments, progress, run
 
 from stabn.data.container import not_a_video
-from stabn.training.files import replacing
+from stabn.training.files import remove_leftovers, replacing
 
 PARTS = 20
 _PART = re.compile(r"20bn-something-something-v2-(\d+)", re.IGNORECASE)

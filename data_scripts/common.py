@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from stabn.data.ssv2 import AnnotationError
 from stabn.data.video import VideoError
-from stabn.training.files import replacing
+from stabn.training.files import remove_leftovers, replacing
 
 ALL_WELL, FINDINGS, FAILED = 0, 1, 2  # exit statuses
 
@@ -123,13 +123,6 @@ def report(title: str, lines: Sequence[str], most: int = 200) -> int:
         if len(lines) > most:
             print(f"  … and {len(lines) - most} more")
     return len(lines)
-
-
-def remove_leftovers(folder: Path, stems: Container[str] | None = None) -> None:
-    """Remove what a killed run left half-written in a folder: all, or of certain files."""
-    for path in folder.glob(".*.part"):
-        if stems is None or path.name.split(".")[1] in stems:
-            path.unlink(missing_ok=True)
 
 
 def new_row(video_id: str, status: str = "ok", **facts) -> dict:

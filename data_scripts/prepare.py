@@ -21,7 +21,6 @@ from common import (
     new_row,
     progress,
     read_manifest,
-    remove_leftovers,
     report,
     run,
     write_manifest,
@@ -31,7 +30,7 @@ from lists import annotation_files, by_number
 from verify import Stamps, holds, stamps
 from workers import Lost, in_workers
 
-from stabn.training.files import replacing
+from stabn.training.files import remove_leftovers, replacing
 
 # VP9, because a folder of videos is videos/<id>.webm; H.264 would decode faster (see README.md).
 GOP = 16

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -35,6 +35,13 @@ def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path, stems: Container[str] | None = None) -> None:
+    """Remove what a killed process left half-written in a folder: all, or of certain files."""
+    for path in folder.glob(".*.part"):
+        if stems is None or path.name.split(".")[1] in stems:
+            path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

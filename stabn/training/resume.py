@@ -87,10 +87,8 @@ def store(
     """Write ``last.pt``. ``parts`` are the objects with a ``state_dict`` beside the model.
 
     With ``keep`` > 1 the last ``keep`` of them stay as ``last-<step>.pt``, the newest under both
-    names. What a process that was killed had written of a checkpoint is removed.
+    names.
     """
-    for part in config.folder.glob(".*.pt.*.part"):
-        part.unlink(missing_ok=True)
     state = {name: part.state_dict() for name, part in parts.items()}
     path = config.folder / "last.pt"
     save(path, model, config, classes, progress=progress.plain(), training=state)

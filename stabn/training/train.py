@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR, ReduceLROnPlateau
 from stabn.training.checkpoint import USER_ERRORS, load, save
 from stabn.training.config import ConfigError, RunConfig, read_config, write_config
 from stabn.training.evaluate import figures_from_predictions, in_words, predict, report
+from stabn.training.files import remove_leftovers
 from stabn.training.journal import Journal
 from stabn.training.ledger import DecodeFailuresError, Ledger
 from stabn.training.process import Process, heeding_sigterm, joined
@@ -112,6 +113,7 @@ def open_folder(run: Run) -> None:
     if not me.is_main:
         return
     try:
+        remove_leftovers(config.folder)
         write_config(config, config.folder / "config.yaml")
         record = read_record(config.folder / "record.json")
         if not (progress.step and record):

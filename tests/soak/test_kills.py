@@ -12,22 +12,10 @@ import torch
 
 from stabn.training.checkpoint import read
 from stabn.training.files import replacing
-from tests.soak.kills import (
-    ENDS,
-    GONE,
-    PHASES,
-    STEPS,
-    TOKEN,
-    Plan,
-    cause,
-    descendants,
-    differences,
-    faults,
-    plans,
-    same,
-    soak,
-    state,
-)
+from tests.soak.attempt import TOKEN, cause, descendants
+from tests.soak.compare import differences, same, state
+from tests.soak.kills import GONE, faults, soak
+from tests.soak.plan import ENDS, PHASES, STEPS, Plan, plans
 
 SEED = 25  # a worker, torchrun and papermill, with both signals
 EPOCHS = 8

@@ -90,10 +90,10 @@ def test_where_none_can_be_read_the_run_does_not_start_over(interrupted):
         train(config)
 
 
-def test_what_a_kill_left_of_a_checkpoint_is_removed(interrupted):
+def test_what_a_kill_left_half_written_is_removed(interrupted):
     config = interrupted(2)
-    for name in ("last", "best"):
-        (config.folder / f".{name}.pt.123456789.part").write_bytes(b"half of it")
+    for name in ("last.pt", "best.pt", "record.json", "validation.parquet"):
+        (config.folder / f".{name}.123456789.part").write_bytes(b"half of it")
     train(config)
     assert not list(config.folder.glob(".*"))
 
