@@ -18,56 +18,17 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from stabn.knowledge import leases
 from stabn.knowledge.database import Database, StoreError
 from stabn.knowledge.edits import Edit, EditError
+from stabn.knowledge.schema import LEASES, REVISIONS, TABLES, VERSION, VIDEOS, pair
 from stabn.training.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 1
 TIMEOUT = 30.0  # seconds to wait for a lock or an answer before ConnectionLost
 LEASE = 1800.0  # seconds a video is kept for somebody who has gone silent
-
-_tables = sa.MetaData()
-_schema = sa.Table("stabn_schema", _tables, sa.Column("version", sa.Integer, nullable=False))
-_videos = sa.Table(
-    "stabn_videos",
-    _tables,
-    sa.Column("video_id", sa.Text, primary_key=True),
-    sa.Column("place", sa.Integer, nullable=False, unique=True),
-    sa.Column("frames", sa.Integer, nullable=False),
-)
-_revisions = sa.Table(
-    "stabn_revisions",
-    _tables,
-    sa.Column("id", sa.Integer, primary_key=True),  # the order in which they were saved
-    sa.Column("video_id", sa.ForeignKey(_videos.c.video_id), nullable=False),
-    sa.Column("annotator", sa.Text, nullable=False),
-    sa.Column("number", sa.Integer, nullable=False),  # 1, 2, 3 … of this annotator's video
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("levels", sa.Text, nullable=False),  # JSON: Python's floats come back to the bit
-    sa.Column("attention", sa.Text, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("made", sa.Text, nullable=False),
-    sa.Column("seconds", sa.Float(53), nullable=False),
-    sa.UniqueConstraint("video_id", "annotator", "number"),
-    sa.Index("stabn_revisions_annotator", "annotator"),
-)
-_leases = sa.Table(
-    "stabn_leases",
-    _tables,
-    sa.Column("video_id", sa.ForeignKey(_videos.c.video_id), primary_key=True),
-    sa.Column("annotator", sa.Text, primary_key=True),
-    sa.Column("until", sa.Float(53), nullable=False),  # seconds since 1970
-)
-_skips = sa.Table(
-    "stabn_skips",
-    _tables,
-    sa.Column("video_id", sa.ForeignKey(_videos.c.video_id), primary_key=True),
-    sa.Column("annotator", sa.Text, primary_key=True),
-    sa.Column("turn", sa.Integer, nullable=False),  # 1, 2, 3 … as this annotator skipped them
-)
 
 
 class Conflict(StoreError):
@@ -113,7 +74,7 @@ class Store:
         clock: Callable[[], float] = time.time,
     ):
         self._clock = clock
-        self._database = Database(url, _tables, VERSION, create=create, timeout=timeout)
+        self._database = Database(url, TABLES, VERSION, create=create, timeout=timeout)
 
     @property
     def name(self) -> str:
@@ -139,13 +100,13 @@ class Store:
             return
         with self._database.writing() as connection:
             new = self._unknown(connection, wanted)
-            place = connection.scalar(sa.select(sa.func.count()).select_from(_videos))
+            place = connection.scalar(sa.select(sa.func.count()).select_from(VIDEOS))
             rows = [
                 {"video_id": video_id, "place": place + i, "frames": frames}
                 for i, (video_id, frames) in enumerate(new.items())
             ]
             if rows:
-                connection.execute(sa.insert(_videos), rows)
+                connection.execute(sa.insert(VIDEOS), rows)
 
     def save(self, edit: Edit, *, after: int | None) -> int:
         """Add a revision; when this returns, it is on disk.
@@ -188,11 +149,11 @@ class Store:
         Raises:
             StoreError: The store cannot be read.
         """
-        query = sa.select(_revisions).order_by(_revisions.c.id)
+        query = sa.select(REVISIONS).order_by(REVISIONS.c.id)
         if video_id is not None:
-            query = query.where(_revisions.c.video_id == video_id)
+            query = query.where(REVISIONS.c.video_id == video_id)
         if annotator is not None:
-            query = query.where(_revisions.c.annotator == annotator)
+            query = query.where(REVISIONS.c.annotator == annotator)
         with self._database.reading() as connection:
             return [self._revision(row) for row in connection.execute(query)]
 
@@ -202,7 +163,7 @@ class Store:
         Raises:
             StoreError: The store cannot be read.
         """
-        query = _only_latest(_revisions).order_by(_videos.c.place, _revisions.c.annotator)
+        query = _only_latest(REVISIONS).order_by(VIDEOS.c.place, REVISIONS.c.annotator)
         with self._database.reading() as connection:
             return [self._revision(row).edit for row in connection.execute(query)]
 
@@ -234,40 +195,11 @@ class Store:
         Raises:
             StoreError: The store cannot be written.
         """
-        others = (
-            sa.select(_revisions.c.annotator)
-            .where(_revisions.c.video_id == _videos.c.video_id, _revisions.c.number == 1)
-            .where(_revisions.c.annotator != annotator)
-            .correlate(_videos)
-            .union(
-                sa.select(_leases.c.annotator)
-                .where(_leases.c.video_id == _videos.c.video_id, _leases.c.until > self._clock())
-                .where(_leases.c.annotator != annotator)
-                .correlate(_videos)
-            )
-        )
-        own = _pair(_revisions, _videos.c.video_id, annotator)
-        free = (
-            sa.select(_videos.c.video_id)
-            .outerjoin(_skips, _pair(_skips, _videos.c.video_id, annotator))
-            .where(~sa.exists().where(own))
-            .where(_count(others) < overlap)
-            .order_by(sa.func.coalesce(_skips.c.turn, 0), _videos.c.place)
-            .limit(1)
-        )
-        held = (
-            sa.select(_videos.c.video_id)
-            .join(_leases, _pair(_leases, _videos.c.video_id, annotator))
-            .where(_leases.c.until > self._clock())
-            .order_by(_videos.c.place)
-            .limit(1)
-        )
-        if among is not None:
-            held, free = (q.where(_videos.c.video_id.in_(list(among))) for q in (held, free))
+        now = self._clock()
         with self._database.writing() as connection:
-            video_id = connection.scalar(held) or connection.scalar(free)
+            video_id = leases.next_video(connection, annotator, now, overlap, among)
             if video_id is not None:
-                self._hold(connection, annotator, video_id, seconds)
+                leases.hold(connection, annotator, video_id, now + seconds)
             return video_id
 
     def claim(self, annotator: str, video_id: str, *, seconds: float = LEASE) -> None:
@@ -278,7 +210,7 @@ class Store:
         """
         with self._database.writing() as connection:
             self._frames(connection, video_id)
-            self._hold(connection, annotator, video_id, seconds)
+            leases.hold(connection, annotator, video_id, self._clock() + seconds)
 
     def renew(self, annotator: str, video_id: str, *, seconds: float = LEASE) -> None:
         """Let a lease last from now on; one that was given back stays given back.
@@ -288,9 +220,7 @@ class Store:
         """
         until = self._clock() + seconds
         with self._database.writing() as connection:
-            connection.execute(
-                sa.update(_leases).where(_pair(_leases, video_id, annotator)).values(until=until)
-            )
+            leases.renew(connection, annotator, video_id, until)
 
     def release(self, annotator: str, video_id: str) -> None:
         """Give a lease back; without one, nothing happens.
@@ -299,7 +229,7 @@ class Store:
             StoreError: The store cannot be written.
         """
         with self._database.writing() as connection:
-            connection.execute(sa.delete(_leases).where(_pair(_leases, video_id, annotator)))
+            leases.give_back(connection, annotator, video_id)
 
     def skip(self, annotator: str, video_id: str) -> None:
         """Give a video back for now: it comes last for this annotator, others get it as ever.
@@ -307,14 +237,9 @@ class Store:
         Raises:
             StoreError: The video is unknown, or the store cannot be written.
         """
-        turns = sa.select(sa.func.coalesce(sa.func.max(_skips.c.turn), 0) + 1)
         with self._database.writing() as connection:
             self._frames(connection, video_id)
-            turn = connection.scalar(turns.where(_skips.c.annotator == annotator))
-            for table in _leases, _skips:
-                connection.execute(sa.delete(table).where(_pair(table, video_id, annotator)))
-            row = {"video_id": video_id, "annotator": annotator, "turn": turn}
-            connection.execute(sa.insert(_skips), row)
+            leases.skip(connection, annotator, video_id)
 
     # -- the whole -------------------------------------------------------------------------------
 
@@ -331,15 +256,15 @@ class Store:
         """
         import pandas as pd  # here, as it is large and those who only save do not need it
 
-        held = sa.select(_leases).where(_leases.c.until > self._clock())
-        latest = _only_latest(_revisions.c.video_id, _revisions.c.verdict)
+        held = sa.select(LEASES).where(LEASES.c.until > self._clock())
+        latest = _only_latest(REVISIONS.c.video_id, REVISIONS.c.verdict)
         with self._database.reading() as connection:
-            videos = connection.execute(sa.select(_videos).order_by(_videos.c.place)).all()
-            leases = connection.execute(held.order_by(_leases.c.annotator)).all()
-            saved = connection.execute(latest.order_by(_revisions.c.annotator)).all()
+            videos = connection.execute(sa.select(VIDEOS).order_by(VIDEOS.c.place)).all()
+            holders = connection.execute(held.order_by(LEASES.c.annotator)).all()
+            saved = connection.execute(latest.order_by(REVISIONS.c.annotator)).all()
         leased_by: dict[str, tuple[str, ...]] = {}
         verdicts: dict[str, tuple[str, ...]] = {}
-        for row in leases:
+        for row in holders:
             leased_by[row.video_id] = (*leased_by.get(row.video_id, ()), row.annotator)
         for row in saved:
             verdicts[row.video_id] = (*verdicts.get(row.video_id, ()), row.verdict)
@@ -363,8 +288,8 @@ class Store:
             raise StoreError(f"{path}: exists already; give the backup a name of its own")
         copy = sa.create_engine("sqlite://")
         with copy.begin() as target, self._database.reading() as source:
-            _tables.create_all(target)
-            for table in _tables.sorted_tables:
+            TABLES.create_all(target)
+            for table in TABLES.sorted_tables:
                 if rows := [dict(row._mapping) for row in source.execute(sa.select(table))]:
                     target.execute(sa.insert(table), rows)
         raw = copy.raw_connection()
@@ -385,7 +310,7 @@ class Store:
         self, connection: sa.Connection, videos: Iterable[tuple[str, int]]
     ) -> dict[str, int]:
         """Those of ``videos`` that are not registered yet, with their frames."""
-        query = sa.select(_videos.c.video_id, _videos.c.frames)
+        query = sa.select(VIDEOS.c.video_id, VIDEOS.c.frames)
         known = dict(connection.execute(query).all())
         new: dict[str, int] = {}
         for video_id, frames in videos:
@@ -402,7 +327,7 @@ class Store:
         return new
 
     def _frames(self, connection: sa.Connection, video_id: str) -> int:
-        query = sa.select(_videos.c.frames).where(_videos.c.video_id == video_id)
+        query = sa.select(VIDEOS.c.frames).where(VIDEOS.c.video_id == video_id)
         frames = connection.scalar(query)
         if frames is None:
             raise StoreError(f"{self.name}: video {video_id}: is unknown; register it first")
@@ -434,17 +359,17 @@ class Store:
                 "levels": json.dumps(edit.levels),
                 "attention": json.dumps(edit.attention),
             }
-            connection.execute(sa.insert(_revisions), row)
+            connection.execute(sa.insert(REVISIONS), row)
         return number
 
     def _latest(self, connection: sa.Connection, video_id: str, annotator: str) -> Revision | None:
-        query = sa.select(_revisions).where(_pair(_revisions, video_id, annotator))
-        row = connection.execute(query.order_by(_revisions.c.number.desc()).limit(1)).first()
+        query = sa.select(REVISIONS).where(pair(REVISIONS, video_id, annotator))
+        row = connection.execute(query.order_by(REVISIONS.c.number.desc()).limit(1)).first()
         return None if row is None else self._revision(row)
 
     def _revision(self, row: sa.Row) -> Revision:
         values = dict(row._mapping)
-        name = f"{self.name}: row {values.pop('id')} of {_revisions.name}"
+        name = f"{self.name}: row {values.pop('id')} of {REVISIONS.name}"
         number = values.pop("number")
         try:
             values |= {field: json.loads(values[field]) for field in ("levels", "attention")}
@@ -454,31 +379,15 @@ class Store:
         except EditError as error:
             raise StoreError(f"{error}; go back to a backup") from error
 
-    def _hold(
-        self, connection: sa.Connection, annotator: str, video_id: str, seconds: float
-    ) -> None:
-        connection.execute(sa.delete(_leases).where(_pair(_leases, video_id, annotator)))
-        until = self._clock() + seconds
-        row = {"video_id": video_id, "annotator": annotator, "until": until}
-        connection.execute(sa.insert(_leases), row)
-
-
-def _pair(table: sa.Table, video_id: str | sa.Column, annotator: str) -> sa.ColumnElement[bool]:
-    return sa.and_(table.c.video_id == video_id, table.c.annotator == annotator)
-
-
-def _count(query: sa.CompoundSelect) -> sa.ScalarSelect[int]:
-    return sa.select(sa.func.count()).select_from(query.subquery()).scalar_subquery()
-
 
 def _only_latest(*columns: sa.Table | sa.Column) -> sa.Select:
     """The columns of each annotator's latest revision of each video."""
-    later = _revisions.alias()
+    later = REVISIONS.alias()
     newest = (
         sa.select(sa.func.max(later.c.number))
-        .where(later.c.video_id == _revisions.c.video_id)
-        .where(later.c.annotator == _revisions.c.annotator)
+        .where(later.c.video_id == REVISIONS.c.video_id)
+        .where(later.c.annotator == REVISIONS.c.annotator)
         .scalar_subquery()
     )
-    joined = sa.select(*columns).join(_videos, _videos.c.video_id == _revisions.c.video_id)
-    return joined.where(_revisions.c.number == newest)
+    joined = sa.select(*columns).join(VIDEOS, VIDEOS.c.video_id == REVISIONS.c.video_id)
+    return joined.where(REVISIONS.c.number == newest)
