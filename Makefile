@@ -63,8 +63,9 @@ tables: $(READY)  ## fill Tables 1 to 3 from the runs on Something-Something v2 
 	  && $(PY) -m nbconvert --log-level WARN --to html --no-input _build/tables/table$$n.ipynb \
 	  && echo "_build/tables/table$$n.html" || exit 1; done
 
-soak: $(READY)  ## kill training at 20 random moments and compare its end (a quarter of an hour), write the record
-	@$(PY) -m tests.soak.kills --kills 20 --seed 0 --record book/results/soak/kills.json
+SEED = 0
+soak: $(READY)  ## kill training at 20 random moments and compare its end (a quarter of an hour); SEED=1 for others
+	@$(PY) -m tests.soak.kills --kills 20 --seed $(SEED) --record book/results/soak/kills_$(SEED).json
 
 bench: $(READY)  ## run the benchmarks, each against a peer
 	@for script in $(filter-out benchmarks/measured.py,$(wildcard benchmarks/*.py)); do echo "▶ $$script"; $(PY) $$script || exit 1; done

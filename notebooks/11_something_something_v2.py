@@ -266,7 +266,7 @@ HTML(table("What bringing the set in costs (projected from 120 files)", head, ro
 WORDS = {"segments": "32", "two_clip": "32×2", "official_32x2": "32×2, the code's reading"}
 ARM = {"baseline": "Baseline of the paper", "st_abn": "ST-ABN"}
 printed = {(row["system"], row["backbone"], row["frames"]): row["top1"] for row in paper_rows()}
-rows, folder = [], REPOSITORY / "notebooks/launch"
+rows, also, folder = [], set(), REPOSITORY / "notebooks/launch"
 for path in sorted(folder.glob("ssv2_*_r*.yaml")):
     config, named = read_config(path), read_yaml(path)
     cell = (
@@ -275,15 +275,14 @@ for path in sorted(folder.glob("ssv2_*_r*.yaml")):
         WORDS[config.sampling],
     )
     others = {k: v for k, v in named.items() if k not in ("name", "model", "backbone", "sampling")}
-    text = ", ".join(f"{k}: {v}" for k, v in others.items())
-    rows.append(
-        [f"<code>{path.name}</code>", *map(escape, cell), printed.get(cell, DASH), escape(text)]
-    )
+    also.add(", ".join(f"{k}: {v}" for k, v in others.items()))
+    rows.append([f"<code>{path.name}</code>", *map(escape, cell), printed.get(cell, DASH)])
 assert {row[4] for row in rows} - {DASH} == {v for k, v in printed.items() if k[0] in ARM.values()}
-head = ["notebooks/launch/", "System", "Backbone", "Frames", "The paper's top-1", "Also named"]
-HTML(
-    table("Files of parameters, and the row of Table 1 that each fills", head, rows, text_columns=4)
-)
+(rest,) = also
+print("named in each, too:", rest)
+head = ["notebooks/launch/", "System", "Backbone", "Frames", "The paper's top-1"]
+caption = "Files of parameters, and the row of Table 1 that each fills"
+HTML(table(caption, head, rows, text_columns=4))
 
 # %% [markdown]
 # All together they fill the paper's eight cells, and four more beside them. Settings that all share:
@@ -302,7 +301,7 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 # every training is preceded by a **preflight** with the very parameters of the run: it looks at the
 # data and their manifest, the weights and the room on the disk, reads clips as the run will, takes a few
 # steps forward and backward at full size, and tells how much memory that takes and when the run will be
-# done. It fails in a minute rather than in a night.
+# done. It fails in a minute rather than in a night. Evaluation, selection and fine-tuning have theirs.
 #
 # Here is one, for a small network on the little tree from above. For the real set it prints the same
 # lines; where something is in the way it lists all of it, and nothing is started:
@@ -395,7 +394,8 @@ HTML(cost.steps_table())
 # projected hours hang on it. It is not a bold one: compare the column "share" above, which is measured
 # against a real matrix product and not against a data sheet. A GPU has less memory bandwidth for each
 # operation than a processor has, so expect less of it. The rate is that of `-p precision bf16`; the
-# paper's default here, fp32, is slower.
+# default here, fp32, is slower. (On a GPU PyTorch lets fp32 convolutions use TF32 units, which keep 10
+# bits of each factor, and we leave that as it is: it is what a user of PyTorch expects.)
 
 # %%
 HTML(cost.hours_table(share=0.2))

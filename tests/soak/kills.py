@@ -1,6 +1,6 @@
 """Kill training at random moments; it must end as if nothing had been.
 
-``python -m tests.soak.kills --kills 20 --seed 0 --record book/results/soak/kills.json``
+``python -m tests.soak.kills --kills 20 --seed 0 --record book/results/soak/kills_0.json``
 
 A small run on two processes is started as a researcher starts it, through papermill: once left in
 peace, then killed and started again, killed and started again, and left to end. A run bears a kill
