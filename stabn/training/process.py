@@ -173,6 +173,8 @@ def worker_context() -> BaseContext:
     lock which nobody will release (CPython's gh-112275, seen on a busy machine). The server has no
     such thread, has imported what its workers need, and was born deaf to SIGTERM, as they are.
     """
+    if sys.platform != "linux":
+        return get_context("spawn")  # as everywhere on macOS, whose own libraries bear no fork
     context = get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     resource_tracker.ensure_running()  # unblocks SIGTERM as it starts: so before it is blocked
