@@ -64,12 +64,25 @@ config, options = from_notebook(EvalConfig, globals(), NAMES_BEFORE)
 pd.Series(config.model_dump(), name=config.run).to_frame()
 
 # %% [markdown]
+# ## Preflight
+#
+# Scoring 25 000 videos takes hours on a small machine. So the same processes first look at all that it
+# will need: the checkpoint, and whether it is of this data set; the list, the videos that it names,
+# what the manifest says of them; the folder and the room in it. They read clips as the scoring will,
+# score a batch at full size, and say when all will be scored. Whatever is in the way is listed, and
+# the notebook stops here. Videos that are missing or broken are not in the way, unless all are: they
+# will be left out and counted.
+
+# %%
+launch_config("stabn.training.preflight_evaluation", config, options)
+
+# %% [markdown]
 # ## Scoring
 #
 # torchrun starts the processes; each runs `stabn/training/evaluate.py` on its share of the videos.
 # A network with spatial attention is scored twice: as it is, and with $1 - M_s$ in place of $M_s$
 # (the paper's equation (7) and Table 3). If the network uses what its attention says, the second
-# score is lower.
+# score is lower. What takes long says every minute how far it is.
 
 # %%
 launch_config("stabn.training.evaluate", config, options)

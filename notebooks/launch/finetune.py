@@ -94,6 +94,18 @@ config, options = from_notebook(FinetuneConfig, globals(), NAMES_BEFORE)
 pd.Series(config.model_dump(), name=str(config.folder)).to_frame()
 
 # %% [markdown]
+# ## Preflight
+#
+# The same processes first look at all that fine-tuning will need: the checkpoint and its attention,
+# the lists and videos of every split, the edits (of which data set they are, how many there are, how
+# many can be learned from), the folder, what lies in it already, and room for the checkpoints of all
+# arms. They take steps of all arms at full size, and say what memory that takes and when all networks
+# will have been scored. Whatever is in the way is listed, and the notebook stops here.
+
+# %%
+launch_config("stabn.knowledge.preflight_finetuning", config, options)
+
+# %% [markdown]
 # ## Training
 #
 # torchrun starts `nproc_per_node` processes; each runs `stabn/knowledge/finetune.py`. The feature

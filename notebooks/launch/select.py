@@ -26,14 +26,12 @@
 # `finetune` takes their edits.
 
 # %%
-from pathlib import Path
-
 import pandas as pd
 
 from stabn.data.mini import has_truth, read_truth
 from stabn.figures import describe_temporal, temporal_figure
 from stabn.knowledge.queue import read_queue
-from stabn.knowledge.selection import SelectConfig
+from stabn.knowledge.selecting import SelectConfig
 from stabn.training.launch import from_notebook, launch_config
 
 NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells is a parameter
@@ -75,6 +73,18 @@ config, options = from_notebook(SelectConfig, globals(), NAMES_BEFORE)
 pd.Series(config.model_dump(), name=config.run).to_frame()
 
 # %% [markdown]
+# ## Preflight
+#
+# The same processes first look at all that selecting will need: the checkpoint and its attention, the
+# classes if they are named, the lists of both splits and their videos, whether another queue is in the
+# way. They read and score clips at full size, look at the longest video whole, since that takes most
+# memory, and say how long both will take and what room the feature maps need. Whatever is in the way
+# is listed, and the notebook stops here.
+
+# %%
+launch_config("stabn.knowledge.preflight_selection", config, options)
+
+# %% [markdown]
 # ## Selecting
 #
 # torchrun starts the processes; each runs `stabn/knowledge/selection.py` on its share of the
@@ -88,6 +98,9 @@ pd.Series(config.model_dump(), name=config.run).to_frame()
 # network, about 13 MB for a ResNet-50 on 32 frames of 224 pixels. `limit` keeps only the first
 # videos; with `order: random` they are a sample of all, which says something about all.
 #
+# A video that cannot be decoded is left out: it counts in no accuracy, and nobody is asked to correct
+# it. The queue lists such videos with the cause.
+#
 # The folder appears whole or not at all. A queue that is there already stays: the same one is not
 # made again, and another one is not overwritten, since people may be working on it.
 
@@ -100,7 +113,7 @@ launch_config("stabn.knowledge.selection", config, options)
 # Accuracy of each class on both splits, weakest first. The selected ones are marked.
 
 # %%
-queue = read_queue(config.out or Path(config.run) / "queue")
+queue = read_queue(config.folder)
 accuracy = pd.DataFrame.from_dict(queue.accuracy, orient="index", columns=queue.splits)
 accuracy.insert(0, "class", queue.classes)
 accuracy["selected"] = ["yes" if c in queue.weak else "" for c in accuracy.index]
@@ -111,13 +124,15 @@ accuracy.loc[weakest].style.format("{:.1%}", subset=[*queue.splits], na_rep="–
 # %% [markdown]
 # ## The queue
 #
-# Its length, and its first videos: those to whose true class the network gave the lowest
-# probability.
+# Its length, what had to be left out, and its first videos: those to whose true class the network
+# gave the lowest probability.
 
 # %%
 frames = sum(video.frames for video in queue.videos)
 size = sum(path.stat().st_size for path in queue.folder.rglob("*") if path.is_file())
 print(f"{queue.folder}: {len(queue.videos)} videos, {frames} frames, {size / 1e6:.0f} MB")
+for cause in queue.failed.values():
+    print(f"left out, cannot be decoded: {cause}")
 pd.DataFrame(
     {
         "video": video.video_id,

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -13,9 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from stabn.data.dataset import Batch
 from stabn.knowledge.finetuning import FinetuneConfig
 from stabn.knowledge.targets import Levels, at_frames
-from stabn.losses import classification_loss, temporal_loss
+from stabn.losses import ClassificationLoss, classification_loss, temporal_loss
 from stabn.models.st_abn import STABN, STABNOutput
-from stabn.training.journal import Journal
 from stabn.training.process import Process, autocast
 from stabn.training.step import NonFiniteLossError
 
@@ -30,7 +30,15 @@ class Arm:
     optimizer: Optimizer
     schedule: LRScheduler
     scaler: torch.amp.GradScaler
-    journal: Journal
+
+
+class Told(NamedTuple):
+    """What a step says of itself: both losses, logits (n, K), labels (n,), and γ_t · L_temp."""
+
+    loss: ClassificationLoss
+    logits: Tensor
+    labels: Tensor
+    temporal: Tensor
 
 
 class FromFeatures(nn.Module):
@@ -67,8 +75,12 @@ def take_step(
     config: FinetuneConfig,
     precision: str,
     me: Process,
-) -> None:
-    """One optimizer step of one arm: L_att + L_per + γ_t · L_temp (equation (5))."""
+) -> Told:
+    """One optimizer step of one arm: L_att + L_per + γ_t · L_temp (equation (5)).
+
+    Raises:
+        NonFiniteLossError: NaN or infinite; the weights are as they were.
+    """
     labels = batch.label.to(me.device, non_blocking=True)
     target, edited = at_frames(arm.levels, batch.video_id, batch.frame_indices)
     target, edited = target.to(me.device), edited.to(me.device)
@@ -87,7 +99,7 @@ def take_step(
     arm.scaler.scale(total).backward()
     arm.scaler.step(arm.optimizer)
     arm.scaler.update()
-    arm.journal.add(loss, output.logits, labels, temporal=temporal)
+    return Told(loss, output.logits.detach(), labels, temporal.detach())
 
 
 def divisor(config: FinetuneConfig, edited: Tensor, me: Process) -> Tensor:

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,6 +78,8 @@ class Queue:
         videos: worst first.
         key: hash of everything that decided this content.
         provenance: settings, code version, data fingerprint and time, as plain values.
+        failed: {video id: cause} of what could not be decoded: it counts in no accuracy, and nobody
+            is asked to correct it.
     """
 
     folder: Path
@@ -93,6 +95,7 @@ class Queue:
     videos: tuple[QueuedVideo, ...]
     key: str
     provenance: dict[str, Any]
+    failed: dict[str, str] = field(default_factory=dict)
 
     def video(self, video_id: str) -> QueuedVideo:
         """The queued video of that id.
@@ -118,7 +121,7 @@ def write_queue(queue: Queue) -> None:
     Raises:
         OSError: no permission, disk full.
     """
-    values = {field.name: getattr(queue, field.name) for field in fields(queue)}
+    values = {f.name: getattr(queue, f.name) for f in fields(queue)}
     del values["folder"]  # a queue may be moved
     values["videos"] = [asdict(video) for video in queue.videos]
     with replacing(queue.folder / "queue.json", "w") as file:

@@ -11,18 +11,17 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
-from pydantic import Field, field_validator
 from scipy.special import softmax
 
+from stabn.data.dataset import Failure
 from stabn.data.video import VideoError
 from stabn.knowledge.queue import (
     FORMAT,
@@ -34,56 +33,27 @@ from stabn.knowledge.queue import (
     write_queue,
 )
 from stabn.knowledge.rescoring import save_features, save_head
+from stabn.knowledge.selecting import SelectConfig
 from stabn.knowledge.whole_video import Look, looks
-from stabn.training.build import class_texts, eval_loader
+from stabn.models.st_abn import STABN
+from stabn.training.build import eval_loader
 from stabn.training.checkpoint import USER_ERRORS, Trained, load
-from stabn.training.config import ConfigError, Precision, RunConfig, Strict, parse, read_yaml
-from stabn.training.evaluate import attends, figures_from_predictions, predict
+from stabn.training.config import ConfigError, RunConfig, parse, read_yaml
+from stabn.training.evaluate import (
+    as_asked,
+    attends,
+    check_classes,
+    figures_from_predictions,
+    predict,
+)
 from stabn.training.files import file_hash
-from stabn.training.process import gathered, joined
+from stabn.training.pace import paced
+from stabn.training.process import Process, gathered, joined
 from stabn.training.records import code_version, data_fingerprint
 
 log = logging.getLogger(__name__)
 
 Accuracy = dict[int, tuple[float | None, float | None]]  # class id → on training, on check split
-
-
-class SelectConfig(Strict):
-    """Which videos to queue; what is left at None is taken from the run itself."""
-
-    run: str = Field(min_length=1, description="run folder, as in runs/mini_st_abn")
-    checkpoint: Literal["best", "last"] = Field("best", description="best | last")
-    out: str | None = Field(None, description="the queue's folder; null: queue, in the run's")
-
-    threshold: float = Field(0.5, ge=0, le=1, description="classes less accurate on both splits")
-    train_split: str | None = Field(None, description="split to take videos from; null: the run's")
-    check_split: str | None = Field(None, description="the other split; null: the run's eval_split")
-    classes: tuple[int | str, ...] | None = Field(
-        None, description="class ids or texts, in place of the threshold"
-    )
-    include_correct: bool = Field(False, description="also videos that are classified correctly")
-    order: Literal["worst", "random"] = Field(
-        "worst", description="worst first | random: by lot, to say something about all videos"
-    )
-    limit: int | None = Field(None, ge=1, description="keep so many videos, the first")
-
-    data_root: str | None = Field(None, description="null: as in training")
-    prepared: str | None = Field(None, description="null: as in training")
-    batch_size: int | None = Field(None, ge=1, description="null: as in training")
-    workers: int | None = Field(None, ge=0, description="null: as in training")
-    precision: Precision | None = Field(None, description="null: as in training")
-
-    @field_validator("classes", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: Any) -> Any:
-        """``papermill -p classes "[3, 5]"`` passes text, ``-p classes 3`` a number."""
-        if isinstance(value, str) and value.lower() not in ("null", "none"):
-            try:
-                read = yaml.safe_load(value)
-            except yaml.YAMLError:
-                read = value
-            return read if isinstance(read, list) else [value]
-        return [value] if isinstance(value, int) else value
 
 
 def weak_classes(accuracy: Accuracy, threshold: float) -> tuple[int, ...]:
@@ -145,28 +115,25 @@ def candidates(
 def select(config: SelectConfig) -> Path:
     """Make the queue that ``config`` describes, unless it is there already.
 
+    A video that cannot be decoded is left out, and listed with its cause in ``failed``.
+
     Returns:
         The queue's folder.
 
     Raises:
         QueueError: nothing to correct, or ``out`` holds something else; it says what to do.
-        CheckpointError, ConfigError, AnnotationError, VideoError: what is asked for cannot be read.
+        CheckpointError, ConfigError, AnnotationError: what is asked for cannot be read.
+        VideoError: not one video of a split, or of those selected, can be decoded.
     """
-    out = Path(config.out or Path(config.run) / "queue")
-    path = Path(config.run) / f"{config.checkpoint}.pt"
+    out, path = config.folder, config.start
     with joined() as me:
         trained = load(path)
-        if not attends(trained.config):
-            raise QueueError(
-                f"{path}: has no temporal attention of its own that could be corrected (it is the "
-                f"baseline, or the matched control); give an ST-ABN's run"
-            )
-        effective = trained.config.model_copy(update=_asked(config))
-        if class_texts(effective) != trained.classes:
-            load(path, class_texts(effective))  # says what differs
-        splits = _splits(config, effective)
-        named = None if config.classes is None else class_ids(config.classes, trained.classes)
-        empty = _empty(config, effective, trained, named, splits, out) if me.is_main else None
+        check_attends(trained, path)
+        effective = as_asked(trained.config, config)
+        check_classes(trained, effective, path)
+        splits = two_splits(config, effective)
+        named = named_classes(config, trained)
+        empty = empty_queue(config, effective, trained, named, splits) if me.is_main else None
         if gathered([is_there(out, empty.key)] if me.is_main else [], me)[0]:
             log.info("%s: holds this very queue already and is left alone", out)
             return out
@@ -174,52 +141,77 @@ def select(config: SelectConfig) -> Path:
         train, check = (
             predict(model, eval_loader(effective, split, me), effective, me) for split in splits
         )
-        for cause in (train.attrs["failed"] | check.attrs["failed"]).values():
-            raise VideoError(cause)  # what cannot be looked at cannot be corrected
+        failed = train.attrs["failed"] | check.attrs["failed"]
         accuracy = _accuracy(train, check, len(trained.classes))
         weak = weak_classes(accuracy, config.threshold) if named is None else named
         how = {"include_correct": config.include_correct, "order": config.order}
-        rows = candidates(train, weak, **how)[: config.limit]
+        rows = candidates(train, weak, **how)
         if rows.empty:
             raise QueueError(_why_empty(config, splits, weak, accuracy, trained.classes))
-        log.info("classes selected: %d; videos to be looked at whole: %d", len(weak), len(rows))
-        seen = looks(model, list(rows["video_id"]), effective, me)
+        count = min(len(rows), config.limit or len(rows))
+        log.info("classes selected: %d; videos to be looked at whole: %d", len(weak), count)
+        seen = paced(_whole(model, rows, count, effective, failed, me), count, "videos looked at")
         if not me.is_main:
             for _ in seen:  # in step with the one that writes
                 pass
             return out
         with becoming(out, empty.key) as part:
-            videos = _written(part, rows, seen)
+            videos = _written(part, seen, count)
+            if not videos:
+                cause = next(reversed(failed.values()))
+                raise VideoError(f"none of the {len(rows)} videos selected can be decoded: {cause}")
             save_head(part / "head.pt", model, trained.config)
-            write_queue(replace(empty, folder=part, weak=weak, accuracy=accuracy, videos=videos))
+            found = {"weak": weak, "accuracy": accuracy, "videos": videos, "failed": failed}
+            write_queue(replace(empty, folder=part, **found))
         order = {"worst": "worst first", "random": "by lot"}[config.order]
-        log.info("%s: %d videos, %s", out, len(rows), order)
+        left = f"; {len(failed)} could not be decoded and are left out" if failed else ""
+        log.info("%s: %d videos, %s%s", out, len(videos), order, left)
     return out
 
 
-def _asked(config: SelectConfig) -> dict[str, Any]:
-    """What ``config`` wants other than the run had it."""
-    given = config.model_dump().items()
-    return {n: v for n, v in given if n in RunConfig.model_fields and v is not None}
+def check_attends(trained: Trained, path: Path) -> None:
+    """Whether there is anything to correct.
+
+    Raises:
+        QueueError: the network has no attention of its own.
+    """
+    if not attends(trained.config):
+        raise QueueError(
+            f"{path}: has no temporal attention of its own that could be corrected (it is the "
+            f"baseline, or the matched control); give an ST-ABN's run"
+        )
 
 
-def _splits(config: SelectConfig, effective: RunConfig) -> tuple[str, str]:
+def two_splits(config: SelectConfig, effective: RunConfig) -> tuple[str, str]:
+    """The split that videos are taken from, and the other one.
+
+    Raises:
+        ConfigError: they are the same.
+    """
     train, check = effective.train_split, config.check_split or effective.eval_split
     if train == check:
         raise ConfigError(f"check_split: must be another split than train_split ({train!r})")
     return train, check
 
 
-def _empty(
+def named_classes(config: SelectConfig, trained: Trained) -> tuple[int, ...] | None:
+    """Ids of the classes that are asked for by name; None where the threshold decides.
+
+    Raises:
+        QueueError: as :func:`class_ids`.
+    """
+    return None if config.classes is None else class_ids(config.classes, trained.classes)
+
+
+def empty_queue(
     config: SelectConfig,
     effective: RunConfig,
     trained: Trained,
     named: tuple[int, ...] | None,
     splits: tuple[str, str],
-    out: Path,
 ) -> Queue:
     """The queue without what only the network can tell."""
-    model = file_hash(Path(config.run) / f"{config.checkpoint}.pt")
+    model = file_hash(config.start)
     data = data_fingerprint(effective)
     decided_by = {
         **{"format": FORMAT, "model": model, "data": data["sha256"], "splits": splits},
@@ -228,7 +220,7 @@ def _empty(
         "classes": named,
     }
     return Queue(
-        folder=out,
+        folder=config.folder,
         run=config.run,
         checkpoint=config.checkpoint,
         model=model,
@@ -286,17 +278,41 @@ def _why_empty(
     )
 
 
-def _written(part: Path, rows: pd.DataFrame, looks: Iterator[Look]) -> tuple[QueuedVideo, ...]:
+def _whole(
+    model: STABN,
+    rows: pd.DataFrame,
+    count: int,
+    config: RunConfig,
+    failed: dict[str, str],
+    me: Process,
+) -> Iterator[tuple[Any, Look]]:
+    """The first ``count`` rows whose videos can be decoded whole, on every rank.
+
+    What evaluation has decoded may still be broken at a frame that no clip takes: such a video
+    joins ``failed``, and the next one in line takes its place.
+    """
+    seen = looks(model, list(rows["video_id"]), config, me)
+    whole = 0
+    for row, found in zip(rows.itertuples(), seen, strict=True):
+        if isinstance(found, Failure):
+            failed[found.video_id] = found.cause
+            log.warning("not decoded, and left out: %s", found.cause)
+            continue
+        yield row, found
+        whole += 1
+        if whole == count:
+            return
+
+
+def _written(part: Path, seen: Iterable[tuple[Any, Look]], count: int) -> tuple[QueuedVideo, ...]:
     """The queue's entries; the features are in their files then."""
     videos = []
-    for place, (row, look) in enumerate(zip(rows.itertuples(), looks, strict=True)):
+    for place, (row, look) in enumerate(seen):
         features = f"features/{place:05d}.npz"
         save_features(part / features, look.features)
         size = (part / features).stat().st_size / 1e6
         if place == 0:
-            log.info("features: %.2f MB a video, %.1f MB in all", size, size * len(rows))
-        if (place + 1) % 100 == 0:
-            log.info("%d of %d videos", place + 1, len(rows))
+            log.info("features: %.2f MB a video, %.1f MB in all", size, size * count)
         videos.append(
             QueuedVideo(
                 video_id=row.video_id,

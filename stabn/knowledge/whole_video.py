@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stabn.data.dataset import Videos
+from stabn.data.dataset import Failure, Videos
 from stabn.data.sampling import interleaved_indices, views
 from stabn.data.transforms import ClipTransform, eval_transform, normalise
+from stabn.data.video import VideoError
 from stabn.knowledge.rescoring import Features
 from stabn.models.st_abn import STABN
 from stabn.training.build import split_videos
@@ -86,8 +87,12 @@ def _clips(model: STABN, seen: Tensor, rows: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _look(model: STABN, videos: Videos, video_id: str, config: RunConfig, batch_size: int) -> Look:
-    """One video's whole attention, and the features of the clips that evaluation takes of it."""
+def look(model: STABN, videos: Videos, video_id: str, config: RunConfig, batch_size: int) -> Look:
+    """One video's whole attention, and the features of the clips that evaluation takes of it.
+
+    Raises:
+        VideoError: the video cannot be read.
+    """
     transform = eval_transform(config.image_size, short_side=config.short_side)
     seen = _all_frames(videos, video_id, transform)
     attention = _attention(model, seen, config.num_frames, batch_size, config.precision)
@@ -100,10 +105,25 @@ def _look(model: STABN, videos: Videos, video_id: str, config: RunConfig, batch_
     return Look(attention, Features(*(t.float().cpu() for t in tensors), indices))
 
 
-def looks(model: STABN, video_ids: Sequence[str], config: RunConfig, me: Process) -> Iterator[Look]:
-    """A look at each video, in order, on every rank: each looks at every world_size-th."""
+def looks(
+    model: STABN, video_ids: Sequence[str], config: RunConfig, me: Process
+) -> Iterator[Look | Failure]:
+    """A look at each video, in order, on every rank: each looks at every world_size-th.
+
+    A video that cannot be decoded, in any of its frames, gives a failure.
+    """
     videos = split_videos(config, config.train_split)[1]
-    batch_size = max(1, config.batch_size // me.world_size)
+    batch_size = clips_at_a_time(config, me)
     for start in range(0, len(video_ids), me.world_size):
-        mine = video_ids[start : start + me.world_size][me.rank : me.rank + 1]
-        yield from gathered([_look(model, videos, v, config, batch_size) for v in mine], me)
+        mine: list[Look | Failure] = []
+        for video_id in video_ids[start : start + me.world_size][me.rank : me.rank + 1]:
+            try:
+                mine.append(look(model, videos, video_id, config, batch_size))
+            except VideoError as error:
+                mine.append(Failure(video_id, str(error)))
+        yield from gathered(mine, me)
+
+
+def clips_at_a_time(config: RunConfig, me: Process) -> int:
+    """As many as in evaluation."""
+    return max(1, config.batch_size // me.world_size)

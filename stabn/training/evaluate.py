@@ -24,8 +24,9 @@ from stabn.data.video import VideoError
 from stabn.metrics import Score, mass_in_mask, pointing_game, rank_correlation, topk_accuracy
 from stabn.training.build import class_texts, eval_loader
 from stabn.training.checkpoint import USER_ERRORS, Trained, load
-from stabn.training.config import EvalConfig, RunConfig, parse, read_yaml
+from stabn.training.config import EvalConfig, RunConfig, Strict, parse, read_yaml
 from stabn.training.files import replacing
+from stabn.training.pace import paced
 from stabn.training.process import Process, autocast, gathered, joined, usable_precision
 from stabn.training.records import read_record, write_record
 
@@ -42,7 +43,7 @@ def predict(
     invert_spatial: bool = False,
     with_truth: bool = False,
 ) -> pd.DataFrame:
-    """Score every video of ``loader`` over all processes.
+    """Score every video of ``loader`` over all processes; a line a minute says how far it is.
 
     Logits of a video's views are averaged; the frames and the attention of its views stand one
     after the other. A video that cannot be decoded, in any of its views, has no row; it is listed
@@ -68,7 +69,7 @@ def predict(
     model.eval()
     precision = usable_precision(config.precision, me.device)
     rows, failures = [], []
-    for batch in loader:
+    for batch in paced(loader, len(loader), "videos scored", len(loader.dataset)):
         if me.terminated.is_set():
             break
         failures += batch.failures
@@ -284,21 +285,40 @@ def evaluate(config: EvalConfig) -> None:
         ConfigError, AnnotationError, VideoError: what is to be scored cannot be read.
     """
     folder = Path(config.run)
+    path = folder / f"{config.checkpoint}.pt"
     with joined() as me:
-        trained = load(folder / f"{config.checkpoint}.pt")
-        asked = {
-            name: value
-            for name, value in config.model_dump().items()
-            if name in RunConfig.model_fields and value is not None
-        }
-        effective = trained.config.model_copy(update=asked)
-        if class_texts(effective) != trained.classes:
-            load(folder / f"{config.checkpoint}.pt", class_texts(effective))  # says what differs
+        trained = load(path)
+        effective = as_asked(trained.config, config)
+        check_classes(trained, effective, path)
         split = config.split or effective.report_split
         how = {"split": split, "folder": folder, "checkpoint": config.checkpoint}
         report(trained, effective, me, **how)
-        if config.invert_spatial and attends(effective):
+        if inverts(config, effective):
             report(trained, effective, me, **how, invert_spatial=True)
+
+
+def as_asked(run: RunConfig, asked: Strict) -> RunConfig:
+    """The description of a run, with what ``asked`` wants otherwise in scoring it."""
+    given = asked.model_dump().items()
+    return run.model_copy(
+        update={n: v for n, v in given if n in RunConfig.model_fields and v is not None}
+    )
+
+
+def check_classes(trained: Trained, config: RunConfig, path: Path) -> None:
+    """Whether the data set at hand has the classes that a network was trained on.
+
+    Raises:
+        CheckpointError: it has others; the message says what differs.
+    """
+    classes = class_texts(config)
+    if classes != trained.classes:
+        load(path, classes)
+
+
+def inverts(config: EvalConfig, effective: RunConfig) -> bool:
+    """Whether the network is also scored with 1 − M_s."""
+    return config.invert_spatial and attends(effective)
 
 
 def main() -> None:

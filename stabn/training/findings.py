@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from stabn.training.checkpoint import USER_ERRORS
-from stabn.training.process import Process
+from stabn.training.process import Process, gathered
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +32,19 @@ class Findings:
 
     def fault(self, name: str, text: str) -> None:
         """The run cannot go through like this."""
-        log.info("  FAULT    %-12s %s", name, text)
-        self.faults.append(f"{name}: {text}")
+        if (told := f"{name}: {text}") not in self.faults:
+            log.info("  FAULT    %-12s %s", name, text)
+            self.faults.append(told)
 
     @contextmanager
-    def checking(self, name: str) -> Iterator[None]:
-        """An error that a user can cause becomes a fault; the checks after it still run."""
+    def checking(self, name: str, *more: type[Exception]) -> Iterator[None]:
+        """An error that a user can cause becomes a fault; the checks after it still run.
+
+        ``more``: such errors beside :data:`stabn.training.checkpoint.USER_ERRORS`.
+        """
         try:
             yield
-        except USER_ERRORS as error:
+        except (*USER_ERRORS, *more) as error:
             self.fault(name, str(error))
 
     def settle(self) -> None:
@@ -53,9 +57,16 @@ class Findings:
         stop, faults = self.me.total(self.me.terminated.is_set(), len(self.faults))
         if stop:
             self.me.leave()
-        if faults and not self.me.is_main:
+        if not faults:
+            return
+        told = dict.fromkeys(gathered(self.faults, self.me))  # most are found by every process
+        if not self.me.is_main:
             raise SystemExit(1)
-        if faults:
-            count = "this is" if len(self.faults) == 1 else f"{len(self.faults)} things are"
-            listed = "\n  ".join(self.faults)
-            raise PreflightError(f"{count} in the run's way:\n  {listed}")
+        count = "this is" if len(told) == 1 else f"{len(told)} things are"
+        listed = "\n  ".join(told)
+        raise PreflightError(f"{count} in the run's way:\n  {listed}")
+
+
+def counted(count: int, noun: str) -> str:
+    """``"1 process"``, ``"2 processes"``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun[-1] == 's' else 's'}"

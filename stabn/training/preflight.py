@@ -7,15 +7,26 @@ memory that takes and when the run will have finished. What it trains is thrown 
 
 import argparse
 import sys
-from datetime import datetime, timedelta
+from functools import partial
 
 from stabn.training.checkpoint import USER_ERRORS
 from stabn.training.config import RunConfig, read_config
-from stabn.training.findings import Findings, PreflightError
+from stabn.training.findings import Findings, PreflightError, counted
 from stabn.training.process import heeding_sigterm, joined
-from stabn.training.ready import check_data, check_disk, check_folder
-from stabn.training.step import NonFiniteLossError, set_up
-from stabn.training.trial import read_ahead, stored_bytes, tell_failures, time_scoring, time_steps
+from stabn.training.ready import check_data, check_disk, check_folder, checkpoint_bytes
+from stabn.training.step import NonFiniteLossError, Run, set_up, take_step
+from stabn.training.trial import (
+    forward,
+    read_ahead,
+    state_bytes,
+    tell_failures,
+    tell_speed,
+    tell_time,
+    time_scoring,
+    time_steps,
+    together,
+    weight_bytes,
+)
 
 
 def preflight(config: RunConfig) -> None:
@@ -27,7 +38,7 @@ def preflight(config: RunConfig) -> None:
     with joined() as me, heeding_sigterm(me):
         found = Findings(me)
         splits = (config.train_split, config.eval_split, config.report_split)
-        counts = check_data(found, config, splits)
+        counts = check_data(found, config, splits, bears=config.max_decode_failures)
         check_folder(found, config.folder)
         found.settle()
         with found.checking("run"):
@@ -37,14 +48,18 @@ def preflight(config: RunConfig) -> None:
             found.good("run", f"{config.folder} is trained already: nothing is left but its report")
             return
         begun = f"goes on after step {run.progress.step}" if run.progress.step else "begins"
-        found.good("run", f"{config.folder} {begun}; {me.world_size} processes, {run.precision}")
+        how = f"{counted(me.world_size, 'process')}, {run.precision}"
+        found.good("run", f"{config.folder} {begun}; {how}")
 
         batches, reading = read_ahead(run.loader, me)
         tell_failures(found, batches)
         run.network.train()
-        step = time_steps(found, batches, run)
-        scoring = time_scoring(run, batches[0])
-        check_disk(found, config.folder, stored_bytes(run))
+        alone = partial(forward, run.model, run.precision, me.device)
+        work = {"forward": alone, "step": partial(take_step, run), "parts": config.accumulate}
+        step = time_steps(found, batches, run.model, **work)
+        run.model.eval()
+        scoring = time_scoring(found, batches, alone)
+        check_disk(found, config.folder, stored_bytes(run) - checkpoint_bytes(config.folder))
         found.settle()
         left = run.steps - run.progress.step
         passes = (config.epochs - run.progress.epoch) // config.eval_every + 1
@@ -52,29 +67,18 @@ def preflight(config: RunConfig) -> None:
         scored = videos * run.watched.sampler.views
         trained = left * together(config.batch_size / reading, step, config.workers)
         evaluated = scored * together(1 / reading, scoring, config.workers)
-        tell_time(found, config, reading, step, trained + evaluated, f"{left} steps")
+        tell_speed(found, "trained", config.batch_size / step, reading, config.workers)
+        tell_time(found, trained + evaluated, f"{left} steps and the scoring")
 
 
-def together(reading: float, computing: float, workers: int) -> float:
-    """Seconds where workers read ahead: the longer of the two; without any, their sum."""
-    return max(reading, computing) if workers else reading + computing
+def stored_bytes(run: Run) -> int:
+    """Bytes of the checkpoints that stand in a run's folder at its fullest moment.
 
-
-def tell_time(
-    found: Findings, config: RunConfig, reading: float, step: float, seconds: float, what: str
-) -> None:
-    """How fast clips are read and trained on, which of them is waited for, and the end."""
-    training = config.batch_size / step
-    found.good("speed", f"{training:.2f} clips/s trained, {reading:.2f} clips/s read")
-    if reading < training and config.workers:
-        found.warn(
-            "speed",
-            f"the network would wait for clips: {training / reading:.1f} times as many workers on "
-            f"as many cores, or smaller prepared videos, would keep it busy",
-        )
-    end = datetime.now().astimezone() + timedelta(seconds=seconds)
-    hours = f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.1f} minutes"
-    found.good("time", f"about {hours} for {what} and the scoring: until {end:%Y-%m-%d %H:%M %Z}")
+    Those to go on from and one being written, each with the optimizer's state; the best weights
+    and those being written in their place.
+    """
+    weights = weight_bytes(run.model)
+    return (run.config.keep_last + 1) * (weights + state_bytes(run.optimizer)) + 2 * weights
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -14,36 +15,50 @@ from stabn.training.findings import Findings
 
 SPARE = 1.2  # times the disk that was counted
 
+Lists = Mapping[str, Sequence[str]]  # split → ids of its videos
 
-def check_data(found: Findings, config: RunConfig, splits: Sequence[str]) -> dict[str, int]:
-    """Lists, videos and manifest of each split; {split: its number of videos}."""
-    counts: dict[str, int] = {}
+
+def check_data(
+    found: Findings, config: RunConfig, splits: Sequence[str], *, bears: float
+) -> dict[str, int]:
+    """Lists, videos and manifest of each split; {split: its number of videos}.
+
+    Args:
+        found: gets what is found.
+        config: the run.
+        splits: those that the run uses.
+        bears: the share of the videos that may be missing or broken. Training stops beyond its
+            ``max_decode_failures``, scoring (1) leaves out what it cannot decode; neither can do
+            with a split of which nothing is left.
+    """
+    lists: dict[str, list[str]] = {}
+    classes: tuple[str, ...] = ()
     with found.checking("data"):
         classes = class_texts(config)
-        used: dict[str, None] = {}
-        for split in dict.fromkeys(splits):
+    for split in dict.fromkeys(splits if classes else ()):
+        with found.checking("data"):
             records, videos = split_videos(config, split)
-            counts[split] = len(records)
-            used |= dict.fromkeys(record.video_id for record in records)
+            lists[split] = [record.video_id for record in records]
             if split == config.train_split:
                 per_class = Counter(record.class_id for record in records)
                 without = [text for c, text in enumerate(classes) if not per_class[c]]
                 if without:
                     text = f"{len(without)} classes have no video in {split}: {without[0]!r}"
                     found.warn("data", text + (", …" if len(without) > 1 else ""))
-        listed = " · ".join(f"{split} {count}" for split, count in counts.items())
+    if lists:
+        listed = " · ".join(f"{split} {len(ids)}" for split, ids in lists.items())
         found.good("data", f"{len(classes)} classes · {listed} videos")
-        if config.data == "ssv2":
-            there = set(videos.video_ids())
-            where = config.prepared or f"{config.data_root}/videos"
-            missing = [video_id for video_id in used if video_id not in there]
-            _tell_share(found, config, "videos", missing, len(used), where, ("in", "not in"))
-            if not config.prepared:
-                check_manifest(found, config, used)
-    return counts
+    if lists and config.data == "ssv2":
+        there = set(videos.video_ids())
+        where = config.prepared or f"{config.data_root}/videos"
+        missing = [video_id for video_id in _all(lists) if video_id not in there]
+        _tell_share(found, "videos", missing, lists, bears, where, ("in", "not in"))
+        if not config.prepared:
+            check_manifest(found, config, lists, bears)
+    return {split: len(ids) for split, ids in lists.items()}
 
 
-def check_manifest(found: Findings, config: RunConfig, used: dict[str, None]) -> None:
+def check_manifest(found: Findings, config: RunConfig, lists: Lists, bears: float) -> None:
     """What ``data_scripts/verify.py`` said of the videos that the run uses."""
     path = Path(config.data_root) / "manifest.parquet"
     if not path.is_file():
@@ -58,54 +73,85 @@ def check_manifest(found: Findings, config: RunConfig, used: dict[str, None]) ->
     except (OSError, ValueError, KeyError) as error:
         found.fault("manifest", f"{path}: cannot be read ({error}); run verify.py again")
         return
-    unknown = [video_id for video_id in used if video_id not in rows.index]
+    unknown = [video_id for video_id in _all(lists) if video_id not in rows.index]
     if unknown:
         found.warn("manifest", f"{len(unknown)} videos came after {path}, as {unknown[0]}")
-    bad = rows[rows.index.isin(list(used)) & (rows != "ok")]
-    _tell_share(found, config, "manifest", list(bad.index), len(used), path, ("ok in", "not ok in"))
+    bad = rows[rows.index.isin(list(_all(lists))) & (rows != "ok")]
+    _tell_share(found, "manifest", list(bad.index), lists, bears, path, ("ok in", "not ok in"))
+
+
+def _all(lists: Lists) -> dict[str, None]:
+    """The ids of all splits, each once, in order."""
+    return dict.fromkeys(video_id for ids in lists.values() for video_id in ids)
 
 
 def _tell_share(
     found: Findings,
-    config: RunConfig,
     name: str,
-    ids: Sequence[str],
-    total: int,
+    bad: Collection[str],
+    lists: Lists,
+    bears: float,
     where: str | Path,
     words: tuple[str, str],
 ) -> None:
-    """How many videos are not as they should be, and whether training would bear it."""
+    """How many videos are not as they should be, and whether the run would bear it."""
     right, wrong = words
-    if not ids:
+    total = len(_all(lists))
+    if not bad:
         found.good(name, f"all {total} videos are {right} {where}")
         return
-    text = f"{len(ids)} of {total} videos are {wrong} {where}, {', '.join(ids[:3])} among them"
-    if len(ids) > config.max_decode_failures * total:
-        found.fault(name, f"{text}: more than max_decode_failures ({config.max_decode_failures:g})")
+    text = (
+        f"{len(bad)} of {total} videos are {wrong} {where}, {', '.join(list(bad)[:3])} among them"
+    )
+    lost = [split for split, ids in lists.items() if ids and set(bad) >= set(ids)]
+    if lost:
+        found.fault(name, f"{text}: nothing is left of {' and '.join(lost)}")
+    elif len(bad) > bears * total:
+        found.fault(name, f"{text}: more than max_decode_failures ({bears:g})")
     else:
         found.warn(name, text)
 
 
-def check_folder(found: Findings, folder: Path) -> None:
-    """Whether the run's folder can be written; if it was not there, it is not there afterwards."""
+def check_folder(found: Findings, folder: Path, remedy: str = "choose out_dir") -> None:
+    """Whether the run's folder can be written; what was not there is not there afterwards."""
+    if not found.me.is_main:
+        return
+    made: list[Path] = []
     try:
-        if found.me.is_main:
-            there = folder.exists()
-            with replacing(folder / ".preflight") as file:
-                file.write(b"ok")
-            (folder / ".preflight").unlink()
-            if not there:
-                folder.rmdir()
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        with replacing(folder / ".preflight") as file:
+            file.write(b"ok")
+        (folder / ".preflight").unlink()
     except OSError as error:
-        found.fault("folder", f"{folder} cannot be written ({error.strerror}); choose out_dir")
+        found.fault("folder", f"{folder} cannot be written ({error.strerror}); {remedy}")
+    for path in made:  # the innermost first
+        with suppress(OSError):
+            path.rmdir()
 
 
-def check_disk(found: Findings, folder: Path, needed: float) -> None:
-    """Whether what will stand in the folder finds room."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    text = f"{needed / 2**30:.2f} GiB of checkpoints, {free / 2**30:.1f} GiB free"
+def check_disk(
+    found: Findings,
+    folder: Path,
+    needed: float,
+    what: str = "checkpoints",
+    remedy: str = "choose another out_dir",
+) -> None:
+    """Whether so many more bytes find room in the folder."""
+    free = free_bytes(folder)
+    text = f"{max(0.0, needed) / 2**30:.2f} GiB of {what}, {free / 2**30:.1f} GiB free"
     if SPARE * needed > free:
-        found.fault("disk", f"{text} at {folder}: free some, or choose another out_dir")
+        found.fault("disk", f"{text} at {folder}: free some, or {remedy}")
     else:
         found.good("disk", text)
+
+
+def checkpoint_bytes(folder: Path) -> int:
+    """Disk that the checkpoints in a folder take already; two names of one file count once."""
+    found = [path.stat() for path in folder.glob("*.pt")]
+    return sum({facts.st_ino: facts.st_size for facts in found}.values())
+
+
+def free_bytes(folder: Path) -> int:
+    """Free disk where the folder is, or will be."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free

@@ -1,4 +1,4 @@
-"""A store in each of the two databases, both real, and edits to put into it."""
+"""A store in each of the two databases, both real, edits to put into it, and fine-tunings."""
 
 import shutil
 import tempfile
@@ -10,8 +10,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from stabn.data.mini import read_truth
 from stabn.knowledge.edits import Edit
+from stabn.knowledge.exchange import write_json
+from stabn.knowledge.finetuning import FinetuneConfig
 from stabn.knowledge.store import Store
+from stabn.training.build import split_videos
+from stabn.training.config import parse
+from stabn.training.files import file_hash
 
 _names = count()
 
@@ -76,3 +82,51 @@ def make_edit() -> Callable[..., Edit]:
         return Edit(video_id=video_id, annotator=annotator, **(standard | values))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def edits(tiny_run) -> list[Edit]:
+    """The truth of six of the twelve training videos."""
+    records, _ = split_videos(tiny_run, "train")
+    made = []
+    for record in records[:6]:
+        levels = read_truth(tiny_run.data_root, record.video_id).levels
+        made.append(
+            Edit(
+                video_id=record.video_id,
+                verdict="edited",
+                levels=tuple(map(float, levels)),
+                annotator="ann",
+                model=file_hash(tiny_run.folder / "best.pt"),
+                attention=(0.5,) * len(levels),
+                made=datetime(2026, 1, 1, tzinfo=UTC),
+                seconds=12.5,
+            )
+        )
+    return made
+
+
+@pytest.fixture(scope="session")
+def settings(tiny_run, edits, tmp_path_factory):
+    """Descriptions of fine-tunings that take a second; keywords override."""
+    path = tmp_path_factory.mktemp("edits") / "edits.json"
+    write_json(edits, path)
+
+    def configure(**values) -> FinetuneConfig:
+        base = {
+            "name": "tuned",
+            "out_dir": str(tmp_path_factory.mktemp("tuned")),
+            "run": str(tiny_run.folder),
+            "edits": str(path),
+            "optimizer": "sgd",
+            "nesterov": False,
+            "momentum": 0.0,
+            "weight_decay": 0.0,
+            "lr": 0.05,
+            "epochs": 2,
+            "batch_size": 4,
+            "log_every": 1,
+        }
+        return parse(FinetuneConfig, base | values, "test")
+
+    return configure

@@ -17,7 +17,8 @@ from stabn.knowledge.app import App, annotate
 from stabn.knowledge.database import ConnectionLost
 from stabn.knowledge.practice import PRACTICE, compare
 from stabn.knowledge.queue import Queue, QueuedVideo, read_queue, write_queue
-from stabn.knowledge.selection import SelectConfig, select
+from stabn.knowledge.selecting import SelectConfig
+from stabn.knowledge.selection import select
 from stabn.knowledge.store import Store
 from stabn.training.config import parse
 

@@ -13,7 +13,8 @@ from stabn.data.transforms import normalise
 from stabn.knowledge import fault
 from stabn.knowledge.finetune import finetune
 from stabn.knowledge.finetuning import FinetuneConfig
-from stabn.knowledge.selection import SelectConfig, select
+from stabn.knowledge.selecting import SelectConfig
+from stabn.knowledge.selection import select
 from stabn.knowledge.standin import main as standin
 from stabn.training.build import dataset
 from stabn.training.checkpoint import CheckpointError, load

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
@@ -14,9 +13,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from stabn.data.mini import read_truth
 from stabn.data.transforms import normalise
 from stabn.knowledge import finetune as module
+from stabn.knowledge import tuning
 from stabn.knowledge.arms import divisor
 from stabn.knowledge.edits import Edit, EditError
 from stabn.knowledge.exchange import read_json, write_json
@@ -38,55 +37,7 @@ from stabn.training.step import NonFiniteLossError
 from stabn.training.train import train
 
 ALONE = Process(0, 1, torch.device("cpu"))
-EDITED = 6  # of the 12 training videos
-
-
-@pytest.fixture(scope="module")
-def edits(tiny_run) -> list[Edit]:
-    """The truth of the first training videos."""
-    records, _ = split_videos(tiny_run, "train")
-    made = []
-    for record in records[:EDITED]:
-        levels = read_truth(tiny_run.data_root, record.video_id).levels
-        made.append(
-            Edit(
-                video_id=record.video_id,
-                verdict="edited",
-                levels=tuple(map(float, levels)),
-                annotator="ann",
-                model=file_hash(tiny_run.folder / "best.pt"),
-                attention=(0.5,) * len(levels),
-                made=datetime(2026, 1, 1, tzinfo=UTC),
-                seconds=12.5,
-            )
-        )
-    return made
-
-
-@pytest.fixture(scope="module")
-def settings(tiny_run, edits, tmp_path_factory):
-    """Descriptions of fine-tunings that take a second; keywords override."""
-    path = tmp_path_factory.mktemp("edits") / "edits.json"
-    write_json(edits, path)
-
-    def configure(**values) -> FinetuneConfig:
-        base = {
-            "name": "tuned",
-            "out_dir": str(tmp_path_factory.mktemp("tuned")),
-            "run": str(tiny_run.folder),
-            "edits": str(path),
-            "optimizer": "sgd",
-            "nesterov": False,
-            "momentum": 0.0,
-            "weight_decay": 0.0,
-            "lr": 0.05,
-            "epochs": 2,
-            "batch_size": 4,
-            "log_every": 1,
-        }
-        return parse(FinetuneConfig, base | values, "test")
-
-    return configure
+EDITED = 6  # of the 12 training videos, as the fixture has it
 
 
 @pytest.fixture(scope="module")
@@ -219,11 +170,11 @@ def test_evaluation_finds_an_arm_by_its_name(tuned, settings):
 def test_edited_videos_can_be_taken_more_often_or_alone(settings, edits, monkeypatch):
     taken = []
 
-    def watched(arm, features, batch, *rest, step=module.take_step):
+    def watched(arm, features, batch, *rest, step=tuning.take_step):
         taken.extend(batch.video_id)
-        step(arm, features, batch, *rest)
+        return step(arm, features, batch, *rest)
 
-    monkeypatch.setattr(module, "take_step", watched)
+    monkeypatch.setattr(tuning, "take_step", watched)
     finetune(settings(arms=["control"], edited_repeats=2, epochs=1, batch_size=6))
     edited = {edit.video_id for edit in edits}
     counts = {video_id: taken.count(video_id) for video_id in set(taken)}
@@ -282,7 +233,7 @@ def test_a_pre_empted_one_stores_and_goes_on(settings, tuned, monkeypatch, where
         return then(*args, **more)
 
     if where == "step":
-        monkeypatch.setattr(module, "take_step", partial(terminate, then=module.take_step))
+        monkeypatch.setattr(tuning, "take_step", partial(terminate, then=tuning.take_step))
     else:
         monkeypatch.setattr(module, "report", partial(terminate, then=module.report))
     with pytest.raises(SystemExit) as left:

@@ -38,6 +38,7 @@ def queue(tmp_path) -> Queue:
         videos=videos,
         key="cd" * 32,
         provenance={"made": "2024-05-01T12:00:00+00:00", "code": {"commit": None}},
+        failed={"19": "videos/19.webm: is an empty file"},
     )
 
 
@@ -45,6 +46,15 @@ def test_the_same_queue_comes_back(queue):
     write_queue(queue)
     assert read_queue(queue.folder) == queue
     assert read_queue(str(queue.folder)).video("a video").frames == 1
+
+
+def test_a_queue_from_before_broken_videos_were_listed_is_read(queue):
+    write_queue(queue)
+    path = queue.folder / "queue.json"
+    values = json.loads(path.read_text())
+    del values["failed"]
+    path.write_text(json.dumps(values))
+    assert read_queue(queue.folder) == replace(queue, failed={})
 
 
 def test_a_moved_queue_knows_where_it_is(queue, tmp_path):

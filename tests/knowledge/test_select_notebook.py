@@ -11,7 +11,7 @@ from papermill import inspect_notebook
 from pydantic_core import PydanticUndefined
 
 from stabn.knowledge.queue import read_queue
-from stabn.knowledge.selection import SelectConfig
+from stabn.knowledge.selecting import SelectConfig
 from stabn.training.config import parse, read_yaml
 from stabn.training.launch import LaunchOptions
 

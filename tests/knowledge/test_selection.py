@@ -16,10 +16,11 @@ from stabn.data.sampling import interleaved_indices
 from stabn.data.ssv2 import VideoFolder
 from stabn.data.transforms import eval_transform, normalise
 from stabn.data.video import VideoError
+from stabn.knowledge import whole_video
 from stabn.knowledge.queue import QueueError, read_queue
 from stabn.knowledge.rescoring import Rescorer
+from stabn.knowledge.selecting import SelectConfig
 from stabn.knowledge.selection import (
-    SelectConfig,
     candidates,
     class_ids,
     select,
@@ -30,8 +31,9 @@ from stabn.training.build import build_model, class_texts, dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load, read, save
 from stabn.training.config import ConfigError, parse, write_config
 from stabn.training.evaluate import figures_from_predictions, predict
-from stabn.training.launch import LaunchOptions, launch
+from stabn.training.launch import LaunchOptions, launch, launch_config
 from stabn.training.process import Process
+from tests.training.preflights import with_videos_of_its_own
 
 ALONE = Process(0, 1, torch.device("cpu"))
 
@@ -318,14 +320,71 @@ def test_a_network_without_attention_of_its_own(asked, tiny, change):
         select(asked(run=str(config.folder)))
 
 
-def test_a_broken_video_is_named_and_nothing_is_left(asked, tiny_set, tmp_path, predictions):
-    root = tmp_path / "data"
-    shutil.copytree(tiny_set, root)
-    broken = root / "videos" / f"{predictions['video_id'][5]}.webm"
-    broken.write_bytes(broken.read_bytes()[:300])
-    with pytest.raises(VideoError, match=broken.name):
-        select(asked(data_root=str(root)))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+@pytest.fixture
+def spoilt(tiny_set, tmp_path, predictions):
+    """The set with one training video cut off and one video to check on emptied, and their ids."""
+    root = with_videos_of_its_own(tiny_set, tmp_path / "data")
+    checked = json.loads((root / "tuning.json").read_text())[1]["id"]
+    ids = [predictions["video_id"][5], checked]
+    for video_id, size in zip(ids, (300, 0), strict=True):
+        content = (root / "videos" / f"{video_id}.webm").read_bytes()
+        (root / "videos" / f"{video_id}.webm").unlink()
+        (root / "videos" / f"{video_id}.webm").write_bytes(content[:size])
+    return root, ids
+
+
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_a_broken_video_is_left_out_counted_and_listed(
+    asked, spoilt, tmp_path, predictions, world_size
+):
+    root, ids = spoilt
+    config = asked(data_root=str(root))
+    launch_config("stabn.knowledge.selection", config, LaunchOptions(nproc_per_node=world_size))
+    queue = read_queue(tmp_path / "queue")
+    assert set(queue.failed) == set(ids)
+    assert "is an empty file" in queue.failed[ids[1]]
+    expected = candidates(
+        predictions[predictions["video_id"] != ids[0]], (0, 1, 2), include_correct=True
+    )
+    assert [v.video_id for v in queue.videos] == list(expected["video_id"])
+    right = (np.stack(predictions["logits"]).argmax(1) == predictions["label"])[
+        (predictions["video_id"] != ids[0]) & (predictions["label"] == predictions["label"][5])
+    ]
+    assert queue.accuracy[predictions["label"][5]][0] == right.mean()
+
+
+def test_a_broken_video_is_told_of(asked, spoilt, caplog):
+    caplog.set_level("INFO")
+    select(asked(data_root=str(spoilt[0])))
+    assert caplog.messages[-1].endswith(
+        "11 videos, worst first; 2 could not be decoded and are left out"
+    )
+
+
+def test_a_video_that_is_broken_where_no_clip_looks_gives_its_place_to_the_next(
+    asked, tmp_path, monkeypatch
+):
+    whole = [v.video_id for v in read_queue(select(asked())).videos]
+
+    def torn(model, videos, video_id, *rest, then=whole_video.look):
+        if video_id in whole[1:3]:
+            raise VideoError(f"{video_id}.webm", "is damaged at frame 7")
+        return then(model, videos, video_id, *rest)
+
+    monkeypatch.setattr(whole_video, "look", torn)
+    queue = read_queue(select(asked(limit=3, out=str(tmp_path / "three"))))
+    assert [v.video_id for v in queue.videos] == [whole[0], *whole[3:5]]
+    assert queue.failed == {v: f"{v}.webm: is damaged at frame 7" for v in whole[1:3]}
+
+
+def test_videos_of_which_none_can_be_decoded_whole(asked, tmp_path, monkeypatch):
+    def torn(model, videos, video_id, *rest):
+        raise VideoError(f"{video_id}.webm", "is damaged at frame 7")
+
+    monkeypatch.setattr(whole_video, "look", torn)
+    with pytest.raises(VideoError, match=r"none of the 12 videos selected .* damaged at frame 7"):
+        select(asked())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failure_while_looking_leaves_nothing(asked, tmp_path, monkeypatch):

@@ -24,7 +24,8 @@ from tornado.websocket import websocket_connect
 
 from stabn.knowledge import serve
 from stabn.knowledge.queue import read_queue
-from stabn.knowledge.selection import SelectConfig, select
+from stabn.knowledge.selecting import SelectConfig
+from stabn.knowledge.selection import select
 from stabn.knowledge.store import Store
 from stabn.training.config import parse
 from tools import browser as chromium

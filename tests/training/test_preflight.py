@@ -10,13 +10,16 @@ import torch
 from torch import nn
 
 from stabn.training.config import RunConfig
-from stabn.training.findings import PreflightError
+from stabn.training.findings import Findings, PreflightError
 from stabn.training.launch import LaunchError, LaunchOptions, launch_config
-from stabn.training.preflight import main, preflight, together
+from stabn.training.memory import counting_saved
+from stabn.training.preflight import main, preflight, stored_bytes
 from stabn.training.process import Process
+from stabn.training.ready import check_folder, checkpoint_bytes
 from stabn.training.step import set_up, take_step
 from stabn.training.train import train
-from stabn.training.trial import counting_saved, stored_bytes
+from stabn.training.trial import read_ahead, together
+from tests.training.preflights import found, with_videos_of_its_own
 
 ALONE = Process(0, 1, torch.device("cpu"))
 
@@ -27,23 +30,10 @@ def said(caplog):
     return lambda: [record.getMessage() for record in caplog.records]
 
 
-def found(lines: list[str], kind: str, name: str) -> list[str]:
-    start = f"  {kind:<8} {name} "
-    return [line for line in lines if line.startswith(start)]
-
-
 @pytest.fixture
 def copy(tiny_set, tmp_path):
     """The tiny set with videos of its own to remove."""
-    root = tmp_path / "set"
-    root.mkdir()
-    for path in tiny_set.iterdir():
-        if path.name != "videos":
-            (root / path.name).symlink_to(path)
-    (root / "videos").mkdir()
-    for path in (tiny_set / "videos").iterdir():
-        (root / "videos" / path.name).symlink_to(path)
-    return root
+    return with_videos_of_its_own(tiny_set, tmp_path / "set")
 
 
 def train_ids(root) -> list[str]:
@@ -121,9 +111,30 @@ def test_the_disk_must_hold_what_will_stand_there(tiny, monkeypatch):
         preflight(tiny())
 
 
+def test_what_checkpoints_take_already_is_not_asked_for_again(tiny, monkeypatch):
+    config = tiny(keep_last=2, save_every=1)
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stabn.training.train.predict", kill)
+        with pytest.raises(KeyboardInterrupt):
+            train(config)
+    names = [path.name for path in config.folder.glob("*.pt")]
+    assert sorted(names) == ["last-2.pt", "last-3.pt", "last.pt"]  # the last two are one file
+    lying = checkpoint_bytes(config.folder)
+    assert lying == sum((config.folder / f"last-{step}.pt").stat().st_size for step in (2, 3))
+    free = SimpleNamespace(free=stored_bytes(set_up(config, ALONE)))  # nothing to spare
+    monkeypatch.setattr("stabn.training.ready.shutil.disk_usage", lambda path: free)
+    preflight(config)
+    with pytest.raises(PreflightError, match="disk: "):
+        preflight(config.model_copy(update={"name": "another"}))
+
+
 def test_the_memory_must_hold_a_whole_share(tiny, monkeypatch):
     memory = SimpleNamespace(available=1000)
-    monkeypatch.setattr("stabn.training.trial.psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("stabn.training.memory.psutil.virtual_memory", lambda: memory)
     with pytest.raises(PreflightError, match=r"memory: .* lower batch_size, raise accumulate"):
         preflight(tiny())
 
@@ -190,6 +201,58 @@ def test_what_will_be_stored_is_what_is_stored(tiny):
     last, best, older = ((config.folder / name).stat().st_size for name in names)
     # two to go on from and one being written; the best and its successor
     assert reckoned == pytest.approx(last + older + last + 2 * best, rel=0.2)
+
+
+class Counting:
+    """A loader of many batches, which counts those that were asked for."""
+
+    def __init__(self, count: int, num_workers: int = 0):
+        self.count, self.num_workers, self.given = count, num_workers, 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self):
+        for _ in range(self.count):
+            self.given += 1
+            yield ["clip"] * 4
+
+
+def test_a_tenth_of_what_there_is_to_read_is_enough():
+    loader = Counting(70)
+    batches, rate = read_ahead(loader, ALONE)
+    assert loader.given == 7
+    assert len(batches) == 4
+    assert rate > 0
+    assert read_ahead(Counting(0), ALONE) == ([], 0)  # an empty share
+
+
+def test_workers_are_seen_to_make_a_second_round():
+    loader = Counting(70, num_workers=5)
+    read_ahead(loader, ALONE)
+    assert loader.given == 11
+
+
+def test_a_folder_that_was_not_there_is_not_there_afterwards(tiny, tmp_path):
+    found = Findings(ALONE)
+    check_folder(found, tmp_path / "new" / "deep" / "run")
+    assert not found.faults
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_split_of_which_nothing_is_left_is_no_few_videos(tiny, copy):
+    for entry in json.loads((copy / "tuning.json").read_text()):
+        (copy / "videos" / f"{entry['id']}.webm").unlink()
+    config = tiny(data_root=str(copy), max_decode_failures=0.5)
+    with pytest.raises(PreflightError, match=r"videos: 3 of 24 .*: nothing is left of tuning"):
+        preflight(config)
+
+
+def test_two_missing_lists_are_both_told(tiny):
+    with pytest.raises(PreflightError) as error:
+        preflight(tiny(eval_split="exam", report_split="trial"))
+    assert "exam.json" in str(error.value)
+    assert "trial.json" in str(error.value)
 
 
 def test_workers_read_while_the_network_computes():
