@@ -161,9 +161,9 @@ def stages(loader: DataLoader, root: Path) -> dict[str, Callable[[], None]]:
 
 
 def core_seconds() -> float:
-    """CPU time of this process and its DataLoader's worker so far."""
+    """CPU time of this process and its DataLoader's worker so far, the server between included."""
     me = psutil.Process()
-    times = [p.cpu_times() for p in (me, *me.children())]
+    times = [p.cpu_times() for p in (me, *me.children(recursive=True))]
     return sum(t.user + t.system for t in times)
 
 

@@ -491,7 +491,7 @@ print("three addends:", ((a + b) + c).item(), "or", (a + (b + c)).item())
 # | a process dies | torchrun ends the others, the notebook fails with the cause | the same command |
 # | torchrun, or the notebook, dies | the processes notice it within a second and end: no orphan keeps a GPU | the same command |
 # | a machine is cut off | the launchers on the others miss its signs of life and end their part, with the cause | the same command, when it is back |
-# | the loss becomes NaN | the run stops and lists the batch's videos; what is stored is whole | lower `lr`, set `clip_norm`, look at the videos |
+# | the loss becomes NaN | the run stops and lists the batch's videos, in `non_finite_loss-<rank>.txt` too; what is stored is whole | lower `lr`, set `clip_norm`, look at the videos |
 # | a broken video | the next one in the list takes its place, by a rule that knows no rank; a line in `decode_failures.jsonl` | repair it; above `max_decode_failures` the run stops |
 # | the disk is full | the earlier checkpoint is still whole; the message says so | make room; the same command |
 # | a checkpoint cut short by a crash | skipped; the newest that can be read is taken up | nothing, if `keep_last` is 2 or more |

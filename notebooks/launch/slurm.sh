@@ -8,8 +8,9 @@
 # folder, a path, or - for none), then single parameters: -p name value. The repository, the data
 # and out_dir must be visible on every node. One papermill runs on each, with a process per GPU.
 #
-# Pre-empted, requeued, or at the end of its time, the run is stored, and goes on from there when
-# the job starts again. A run that fails is not started again; its cause is in the job's output.
+# Pre-empted, requeued, or at the end of its time, a training or fine-tuning is stored, and goes on
+# from there when the job starts again; the other two begin again, and at the end of their time they
+# end. What fails is not started again; its cause is in the job's output.
 #SBATCH --ntasks-per-node=1
 #SBATCH --requeue --open-mode=append
 #SBATCH --signal=TERM@120
@@ -49,11 +50,12 @@ srun bash -c '
     python=$1 notebook=$2 output=$3
     shift 3
     if [ "$SLURM_NODEID" -gt 0 ]; then output=$output-node$SLURM_NODEID; fi
+    rm -f "$output.ipynb"  # what an earlier start said
     exec "$python" -m papermill "notebooks/launch/$notebook.ipynb" "$output.ipynb" "$@"
 ' bash "$python" "$notebook" "$output" "${given[@]}" "$@" || status=$?
 
 # Only the end of its time leaves a job running here: requeued or cancelled, it is "completing".
-if [ "$status" -ne 0 ] && grep -q 'was pre-empted (SIGTERM)' "$output.ipynb" &&
+if [ "$status" -ne 0 ] && grep -qs 'was pre-empted (SIGTERM)' "$output.ipynb" &&
     [ "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)" = RUNNING ]; then
     scontrol requeue "$SLURM_JOB_ID"
 fi

@@ -14,7 +14,6 @@ import argparse
 import logging
 import sys
 
-import torch.distributed as dist
 from torch.optim.lr_scheduler import OneCycleLR
 
 from stabn.knowledge.database import StoreError
@@ -29,9 +28,10 @@ from stabn.training.evaluate import check_classes, report
 from stabn.training.files import file_hash, remove_leftovers
 from stabn.training.journal import Journal
 from stabn.training.ledger import DecodeFailuresError, Ledger
-from stabn.training.process import Process, heeding_sigterm, joined
+from stabn.training.process import Process, agreeing, heeding_sigterm, joined
 from stabn.training.records import new_record, peak_memory, read_record, write_record
-from stabn.training.step import NonFiniteLossError, learning_rate
+from stabn.training.resume import note_resumption
+from stabn.training.step import NonFiniteLossError, learning_rate, writing_down
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,9 @@ def finetune(config: FinetuneConfig) -> None:
         while progress.epoch < config.epochs:
             sampler.epoch, sampler.start_batch = progress.epoch, progress.batch
             for batch in tuning.loader:
-                for name, told in take_steps(tuning, batch).items():
+                with writing_down(config.folder, me):
+                    told_by_arm = take_steps(tuning, batch)
+                for name, told in told_by_arm.items():
                     journals[name].add(told.loss, told.logits, told.labels, temporal=told.temporal)
                 for arm in tuning.arms.values():
                     if isinstance(arm.schedule, OneCycleLR) and progress.step + 1 < steps:
@@ -99,10 +101,9 @@ def finetune(config: FinetuneConfig) -> None:
 def frozen_edits(config: FinetuneConfig, me: Process) -> list[Edit]:
     """The edits as they were when the run began: people may go on editing in the store."""
     kept = config.folder / "edits.json"
-    if me.is_main and not kept.is_file():
-        write_json(read_edits(config.edits), kept)
-    if me.world_size > 1:
-        dist.barrier()
+    with agreeing(me):
+        if me.is_main and not kept.is_file():
+            write_json(read_edits(config.edits), kept)
     return read_json(kept)
 
 
@@ -125,7 +126,10 @@ def open_folder(tuning: Tuning) -> None:
     try:
         remove_leftovers(config.folder)
         write_config(config, config.folder / "config.yaml")
-        if read_record(path):
+        if record := read_record(path):
+            if tuning.progress.epoch < config.epochs:
+                note_resumption(record, tuning.progress, me)
+                write_record(path, record)
             return
         start = new_record(tuning.run, tuning.before.classes, me.world_size, tuning.precision)
         record = start | {

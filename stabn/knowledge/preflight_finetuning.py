@@ -33,7 +33,7 @@ from stabn.training.config import RunConfig, parse, read_yaml
 from stabn.training.evaluate import check_classes
 from stabn.training.files import file_hash
 from stabn.training.findings import Findings, PreflightError, counted
-from stabn.training.process import autocast, heeding_sigterm, joined
+from stabn.training.process import autocast, gathered, heeding_sigterm, joined
 from stabn.training.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.records import read_record
 from stabn.training.step import NonFiniteLossError
@@ -62,7 +62,8 @@ def preflight(config: FinetuneConfig) -> None:
         check_folder(found, config.folder)
         edits: list[Edit] | None = None
         with found.checking("edits", EditError, StoreError):
-            edits = edits_to_use(config)
+            edits = edits_to_use(config) if me.is_main else None
+        edits = gathered([edits], me)[0]  # a file of SQLite is not for several machines to open
         with found.checking("checkpoint"):
             before, run = opened(config)
             found.good("checkpoint", before.origin)

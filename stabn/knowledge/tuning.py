@@ -18,8 +18,8 @@ from stabn.training.build import split_videos, train_loader
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
 from stabn.training.evaluate import attends
-from stabn.training.process import Process, autocast, usable_precision
-from stabn.training.resume import Progress, step_seed, store, take_up
+from stabn.training.process import Process, agreeing, autocast, usable_precision
+from stabn.training.resume import Progress, check_same_step, step_seed, store, take_up
 from stabn.training.step import make_optimizer, make_schedule
 
 
@@ -126,19 +126,23 @@ def set_up(
         CheckpointError: the state in the folder cannot be used.
         EditError: the edits do not suffice for an arm.
     """
-    loader = train_loader(run, me, _clips_of_an_epoch(config, lessons))
-    steps = config.epochs * len(loader.batch_sampler)
-    towards = {name: pulled_towards(name, config, lessons) for name in config.arms}
-    before.model.to(me.device)
-    precision = usable_precision(run.precision, me.device)
-    models = nn.ModuleDict({name: trainable_copy(before.model) for name in config.arms})
-    changing = {}
-    for name, model in models.items():
-        optimizer = make_optimizer(run, model)
-        scaler = torch.amp.GradScaler(me.device.type, enabled=precision == "fp16")
-        changing[name] = optimizer, make_schedule(run, optimizer, steps), scaler
-    arms = {name: Arm(name, towards[name], models[name], *changing[name]) for name in config.arms}
-    progress = take_up(config, before.classes, models, _parts(arms))
+    with agreeing(me):
+        loader = train_loader(run, me, _clips_of_an_epoch(config, lessons))
+        steps = config.epochs * len(loader.batch_sampler)
+        towards = {name: pulled_towards(name, config, lessons) for name in config.arms}
+        before.model.to(me.device)
+        precision = usable_precision(run.precision, me.device)
+        models = nn.ModuleDict({name: trainable_copy(before.model) for name in config.arms})
+        changing = {}
+        for name, model in models.items():
+            optimizer = make_optimizer(run, model)
+            scaler = torch.amp.GradScaler(me.device.type, enabled=precision == "fp16")
+            changing[name] = optimizer, make_schedule(run, optimizer, steps), scaler
+        arms = {
+            name: Arm(name, towards[name], models[name], *changing[name]) for name in config.arms
+        }
+        progress = take_up(config, before.classes, models, _parts(arms))
+    check_same_step(progress, me)
     for name, arm in arms.items():
         arm.network = trained_together(models[name], me)
     return Tuning(

@@ -160,8 +160,8 @@ def _statistics_held(module: nn.Module) -> Iterator[None]:
     """Within it BN normalises by the batch, as in training, but leaves its running statistics."""
     layers = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     before = [(layer.momentum, layer.num_batches_tracked) for layer in layers]
-    for layer in layers:  # updated with weight 0, and not counted
-        layer.momentum, layer.num_batches_tracked = 0.0, None
+    for layer in layers:  # updated with weight 0, and counted on a copy (SyncBN insists on one)
+        layer.momentum, layer.num_batches_tracked = 0.0, layer.num_batches_tracked.clone()
     try:
         yield
     finally:

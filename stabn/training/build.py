@@ -14,7 +14,7 @@ from stabn.data.transforms import eval_transform, train_transform
 from stabn.models.resnet3d import ResidualStage, ResNet3d
 from stabn.models.st_abn import STABN
 from stabn.training.config import ConfigError, RunConfig
-from stabn.training.process import Process, obey_parent_alone, worker_context
+from stabn.training.process import SILENCE, Process, obey_parent_alone, worker_context
 
 
 def build_model(config: RunConfig, num_classes: int) -> nn.Module:
@@ -132,6 +132,7 @@ def _views(config: RunConfig) -> int:
 def _loading(config: RunConfig, me: Process) -> dict:
     return {
         "num_workers": config.workers,
+        "timeout": SILENCE if config.workers else 0,
         "multiprocessing_context": worker_context() if config.workers else None,
         "persistent_workers": config.workers > 0,
         "pin_memory": me.device.type == "cuda",

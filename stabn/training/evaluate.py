@@ -94,9 +94,9 @@ def predict(
 def _rows(
     output: Any, batch: Batch, loader: DataLoader, config: RunConfig, with_truth: bool
 ) -> list[dict[str, Any]]:
-    """One row a clip."""
+    """One row a clip; nothing of the batch is kept, whose shared memory is an open file."""
     rows = [
-        {"video_id": video_id, "label": int(label), "frame_indices": indices.numpy()}
+        {"video_id": video_id, "label": int(label), "frame_indices": indices.numpy().copy()}
         for video_id, label, indices in zip(
             batch.video_id, batch.label, batch.frame_indices, strict=True
         )

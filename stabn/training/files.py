@@ -40,7 +40,7 @@ def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO]:
 def remove_leftovers(folder: Path, stems: Container[str] | None = None) -> None:
     """Remove what a killed process left half-written in a folder: all, or of certain files."""
     for path in folder.glob(".*.part"):
-        if stems is None or path.name.split(".")[1] in stems:
+        if path.is_file() and (stems is None or path.name.split(".")[1] in stems):
             path.unlink(missing_ok=True)
 
 

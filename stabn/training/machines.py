@@ -1,7 +1,7 @@
 """Several machines, one run: they watch over one another, and say why they end.
 
 Neither torchrun nor a collective notices soon that a machine is cut off: the others would wait for
-it, for half an hour (gloo) or ten minutes (NCCL). So the launchers, having met
+it, for half an hour. So the launchers, having met
 (:mod:`stabn.training.meeting`), keep connections of their own, between the host and each of its
 guests. Each gives a sign of life twice a second, and the last word of one goes to all.
 """

@@ -1,5 +1,6 @@
 """Where this process runs: its rank among its peers, its device, its threads, its precision."""
 
+import atexit
 import logging
 import os
 import signal
@@ -27,6 +28,7 @@ LAUNCHER_PID = "STABN_LAUNCHER_PID"  # set by stabn.training.launch
 PREEMPTED = "pre-empted (SIGTERM): everything is stored; started again, the run goes on from there"
 TERMINATED = 128 + signal.SIGTERM  # exit status 143, as a shell gives it
 PRELOADED = ("stabn.training.step", "stabn.metrics", "pandas")  # what a worker would import
+SILENCE = 600  # seconds that a loader's worker may be silent
 PATIENCE = 30  # seconds that torchrun grants between SIGTERM and SIGKILL
 
 
@@ -105,6 +107,11 @@ def joined() -> Iterator[Process]:
         _leave_with_the_launcher(terminated)
     device = torch.device("cpu")
     if torch.cuda.is_available():
+        if local_rank >= (cards := torch.cuda.device_count()):
+            raise ConfigError(
+                f"nproc_per_node: {local_world_size} processes, but this machine has {cards} GPUs; "
+                f"start one for each"
+            )
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
     elif "OMP_NUM_THREADS" not in os.environ:
@@ -115,10 +122,44 @@ def joined() -> Iterator[Process]:
             yield me
             return
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        together = False
         try:
             yield me
+            together = True
+        except SystemExit as left:
+            together = left.code == TERMINATED
+            raise
         finally:
-            dist.destroy_process_group()
+            if together or device.type == "cpu":
+                dist.destroy_process_group()
+            else:
+                # NCCL's end waits for the others, who wait for this process: nobody would leave,
+                # and nobody read why. torchrun ends the others when this one has gone.
+                atexit.register(_leave_at_once)
+
+
+def _leave_at_once() -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+@contextmanager
+def agreeing(me: Process) -> Iterator[None]:
+    """Each process works for itself within; none goes on from there if one has failed.
+
+    Without it those who did not fail would wait in the next collective for one that never comes.
+
+    Raises:
+        ConfigError: another process failed, for a reason that it tells itself.
+    """
+    try:
+        yield
+    except Exception:
+        me.total(1)
+        raise
+    if me.total(0)[0]:
+        raise ConfigError("another process cannot go on; its own message says why")
 
 
 @contextmanager
@@ -131,6 +172,11 @@ def _naming_the_remedy(device: torch.device) -> Iterator[None]:
         if isinstance(error, FileNotFoundError) and error.filename is not None:
             raise
         hung_up = isinstance(error, OSError | EOFError)  # in the midst of handing a batch over
+        if "timed out after" in said and "DataLoader" in said:
+            raise ConfigError(
+                f"workers: no clip came for {SILENCE // 60} minutes: a file hangs the decoder, or "
+                f"the disk does not answer; data_scripts/verify.py names files that hang"
+            ) from error
         if hung_up or "exited unexpectedly" in said:
             raise ConfigError(
                 f"workers: a process that reads videos was lost ({said or 'end of file'}), as a "

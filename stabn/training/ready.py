@@ -14,6 +14,7 @@ from stabn.training.files import replacing
 from stabn.training.findings import Findings
 
 SPARE = 1.2  # times the disk that was counted
+LOST = "worker lost: "  # how such a status begins in the manifest
 
 Lists = Mapping[str, Sequence[str]]  # split → ids of its videos
 
@@ -54,12 +55,18 @@ def check_data(
         missing = [video_id for video_id in _all(lists) if video_id not in there]
         _tell_share(found, "videos", missing, lists, bears, where, ("in", "not in"))
         if not config.prepared:
-            check_manifest(found, config, lists, bears)
+            check_manifest(found, config, lists, there, bears)
     return {split: len(ids) for split, ids in lists.items()}
 
 
-def check_manifest(found: Findings, config: RunConfig, lists: Lists, bears: float) -> None:
-    """What ``data_scripts/verify.py`` said of the videos that the run uses."""
+def check_manifest(
+    found: Findings, config: RunConfig, lists: Lists, there: Collection[str], bears: float
+) -> None:
+    """What ``data_scripts/verify.py`` said of the videos that the run uses.
+
+    One that cannot be decoded is replaced or left out; one at which the decoder hangs or crashes
+    takes its process along, each time.
+    """
     path = Path(config.data_root) / "manifest.parquet"
     if not path.is_file():
         found.warn(
@@ -76,6 +83,14 @@ def check_manifest(found: Findings, config: RunConfig, lists: Lists, bears: floa
     unknown = [video_id for video_id in _all(lists) if video_id not in rows.index]
     if unknown:
         found.warn("manifest", f"{len(unknown)} videos came after {path}, as {unknown[0]}")
+    fatal = rows[rows.index.isin(list(_all(lists))) & rows.index.isin(list(there))]
+    fatal = list(fatal[fatal.str.startswith(LOST)].index)
+    if fatal:
+        found.fault(
+            "manifest",
+            f"the decoder hung or crashed at {len(fatal)} videos, {', '.join(fatal[:3])}: move "
+            f"them out of {config.data_root}/videos, or look again with data_scripts/verify.py",
+        )
     bad = rows[rows.index.isin(list(_all(lists))) & (rows != "ok")]
     _tell_share(found, "manifest", list(bad.index), lists, bears, path, ("ok in", "not ok in"))
 

@@ -19,6 +19,7 @@ from torch import nn
 
 from stabn.training.checkpoint import CheckpointError, load_state, read, save
 from stabn.training.config import ConfigError, RunConfig
+from stabn.training.process import Process, gathered
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,34 @@ class Progress:
         if better:
             self.best_top1, self.best_loss, self.best_epoch = top1, loss, self.epoch
         return better
+
+
+def check_same_step(progress: Progress, me: Process) -> None:
+    """Whether all processes go on from the same step; a collective call.
+
+    Raises:
+        ConfigError: they do not see the same folder.
+    """
+    steps = gathered([progress.step], me)
+    if len(set(steps)) > 1:
+        raise ConfigError(
+            f"out_dir: the processes found the run after {sorted(set(steps))} steps: its folder "
+            f"must be the same on every machine, and every checkpoint in it readable there"
+        )
+
+
+def note_resumption(record: dict[str, Any], progress: Progress, me: Process) -> None:
+    """Add to a record where the run goes on, on how many processes, and what was changed."""
+    resumed = record.setdefault("resumed", [])
+    before = [record["hardware"]["processes"], *(entry["processes"] for entry in resumed)][-1]
+    if before != me.world_size:
+        log.warning(
+            "number of processes: %d up to step %d, %d from here on: the same clips in the same "
+            "steps, but in other shares for BN and dropout, so not bit for bit the same run",
+            *(before, progress.step, me.world_size),
+        )
+    entry = {"step": progress.step, "processes": me.world_size, "changed": progress.changed}
+    resumed.append(entry)
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,14 +20,26 @@ from stabn.losses import ClassificationLoss, classification_loss
 from stabn.training.build import build_model, class_texts, eval_loader, train_loader
 from stabn.training.checkpoint import start_from
 from stabn.training.config import ConfigError, RunConfig
-from stabn.training.process import Process, autocast, usable_precision
-from stabn.training.resume import Progress, step_seed, store, take_up
+from stabn.training.files import replacing
+from stabn.training.process import Process, agreeing, autocast, usable_precision
+from stabn.training.resume import Progress, check_same_step, step_seed, store, take_up
 
 log = logging.getLogger(__name__)
 
 
 class NonFiniteLossError(Exception):
     """The loss became NaN or infinite; the message lists the videos of that batch."""
+
+
+@contextmanager
+def writing_down(folder: Path, me: Process) -> Iterator[None]:
+    """Keep the words of a :class:`NonFiniteLossError` in the run's folder, too."""
+    try:
+        yield
+    except NonFiniteLossError as error:
+        with replacing(folder / f"non_finite_loss-{me.rank}.txt", "w") as file:
+            file.write(f"{error}\n")
+        raise
 
 
 @dataclass(frozen=True)
@@ -75,31 +88,33 @@ def set_up(config: RunConfig, me: Process) -> Run:
         ConfigError: a batch size that the processes cannot share; ``sync_bn`` without a GPU; the
             folder holds a run of another configuration.
         CheckpointError, WeightsError, AnnotationError, PreparationError, VideoError: a file that
-            cannot be used.
+            cannot be used; ConfigError where it is another process that cannot use it.
     """
     if config.sync_bn and me.device.type == "cpu":
         raise ConfigError("sync_bn: PyTorch has none for the CPU; set it to false here")
-    classes = class_texts(config)
-    loader, watched = train_loader(config, me), eval_loader(config, config.eval_split, me)
-    steps = config.epochs * len(loader.batch_sampler)
+    with agreeing(me):
+        classes = class_texts(config)
+        loader, watched = train_loader(config, me), eval_loader(config, config.eval_split, me)
+        steps = config.epochs * len(loader.batch_sampler)
 
-    torch.manual_seed(config.seed)  # every rank draws the same weights
-    model = build_model(config, len(classes))
-    if config.weights:
-        start_from(model, config)
-    if config.sync_bn:
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    model.to(me.device)
-    optimizer = make_optimizer(config, model)
-    schedule = make_schedule(config, optimizer, steps)
-    precision = usable_precision(config.precision, me.device)
-    if precision != config.precision:
-        log.info("this %s has no %s units: fp32 instead", me.device.type, config.precision)
-    scaler = torch.amp.GradScaler(me.device.type, enabled=precision == "fp16")
-    torch.backends.cudnn.benchmark = True
+        torch.manual_seed(config.seed)  # every rank draws the same weights
+        model = build_model(config, len(classes))
+        if config.weights:
+            start_from(model, config)
+        if config.sync_bn:
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        model.to(me.device)
+        optimizer = make_optimizer(config, model)
+        schedule = make_schedule(config, optimizer, steps)
+        precision = usable_precision(config.precision, me.device)
+        if precision != config.precision:
+            log.info("this %s has no %s units: fp32 instead", me.device.type, config.precision)
+        scaler = torch.amp.GradScaler(me.device.type, enabled=precision == "fp16")
+        torch.backends.cudnn.benchmark = True
 
-    parts = _stateful(optimizer, schedule, scaler)
-    progress = take_up(config, classes, model, parts, forced=config.resume_changed)
+        parts = _stateful(optimizer, schedule, scaler)
+        progress = take_up(config, classes, model, parts, forced=config.resume_changed)
+    check_same_step(progress, me)
     network = DistributedDataParallel(model) if me.world_size > 1 else model
     changing = (optimizer, schedule, scaler)
     return Run(

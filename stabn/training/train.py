@@ -8,7 +8,6 @@ whose folder holds ``last.pt`` goes on from there.
 import argparse
 import logging
 import sys
-from typing import Any
 
 import torch.distributed as dist
 from torch import nn
@@ -22,8 +21,15 @@ from stabn.training.journal import Journal
 from stabn.training.ledger import DecodeFailuresError, Ledger
 from stabn.training.process import Process, heeding_sigterm, joined
 from stabn.training.records import new_record, peak_memory, read_record, write_record
-from stabn.training.resume import Progress
-from stabn.training.step import NonFiniteLossError, Run, learning_rate, set_up, take_step
+from stabn.training.resume import Progress, note_resumption
+from stabn.training.step import (
+    NonFiniteLossError,
+    Run,
+    learning_rate,
+    set_up,
+    take_step,
+    writing_down,
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +45,8 @@ def train(config: RunConfig) -> None:
     Raises:
         ConfigError: a batch size that the processes cannot share; ``sync_bn`` without a GPU; a
             folder that cannot be written, or holds a run of another configuration.
-        NonFiniteLossError: the loss is NaN or infinite; what is on disk stays as it was.
+        NonFiniteLossError: the loss is NaN or infinite; what is on disk stays as it was, and the
+            batch's videos stand in ``non_finite_loss-<rank>.txt``.
         DecodeFailuresError: more than ``max_decode_failures`` of the clips.
         CheckpointError, WeightsError, AnnotationError, PreparationError, VideoError: a file that
             cannot be used.
@@ -60,7 +67,9 @@ def train(config: RunConfig) -> None:
             sampler.epoch, sampler.start_batch = progress.epoch, progress.batch
             run.network.train()
             for batch in run.loader:
-                for part in take_step(run, batch):
+                with writing_down(config.folder, me):
+                    parts = take_step(run, batch)
+                for part in parts:
                     journal.add(*part)
                 if isinstance(schedule, OneCycleLR) and progress.step + 1 < run.steps:
                     schedule.step()
@@ -119,30 +128,14 @@ def open_folder(run: Run) -> None:
         if not (progress.step and record):
             record = new_record(config, run.classes, me.world_size, run.precision)
         elif progress.epoch < config.epochs:
-            note_resumption(record, config, progress, me)
+            note_resumption(record, progress, me)
+            record["config"] = config.model_dump(mode="json")
         write_record(config.folder / "record.json", record)
     except OSError as error:
         raise ConfigError(
             f"out_dir: {config.folder} cannot be written ({error.strerror}); make it writable or "
             f"choose another out_dir"
         ) from error
-
-
-def note_resumption(
-    record: dict[str, Any], config: RunConfig, progress: Progress, me: Process
-) -> None:
-    """Add to a record where the run goes on, on how many processes, and what was changed."""
-    resumed = record.setdefault("resumed", [])
-    before = [record["hardware"]["processes"], *(entry["processes"] for entry in resumed)][-1]
-    if before != me.world_size:
-        log.warning(
-            "number of processes: %d up to step %d, %d from here on: the same clips in the same "
-            "steps, but in other shares for BN and dropout, so not bit for bit the same run",
-            *(before, progress.step, me.world_size),
-        )
-    entry = {"step": progress.step, "processes": me.world_size, "changed": progress.changed}
-    resumed.append(entry)
-    record["config"] = config.model_dump(mode="json")
 
 
 def close_folder(config: RunConfig, progress: Progress, me: Process) -> None:

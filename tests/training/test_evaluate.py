@@ -17,7 +17,7 @@ from stabn.models.st_abn import STABNOutput
 from stabn.training.build import dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load
 from stabn.training.config import EvalConfig, parse
-from stabn.training.evaluate import evaluate, figures_from_predictions, predict
+from stabn.training.evaluate import _rows, evaluate, figures_from_predictions, predict
 from stabn.training.launch import LaunchOptions, launch, launch_config
 from stabn.training.process import Process
 from stabn.training.records import read_record
@@ -123,6 +123,16 @@ def test_attention_on_the_acting_object_scores_and_elsewhere_does_not(tiny_run):
     for measure in ("pointing", "mass_in_mask"):
         assert on[measure]["value"] > 0.8
         assert off[measure]["value"] < off[measure]["chance"] < 0.6
+
+
+def test_no_row_holds_on_to_the_memory_that_a_worker_shares(tiny):
+    """An open file a batch, of which a process may have a thousand."""
+    config = tiny(workers=1)
+    loader = eval_loader(config, "validation", Process(0, 1, torch.device("cpu")))
+    batch = next(iter(loader))
+    assert batch.frame_indices.is_shared()
+    rows = _rows(torch.zeros(len(batch), 3), batch, loader, config, with_truth=False)
+    assert all(row["frame_indices"].base is None for row in rows)
 
 
 def test_the_views_of_a_video_are_averaged(tiny, tiny_run):

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from stabn.training.files import replacing
+from stabn.training.files import remove_leftovers, replacing
 
 
 def test_it_appears_whole_with_its_folder(tmp_path):
@@ -15,6 +15,14 @@ def test_it_appears_whole_with_its_folder(tmp_path):
         assert not path.exists()
     assert path.read_text() == "M_t"
     assert os.listdir(path.parent) == ["file.txt"]
+
+
+def test_leftovers_are_files_and_a_folder_in_the_making_is_somebody_elses(tmp_path):
+    (tmp_path / ".record.json.12.part").write_text("half")
+    (tmp_path / ".queue.ab12.part").mkdir()
+    (tmp_path / "record.json").write_text("whole")
+    remove_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".queue.ab12.part", "record.json"]
 
 
 def test_what_was_there_stays_when_writing_stops_halfway(tmp_path):

@@ -85,6 +85,14 @@ def test_the_manifest_tells_of_broken_videos(tiny, copy, said):
         preflight(tiny(data_root=str(copy)))
     assert "1 videos came after" in found(said(), "warning", "manifest")[0]
 
+    status = ["worker lost: no answer within 60 s" if i == broken else "ok" for i in ids]
+    pd.DataFrame({"id": ids, "status": status}).to_parquet(copy / "manifest.parquet")
+    bearing = tiny(data_root=str(copy), max_decode_failures=0.5)
+    with pytest.raises(PreflightError, match=rf"crashed at 1 videos, {broken}: move them out of"):
+        preflight(bearing)
+    (copy / "videos" / f"{broken}.webm").unlink()
+    preflight(bearing)
+
     (copy / "manifest.parquet").write_bytes(b"no parquet")
     with pytest.raises(PreflightError, match=r"manifest: .* cannot be read"):
         preflight(tiny(data_root=str(copy)))

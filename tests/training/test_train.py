@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from torch.nn.functional import cross_entropy
 from stabn.data.transforms import normalise
 from stabn.losses import classification_loss
 from stabn.training import train as module
-from stabn.training.build import build_model, class_texts, train_loader
+from stabn.training.build import build_model, class_texts, split_videos, train_loader
 from stabn.training.checkpoint import read
-from stabn.training.config import ConfigError
+from stabn.training.config import ConfigError, RunConfig
 from stabn.training.journal import Journal, read_journal
 from stabn.training.launch import LaunchOptions, launch_config
 from stabn.training.process import Process
@@ -180,6 +181,13 @@ def test_a_loss_that_is_not_finite_stops_with_the_videos(tiny):
     with pytest.raises(NonFiniteLossError, match=r"lower lr.*these videos: (\d+, ){3}\d+$"):
         train(config)
     assert not (config.folder / "best.pt").exists()
+    kept = (config.folder / "non_finite_loss-0.txt").read_text()
+    assert kept.startswith("the loss is ")
+    assert set(re.findall(r"\d+", kept.partition("these videos: ")[2])) <= set(train_ids(config))
+
+
+def train_ids(config: RunConfig) -> list[str]:
+    return [record.video_id for record in split_videos(config, config.train_split)[0]]
 
 
 def test_a_folder_that_cannot_be_written(tiny, tmp_path):
@@ -320,15 +328,21 @@ def test_a_run_in_parts_goes_on_as_if_it_had_not_been_interrupted(tiny, monkeypa
     assert lines[0] == lines[1]
 
 
+@pytest.mark.parametrize("synchronised", [False, True])
 @pytest.mark.parametrize(("model", "backbone"), [("baseline", "resnet50"), ("st_abn", "small")])
-def test_activations_computed_twice_change_no_bit(tiny, model, backbone):
-    """Neither gradients nor BN's running statistics, and there is less kept in between."""
+def test_activations_computed_twice_change_no_bit(tiny, model, backbone, synchronised):
+    """Neither gradients nor BN's running statistics, and there is less kept in between.
+
+    SyncBN is plain BN where a process is alone, and the CPU can compute that.
+    """
     clip = torch.randn(2, 3, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     found = []
     for twice in (False, True):
         config = tiny(model=model, backbone=backbone, checkpoint_activations=twice)
         torch.manual_seed(0)
         network = build_model(config, 3).train()
+        if synchronised:
+            network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)
         kept = 0
 
         def count(tensor):
