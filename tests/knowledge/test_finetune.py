@@ -244,6 +244,8 @@ def test_a_pre_empted_one_stores_and_goes_on(settings, tuned, monkeypatch, where
     monkeypatch.undo()
     finetune(config)
     assert all(same(weights(config, arm), weights(tuned, arm)) for arm in config.arms)
+    noted = read_record(config.folder / "record.json").get("resumed", [])
+    assert [(n["step"], n["processes"]) for n in noted] == ([(1, 1)] if where == "step" else [])
 
 
 def test_a_broken_video_is_replaced_and_written_down(settings, tiny_run, tmp_path):
