@@ -40,7 +40,7 @@ class Findings:
     def checking(self, name: str, *more: type[Exception]) -> Iterator[None]:
         """An error that a user can cause becomes a fault; the checks after it still run.
 
-        ``more``: such errors beside :data:`stabn.training.checkpoint.USER_ERRORS`.
+        ``more``: such errors beside ``USER_ERRORS``.
         """
         try:
             yield
