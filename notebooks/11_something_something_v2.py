@@ -263,7 +263,7 @@ HTML(table("What bringing the set in costs (projected from 120 files)", head, ro
 # default, and the defaults are the paper's settings. The table is read from the files.
 
 # %%
-WORDS = {"segments": "32", "two_clip": "32×2", "official_32x2": "32×2, the code's reading"}
+WORDS = {"segments": "32", "two_clip": "32×2", "official_32x2": "32×2, the code's"}
 ARM = {"baseline": "Baseline of the paper", "st_abn": "ST-ABN"}
 printed = {(row["system"], row["backbone"], row["frames"]): row["top1"] for row in paper_rows()}
 rows, also, folder = [], set(), REPOSITORY / "notebooks/launch"
@@ -276,11 +276,13 @@ for path in sorted(folder.glob("ssv2_*_r*.yaml")):
     )
     others = {k: v for k, v in named.items() if k not in ("name", "model", "backbone", "sampling")}
     also.add(", ".join(f"{k}: {v}" for k, v in others.items()))
-    rows.append([f"<code>{path.name}</code>", *map(escape, cell), printed.get(cell, DASH)])
+    system = "baseline" if config.model == "baseline" else "ST-ABN"
+    shown = (system, config.backbone.replace("resnet", "R"), WORDS[config.sampling])
+    rows.append([f"<code>{path.stem}</code>", *shown, printed.get(cell, DASH)])
 assert {row[4] for row in rows} - {DASH} == {v for k, v in printed.items() if k[0] in ARM.values()}
 (rest,) = also
 print("named in each, too:", rest)
-head = ["notebooks/launch/", "System", "Backbone", "Frames", "The paper's top-1"]
+head = ["….yaml", "System", "Backbone", "Frames", "The paper's top-1"]
 caption = "Files of parameters, and the row of Table 1 that each fills"
 HTML(table(caption, head, rows, text_columns=4))
 
