@@ -6,8 +6,6 @@ size, and says what memory that takes and when all arms will have been scored. W
 thrown away.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -28,11 +26,10 @@ from stabn.knowledge.tuning import (
     set_up,
     take_steps,
 )
-from stabn.training.checkpoint import USER_ERRORS
-from stabn.training.config import RunConfig, parse, read_yaml
+from stabn.training.config import RunConfig
 from stabn.training.evaluate import check_classes
 from stabn.training.files import file_hash
-from stabn.training.findings import Findings, PreflightError, counted
+from stabn.training.findings import Findings, command_line, counted
 from stabn.training.process import autocast, gathered, heeding_sigterm, joined
 from stabn.training.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.records import read_record
@@ -173,13 +170,7 @@ def scored_splits(config: FinetuneConfig, run: RunConfig) -> list[str]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", required=True, help="YAML file: one `name: value` a line")
-    arguments = parser.parse_args()
-    try:
-        preflight(parse(FinetuneConfig, read_yaml(arguments.config), arguments.config))
-    except (*USER_ERRORS, NonFiniteLossError, PreflightError) as error:
-        sys.exit(f"error: {error}")
+    command_line(preflight, FinetuneConfig, NonFiniteLossError)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,7 @@ checkpoint, both splits and the queue's folder, scores clips at full size, has t
 the longest video whole, and says when all will be done. Nothing is written.
 """
 
-import argparse
 import random
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,10 +25,10 @@ from stabn.knowledge.selection import (
 )
 from stabn.knowledge.whole_video import clips_at_a_time, look
 from stabn.training.build import eval_loader
-from stabn.training.checkpoint import USER_ERRORS, Trained, load
-from stabn.training.config import RunConfig, parse, read_yaml
+from stabn.training.checkpoint import Trained, load
+from stabn.training.config import RunConfig
 from stabn.training.evaluate import as_asked, check_classes
-from stabn.training.findings import Findings, PreflightError
+from stabn.training.findings import Findings, command_line
 from stabn.training.memory import tell_peak
 from stabn.training.pace import duration
 from stabn.training.preflight_evaluation import scoring_alone
@@ -182,13 +180,7 @@ def check_room(found: Findings, config: SelectConfig, size: int, most: int) -> N
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", required=True, help="YAML of the values of SelectConfig")
-    arguments = parser.parse_args()
-    try:
-        preflight(parse(SelectConfig, read_yaml(arguments.config), arguments.config))
-    except (*USER_ERRORS, QueueError, PreflightError) as error:
-        sys.exit(f"error: {error}")
+    command_line(preflight, SelectConfig, QueueError)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """What a preflight finds: said as it comes, and what is in the run's way once more at the end."""
 
+import argparse
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from stabn.training.checkpoint import USER_ERRORS
+from stabn.training.config import Config, parse, read_yaml
 from stabn.training.process import Process, gathered
 
 log = logging.getLogger(__name__)
@@ -65,6 +68,22 @@ class Findings:
         count = "this is" if len(told) == 1 else f"{len(told)} things are"
         listed = "\n  ".join(told)
         raise PreflightError(f"{count} in the run's way:\n  {listed}")
+
+
+def command_line(
+    preflight: Callable[[Config], None], cls: type[Config], *more: type[Exception]
+) -> None:
+    """The command line of a preflight of what ``cls`` describes.
+
+    ``more``: errors beside ``USER_ERRORS`` that are told in a line.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", required=True, help=f"YAML of the values of {cls.__name__}")
+    path = parser.parse_args().config
+    try:
+        preflight(parse(cls, read_yaml(path), path))
+    except (*USER_ERRORS, PreflightError, *more) as error:
+        sys.exit(f"error: {error}")
 
 
 def counted(count: int, noun: str) -> str:

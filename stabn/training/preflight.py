@@ -5,13 +5,10 @@ the run will need, reads clips as the run's loader does, takes steps at full siz
 memory that takes and when the run will have finished. What it trains is thrown away.
 """
 
-import argparse
-import sys
 from functools import partial
 
-from stabn.training.checkpoint import USER_ERRORS
-from stabn.training.config import RunConfig, read_config
-from stabn.training.findings import Findings, PreflightError, counted
+from stabn.training.config import RunConfig
+from stabn.training.findings import Findings, command_line, counted
 from stabn.training.process import heeding_sigterm, joined
 from stabn.training.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.step import NonFiniteLossError, Run, set_up, take_step
@@ -83,13 +80,7 @@ def stored_bytes(run: Run) -> int:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", required=True, help="YAML file: one `name: value` a line")
-    arguments = parser.parse_args()
-    try:
-        preflight(read_config(arguments.config))
-    except (*USER_ERRORS, NonFiniteLossError, PreflightError) as error:
-        sys.exit(f"error: {error}")
+    command_line(preflight, RunConfig, NonFiniteLossError)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,14 @@ the checkpoint, the data and the folder, reads and scores clips at full size, an
 be scored. Nothing is written.
 """
 
-import argparse
-import sys
 from functools import partial
 from pathlib import Path
 
 from stabn.training.build import eval_loader
-from stabn.training.checkpoint import USER_ERRORS, Trained, load
-from stabn.training.config import EvalConfig, RunConfig, parse, read_yaml
+from stabn.training.checkpoint import Trained, load
+from stabn.training.config import EvalConfig, RunConfig
 from stabn.training.evaluate import as_asked, check_classes, inverts
-from stabn.training.findings import Findings, PreflightError, counted
+from stabn.training.findings import Findings, command_line, counted
 from stabn.training.memory import tell_peak
 from stabn.training.process import heeding_sigterm, joined, usable_precision
 from stabn.training.ready import check_data, check_disk, check_folder
@@ -80,13 +78,7 @@ def scoring_alone(trained: Trained, config: RunConfig, found: Findings) -> parti
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", required=True, help="YAML of the values of EvalConfig")
-    arguments = parser.parse_args()
-    try:
-        preflight(parse(EvalConfig, read_yaml(arguments.config), arguments.config))
-    except (*USER_ERRORS, PreflightError) as error:
-        sys.exit(f"error: {error}")
+    command_line(preflight, EvalConfig)
 
 
 if __name__ == "__main__":
