@@ -48,7 +48,7 @@ lab: $(READY)  ## open the chapters in JupyterLab
 	$(PY) -m jupyter lab notebooks
 
 annotate: $(READY)  ## serve the annotators' and the organiser's pages (QUEUE=folder STORE=file or URL)
-	@$(PY) -m stabn.knowledge.serve --queue $(QUEUE) --store $(STORE) $(ARGS)
+	@$(PY) -m stabn.knowledge.app.serve --queue $(QUEUE) --store $(STORE) $(ARGS)
 
 study: $(READY)  ## repeat the launch notebooks over seeds and arms (hours; resumable), write book/results/
 	@mkdir -p _build

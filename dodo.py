@@ -108,8 +108,8 @@ def made(root, variant):
     """Fields of the step that makes a variant of mini-SSv2."""
     options = ["--variant", variant, "--size", "mini", "--seed", "0"]
     key = KEYS / f"{root.name}.sha256"
-    command = [PY, "-m", "stabn.data.mini", "--out", root, *options]
-    return keyed({"stabn.data.mini"}, options=options) | {
+    command = [PY, "-m", "stabn.data.mini.make", "--out", root, *options]
+    return keyed({"stabn.data.mini.make"}, options=options) | {
         "targets": [root / "labels.json", key],
         "actions": [
             (remove, [root]),
@@ -215,8 +215,8 @@ def task_select():
 
 def task_stand_in():
     """Step 2: nobody edits while a book is built, so the truth stands in, and is called so."""
-    command = [PY, "-m", "stabn.knowledge.standin", "--queue", QUEUE, "--out", EDITS]
-    return keyed({"stabn.knowledge.standin"}, files=[QUEUE / "queue.json"]) | {
+    command = [PY, "-m", "stabn.knowledge.edits.standin", "--queue", QUEUE, "--out", EDITS]
+    return keyed({"stabn.knowledge.edits.standin"}, files=[QUEUE / "queue.json"]) | {
         "targets": [EDITS],
         "actions": [(step, ["launch/stand_in_edits", *command])],
     }
@@ -371,7 +371,7 @@ def edits_of(trained, parameters, *, unless):
         *(LAUNCH / "select.ipynb", folder / "select.ipynb"),
         *("-f", LAUNCH / f"{parameters}.yaml", "-p", "run", folder, *STREAMED),
     )
-    stand_in = [PY, "-m", "stabn.knowledge.standin", "--queue", queue, "--out", edits]
+    stand_in = [PY, "-m", "stabn.knowledge.edits.standin", "--queue", queue, "--out", edits]
     return {
         "name": f"{trained}_edits",
         "task_dep": [] if unless.exists() else [f"study:{trained}"],
@@ -412,7 +412,7 @@ def studied_fault(seed):
             *("fault", "finetune", name, "mini_biased_finetune", seed),
             need=[f"study:{trained}_edits"],
             given=learning_from(trained),
-            then=[[PY, "-m", "stabn.knowledge.fault", Path("runs/study") / name]],
+            then=[[PY, "-m", "studies.fault", Path("runs/study") / name]],
         )
 
 
@@ -423,7 +423,7 @@ def studied_sweeps(seed):
     for sweep, points in SWEEPS.items():
         for value, stand_in, parameters in points:
             name, edits = f"{sweep}_{value}_seed{seed}", folder / f"edits_{sweep}_{value}.json"
-            command = [PY, "-m", "stabn.knowledge.standin", "--queue", folder / "queue"]
+            command = [PY, "-m", "stabn.knowledge.edits.standin", "--queue", folder / "queue"]
             # with other videos repeated the control is another one; else it is that study's
             arms = "[knowledge, control]" if sweep == "share" else "[knowledge]"
             given = ["-p", "run", folder, "-p", "edits", edits, "-p", "arms", arms, *parameters]

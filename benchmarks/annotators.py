@@ -30,8 +30,8 @@ MACHINE, SYSTEM = 16 * GIB, 2 * GIB  # of which the system and its caches need s
 
 def small_queue(folder: Path) -> Path:
     """A queue of 12 small videos from a network of one epoch: real, but worth nothing."""
-    from stabn.data import mini
-    from stabn.knowledge.selection import SelectConfig, select
+    from stabn.data.mini import make as mini
+    from stabn.knowledge.selection.select import SelectConfig, select
     from stabn.training.config import RunConfig, parse
     from stabn.training.train import train
 
@@ -81,7 +81,7 @@ def main() -> None:
     bare = bare_kernel()
     with tempfile.TemporaryDirectory() as folder:
         queue = arguments.queue or small_queue(Path(folder))
-        command = [sys.executable, "-m", "stabn.knowledge.serve", "--queue", str(queue)]
+        command = [sys.executable, "-m", "stabn.knowledge.app.serve", "--queue", str(queue)]
         command += ["--store", f"{folder}/edits.sqlite", "--port", "18766"]
         command += ["--organiser-port", "18767", "--token", "benchmark"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -17,8 +17,14 @@ import torch
 from torch.utils.benchmark import Timer
 
 from stabn.data.sampling import segment_indices
-from stabn.knowledge.queue import Queue, QueuedVideo
-from stabn.knowledge.rescoring import Features, Rescorer, load_head, save_features, save_head
+from stabn.knowledge.selection.queue import Queue, QueuedVideo
+from stabn.knowledge.selection.rescoring import (
+    Features,
+    Rescorer,
+    load_head,
+    save_features,
+    save_head,
+)
 from stabn.models.resnet3d import count_multiply_adds
 from stabn.training.build import build_model
 from stabn.training.config import RunConfig

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stabn.knowledge.database import ConnectionLost
-from stabn.knowledge.edits import LEVELS, Edit
-from stabn.knowledge.store import Store
+from stabn.knowledge.edits.edit import LEVELS, Edit
+from stabn.knowledge.store.database import ConnectionLost
+from stabn.knowledge.store.store import Store
 
 FRAMES, REVISIONS = 40, 3
 MODEL = "0" * 64

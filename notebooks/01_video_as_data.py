@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stabn.data.mini import SIZES, example
+from stabn.data.mini.make import SIZES, example
 from stabn.data.sampling import interleaved_indices, segment_indices, tsn_indices
 from stabn.data.ssv2 import AnnotationError, class_text, mirror_pairs, read_classes, read_split
 from stabn.data.transforms import (

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from stabn.data.mini import example
+from stabn.data.mini.make import example
 from stabn.data.sampling import interleaved_indices, segment_indices
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import temporal_figure

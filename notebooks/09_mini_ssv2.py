@@ -26,8 +26,8 @@ import numpy as np
 import torch
 
 from stabn.data.dataset import ClipDataset, collate
-from stabn.data.mini import SIZES, example
-from stabn.data.mini_drawn import DrawnVideos
+from stabn.data.mini.drawn import DrawnVideos
+from stabn.data.mini.make import SIZES, example
 from stabn.data.ssv2 import class_text
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import confusion, describe_confusion, filmstrip, temporal_figure

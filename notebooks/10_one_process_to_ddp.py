@@ -46,8 +46,8 @@ from stabn.models.st_abn import STABN
 from stabn.tables.html import DASH, table
 from stabn.training.build import dataset
 from stabn.training.checkpoint import REPOSITORY, read
+from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch
 from stabn.training.config import RunConfig
-from stabn.training.launch import LaunchError, LaunchOptions, launch
 from stabn.training.step import NonFiniteLossError, in_parts
 from stabn.training.train import train
 

@@ -33,7 +33,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from stabn.data.mini import example
+from stabn.data.mini.make import example
 from stabn.data.sampling import segment_indices, tsn_indices, two_clip_indices, views
 from stabn.data.ssv2 import class_of_template, class_text
 from stabn.data.video import write_video
@@ -42,8 +42,8 @@ from stabn.tables import cost, paper_rows
 from stabn.tables.html import DASH, table
 from stabn.tables.work import hours, loader_of, projected, works
 from stabn.training.checkpoint import REPOSITORY
+from stabn.training.cluster.launch import launch_config
 from stabn.training.config import RunConfig, read_config, read_yaml
-from stabn.training.launch import launch_config
 
 scratch = tempfile.TemporaryDirectory()
 FOLDER = Path(scratch.name)
@@ -322,7 +322,7 @@ trial = RunConfig(
     workers=0,
 )
 with chdir(FOLDER):
-    launch_config("stabn.training.preflight", trial)
+    launch_config("stabn.training.preflight.training", trial)
 
 # %% [markdown]
 # ## Started, and left alone

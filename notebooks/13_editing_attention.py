@@ -36,17 +36,23 @@ from IPython.display import display
 from scipy.stats import binomtest
 from torch.utils.benchmark import Timer
 
-from stabn.data.mini import example
+from stabn.data.mini.make import example
 from stabn.data.sampling import segment_indices
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import describe_temporal, filmstrip, temporal_figure
-from stabn.knowledge.editor import Editor
-from stabn.knowledge.edits import Draft, Edit, EditError
-from stabn.knowledge.queue import Queue, QueuedVideo, read_queue, write_queue
-from stabn.knowledge.rescoring import Features, Rescorer, load_head, save_features, save_head
-from stabn.knowledge.selection import candidates, weak_classes
-from stabn.knowledge.whole_video import whole_video_attention
-from stabn.knowledge.words import describe
+from stabn.knowledge.editor.editor import Editor
+from stabn.knowledge.edits.edit import Draft, Edit, EditError
+from stabn.knowledge.edits.words import describe
+from stabn.knowledge.selection.queue import Queue, QueuedVideo, read_queue, write_queue
+from stabn.knowledge.selection.rescoring import (
+    Features,
+    Rescorer,
+    load_head,
+    save_features,
+    save_head,
+)
+from stabn.knowledge.selection.select import candidates, weak_classes
+from stabn.knowledge.selection.whole_video import whole_video_attention
 from stabn.metrics import rank_correlation
 from stabn.models.resnet3d import count_multiply_adds
 from stabn.models.st_abn import STABNOutput

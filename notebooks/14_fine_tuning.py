@@ -25,11 +25,11 @@ import numpy as np
 import torch
 
 from stabn.data.dataset import ClipDataset, collate
-from stabn.data.mini_drawn import DrawnVideos
+from stabn.data.mini.drawn import DrawnVideos
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import curves, describe_curves, describe_temporal, temporal_figure
-from stabn.knowledge.arms import trainable_copy
-from stabn.knowledge.targets import at_frames, swapped
+from stabn.knowledge.finetuning.arms import trainable_copy
+from stabn.knowledge.finetuning.targets import at_frames, swapped
 from stabn.losses import classification_loss, temporal_loss
 from stabn.metrics import rank_correlation
 from stabn.training.checkpoint import load_trained
@@ -276,7 +276,7 @@ print(
 # papermill notebooks/launch/select.ipynb runs/mini_st_abn/select.ipynb \
 #     -f notebooks/launch/mini_select.yaml
 # make annotate          # people edit; or, for a synthetic set, the truth stands in:
-# python -m stabn.knowledge.standin --queue runs/mini_st_abn/queue --out runs/mini_st_abn/edits.json
+# python -m stabn.knowledge.edits.standin --queue runs/mini_st_abn/queue --out runs/mini_st_abn/edits.json
 # papermill notebooks/launch/finetune.ipynb runs/mini_finetune/notebook.ipynb \
 #     -f notebooks/launch/mini_finetune.yaml
 # ```
@@ -314,7 +314,7 @@ print(
 # edits turned round by half a video and look at the agreement of its $M_t$ with the own edits.
 
 # %% tags=["hide-cell"]
-from stabn.knowledge.targets import shifted
+from stabn.knowledge.finetuning.targets import shifted
 
 wrong = trainable_copy(model)
 optimizer = torch.optim.AdamW(wrong.parameters(), lr=1e-3)

@@ -34,12 +34,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stabn.data.mini import SIZES, example
+from stabn.data.mini.make import SIZES, example
 from stabn.figures import describe_levels, levels_figure
-from stabn.knowledge.agreement import agreement_table, alpha, consensus
-from stabn.knowledge.edits import Edit
-from stabn.knowledge.exchange import read_json, read_npy, write_json, write_npy
-from stabn.knowledge.store import LEASE, Conflict, Store
+from stabn.knowledge.edits.agreement import agreement_table, alpha, consensus
+from stabn.knowledge.edits.edit import Edit
+from stabn.knowledge.edits.exchange import read_json, read_npy, write_json, write_npy
+from stabn.knowledge.store.store import LEASE, Conflict, Store
 
 scratch = tempfile.TemporaryDirectory()  # goes with the kernel
 folder = Path(scratch.name)
@@ -182,8 +182,8 @@ for who in people:
 SAVER = """
 import sys
 from datetime import UTC, datetime
-from stabn.knowledge.edits import Edit
-from stabn.knowledge.store import Store
+from stabn.knowledge.edits.edit import Edit
+from stabn.knowledge.store.store import Store
 
 path, annotator, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = Store(path)
@@ -436,7 +436,7 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 #   set aside, and buttons to export and to make a backup.
 #
 # `make annotate QUEUE=folder STORE=file` chooses the queue and the file of the edits, and
-# `ARGS="--overlap 2"` gives each video to two people. `python -m stabn.knowledge.serve --help` lists
+# `ARGS="--overlap 2"` gives each video to two people. `python -m stabn.knowledge.app.serve --help` lists
 # the rest.
 #
 # **Who can reach it?** Only this machine, unless you add `--host`. Voilà speaks plain HTTP, so beyond

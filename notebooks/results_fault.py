@@ -28,8 +28,8 @@
 import numpy as np
 from IPython.display import HTML, Markdown
 
-from stabn.data.mini import VARIANTS, example
-from stabn.data.mini_sign import BIAS, PARTNER
+from stabn.data.mini.make import VARIANTS, example
+from stabn.data.mini.sign import BIAS, PARTNER
 from stabn.figures import filmstrip, seeds_figure
 from stabn.tables import fault
 from stabn.tables.finetunings import NAMES, Value

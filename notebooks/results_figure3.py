@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from IPython.display import HTML
 
 from stabn import tables
-from stabn.data.mini import example
+from stabn.data.mini.make import example
 from stabn.data.video import write_video
 from stabn.explain import explain
 from stabn.training.checkpoint import load_trained

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from stabn.data.dataset import ClipDataset, collate
-from stabn.data.mini_drawn import DrawnVideos
+from stabn.data.mini.drawn import DrawnVideos
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import describe_temporal, filmstrip, temporal_figure
 from stabn.metrics import rank_correlation

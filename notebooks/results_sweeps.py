@@ -27,7 +27,7 @@
 import numpy as np
 from IPython.display import HTML
 
-from stabn.data.mini import VARIANTS, example
+from stabn.data.mini.make import VARIANTS, example
 from stabn.figures import sweep_figure
 from stabn.tables import effort, sweeps
 from stabn.tables.fault import SWAPPED, top1

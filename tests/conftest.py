@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stabn.data import mini
+from stabn.data.mini import make as mini
 from stabn.training.config import RunConfig, parse
 from stabn.training.train import train
 

@@ -20,7 +20,7 @@
 # make annotate
 # ```
 #
-# or, with settings of your own, `python -m stabn.knowledge.serve --help`. Every visitor gets a kernel
+# or, with settings of your own, `python -m stabn.knowledge.app.serve --help`. Every visitor gets a kernel
 # that runs the cell below and nothing else; the prose you are reading is left out there. Opened in
 # JupyterLab it works just as well, for one person, on the queue of `runs/mini_st_abn`.
 #
@@ -33,7 +33,7 @@ import os
 from pathlib import Path
 
 import stabn
-from stabn.knowledge.app import annotate
+from stabn.knowledge.app.annotator import annotate
 
 os.chdir(os.environ.get("STABN_HOME", Path(stabn.__file__).parents[1]))
 annotate(

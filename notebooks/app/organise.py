@@ -24,7 +24,7 @@ import os
 from pathlib import Path
 
 import stabn
-from stabn.knowledge.organiser import organise
+from stabn.knowledge.app.organiser import organise
 
 os.chdir(os.environ.get("STABN_HOME", Path(stabn.__file__).parents[1]))
 organise(

@@ -28,8 +28,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from stabn.training.cluster.launch import from_notebook, launch_config
 from stabn.training.config import EvalConfig
-from stabn.training.launch import from_notebook, launch_config
 from stabn.training.records import agreement_table, read_record, results_table
 
 NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells is a parameter
@@ -74,7 +74,7 @@ pd.Series(config.model_dump(), name=config.run).to_frame()
 # will be left out and counted.
 
 # %%
-launch_config("stabn.training.preflight_evaluation", config, options)
+launch_config("stabn.training.preflight.evaluation", config, options)
 
 # %% [markdown]
 # ## Scoring

@@ -37,9 +37,9 @@
 import pandas as pd
 
 from stabn.figures import curves
-from stabn.knowledge.finetuning import FinetuneConfig
+from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.training.cluster.launch import from_notebook, launch_config
 from stabn.training.journal import read_journal
-from stabn.training.launch import from_notebook, launch_config
 from stabn.training.records import read_record, results_table
 
 NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells is a parameter
@@ -103,19 +103,19 @@ pd.Series(config.model_dump(), name=str(config.folder)).to_frame()
 # will have been scored. Whatever is in the way is listed, and the notebook stops here.
 
 # %%
-launch_config("stabn.knowledge.preflight_finetuning", config, options)
+launch_config("stabn.knowledge.finetuning.preflight", config, options)
 
 # %% [markdown]
 # ## Training
 #
-# torchrun starts `nproc_per_node` processes; each runs `stabn/knowledge/finetune.py`. The feature
+# torchrun starts `nproc_per_node` processes; each runs `stabn/knowledge/finetuning/finetune.py`. The feature
 # extractor is frozen, its batch normalisation too, so each batch passes through it once and serves
 # all arms. $L_{temp}$ is averaged over the edited clips of a batch, over all processes, and is
 # nothing for the others. Run again with the same parameters, it goes on from the last checkpoint,
 # with the edits it began with.
 
 # %%
-launch_config("stabn.knowledge.finetune", config, options)
+launch_config("stabn.knowledge.finetuning.finetune", config, options)
 
 # %% [markdown]
 # ## How it went

@@ -28,11 +28,11 @@
 # %%
 import pandas as pd
 
-from stabn.data.mini import has_truth, read_truth
+from stabn.data.mini.truth import has_truth, read_truth
 from stabn.figures import describe_temporal, temporal_figure
-from stabn.knowledge.queue import read_queue
-from stabn.knowledge.selecting import SelectConfig
-from stabn.training.launch import from_notebook, launch_config
+from stabn.knowledge.selection.config import SelectConfig
+from stabn.knowledge.selection.queue import read_queue
+from stabn.training.cluster.launch import from_notebook, launch_config
 
 NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells is a parameter
 
@@ -82,12 +82,12 @@ pd.Series(config.model_dump(), name=config.run).to_frame()
 # is listed, and the notebook stops here.
 
 # %%
-launch_config("stabn.knowledge.preflight_selection", config, options)
+launch_config("stabn.knowledge.selection.preflight", config, options)
 
 # %% [markdown]
 # ## Selecting
 #
-# torchrun starts the processes; each runs `stabn/knowledge/selection.py` on its share of the
+# torchrun starts the processes; each runs `stabn/knowledge/selection/select.py` on its share of the
 # videos. Both splits are scored as in evaluation, without augmentation. Then the network is shown
 # every frame of each selected video: $M_t$ depends on a frame's position in the clip, so it is read
 # from interleaved samples, the first frame of every segment, then the second, and so on. A frame
@@ -105,7 +105,7 @@ launch_config("stabn.knowledge.preflight_selection", config, options)
 # made again, and another one is not overwritten, since people may be working on it.
 
 # %%
-launch_config("stabn.knowledge.selection", config, options)
+launch_config("stabn.knowledge.selection.select", config, options)
 
 # %% [markdown]
 # ## The classes

@@ -33,9 +33,9 @@
 import pandas as pd
 
 from stabn.figures import curves
+from stabn.training.cluster.launch import from_notebook, launch_config
 from stabn.training.config import RunConfig
 from stabn.training.journal import read_journal
-from stabn.training.launch import from_notebook, launch_config
 from stabn.training.records import read_record, results_table
 
 NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells is a parameter
@@ -128,7 +128,7 @@ pd.Series(config.model_dump(), name=str(config.folder)).to_frame()
 # the run will have finished. Whatever is in the way is listed, and the notebook stops here.
 
 # %%
-launch_config("stabn.training.preflight", config, options)
+launch_config("stabn.training.preflight.training", config, options)
 
 # %% [markdown]
 # ## Training

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from stabn.data import mini_textures
+from stabn.data.mini import textures
 from stabn.data.ssv2 import Record, class_text
 
 FRAMES = 24
@@ -79,10 +79,10 @@ class PretextVideos:
     def _draw(self, rng: np.random.Generator, motion: tuple, split: str, indices) -> np.ndarray:
         dx, dy, growth, turn = motion
         height, width = self.height, self.width
-        names = rng.permutation(sorted(mini_textures.sources(split)))
+        names = rng.permutation(sorted(textures.sources(split)))
         side = 2 * max(height, width)
-        picture = mini_textures.texture(rng, str(names[0]), side, side, cut=rng.uniform(0.5, 1))
-        behind = mini_textures.texture(rng, str(names[1]), width, height, cut=rng.uniform(0.5, 1))
+        picture = textures.texture(rng, str(names[0]), side, side, cut=rng.uniform(0.5, 1))
+        behind = textures.texture(rng, str(names[1]), width, height, cut=rng.uniform(0.5, 1))
         # half of the pictures fill the frame, half are a disc that moves over another picture
         radius = height * (rng.uniform(0.2, 0.4) if rng.random() < 0.5 else 9)
         speed = height * rng.uniform(0.012, 0.03) / max(np.hypot(dx, dy), 1)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stabn.knowledge.edits import Edit
-from stabn.knowledge.exchange import read_json
+from stabn.knowledge.edits.edit import Edit
+from stabn.knowledge.edits.exchange import read_json
 from stabn.tables.comparison import mean_sd
 from stabn.tables.fault import SWAPPED, top1
 from stabn.tables.html import DASH, table

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from stabn.knowledge.standin import noise_of
+from stabn.knowledge.edits.standin import noise_of
 from stabn.tables.comparison import mean_sd, paired_test
 from stabn.tables.fault import SWAPPED, study, top1
 from stabn.tables.finetunings import Finetuning, Value, read_finetunings

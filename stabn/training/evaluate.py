@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from stabn.data.dataset import Batch
-from stabn.data.mini import has_truth, read_truth
+from stabn.data.mini.truth import has_truth, read_truth
 from stabn.data.transforms import normalise
 from stabn.data.video import VideoError
 from stabn.metrics import Score, mass_in_mask, pointing_game, rank_correlation, topk_accuracy

@@ -24,7 +24,7 @@ from stabn.training.config import ConfigError
 log = logging.getLogger(__name__)
 Row = TypeVar("Row")
 
-LAUNCHER_PID = "STABN_LAUNCHER_PID"  # set by stabn.training.launch
+LAUNCHER_PID = "STABN_LAUNCHER_PID"  # set by stabn.training.cluster.launch
 PREEMPTED = "pre-empted (SIGTERM): everything is stored; started again, the run goes on from there"
 TERMINATED = 128 + signal.SIGTERM  # exit status 143, as a shell gives it
 PRELOADED = ("stabn.training.step", "stabn.metrics", "pandas")  # what a worker would import

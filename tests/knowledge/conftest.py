@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from stabn.data.mini import read_truth
-from stabn.knowledge.edits import Edit
-from stabn.knowledge.exchange import write_json
-from stabn.knowledge.finetuning import FinetuneConfig
-from stabn.knowledge.store import Store
+from stabn.data.mini.truth import read_truth
+from stabn.knowledge.edits.edit import Edit
+from stabn.knowledge.edits.exchange import write_json
+from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.knowledge.store.store import Store
 from stabn.training.build import split_videos
 from stabn.training.config import parse
 from stabn.training.files import file_hash

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from stabn.data import mini
+from stabn.data.mini import make as mini
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.records import PACKAGES, code_version, hardware, write_record
 from tests.soak.attempt import LASTS, NOTEBOOK, PARAMETERS, Attempt, cause

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from stabn.data.dataset import ClipKey
-from stabn.data.mini import read_truth
+from stabn.data.mini.truth import read_truth
 from stabn.data.transforms import normalise
 from stabn.data.video import VideoError
 from stabn.models.st_abn import STABNOutput
 from stabn.training.build import dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load
+from stabn.training.cluster.launch import LaunchOptions, launch, launch_config
 from stabn.training.config import EvalConfig, parse
 from stabn.training.evaluate import _rows, evaluate, figures_from_predictions, predict
-from stabn.training.launch import LaunchOptions, launch, launch_config
 from stabn.training.process import Process
 from stabn.training.records import read_record
 

@@ -11,8 +11,8 @@ import yaml
 from papermill import inspect_notebook
 from pydantic_core import PydanticUndefined
 
+from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import EvalConfig, RunConfig, read_config, write_config
-from stabn.training.launch import LaunchOptions
 from stabn.training.records import read_record
 
 LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"

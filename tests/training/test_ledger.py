@@ -7,9 +7,9 @@ import pytest
 from stabn.data.ssv2 import read_split
 from stabn.training.build import class_texts
 from stabn.training.checkpoint import read
+from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import RunConfig
 from stabn.training.journal import Journal, read_journal
-from stabn.training.launch import LaunchOptions, launch_config
 from stabn.training.ledger import DecodeFailuresError
 from stabn.training.records import read_record
 from stabn.training.train import train

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from stabn.training.checkpoint import read
+from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import RunConfig, write_config
 from stabn.training.journal import Journal, read_journal
-from stabn.training.launch import LaunchOptions, launch_config
 from stabn.training.process import PREEMPTED, TERMINATED
 from stabn.training.train import train
 
@@ -38,7 +38,7 @@ def launched(config: RunConfig, path) -> subprocess.Popen:
     write_config(config, path)
     code = (
         "import sys; from stabn.training.config import read_config;"
-        "from stabn.training.launch import LaunchOptions, launch_config;"
+        "from stabn.training.cluster.launch import LaunchOptions, launch_config;"
         "launch_config('stabn.training.train', read_config(sys.argv[1]),"
         " LaunchOptions(nproc_per_node=2))"
     )

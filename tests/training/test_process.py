@@ -8,8 +8,8 @@ from contextlib import nullcontext
 import pytest
 import torch
 
+from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch
 from stabn.training.config import ConfigError
-from stabn.training.launch import LaunchError, LaunchOptions, launch
 from stabn.training.process import LAUNCHER_PID, joined
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from stabn.training.checkpoint import CheckpointError, read
+from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.journal import Journal, read_journal
-from stabn.training.launch import LaunchOptions, launch_config
 from stabn.training.records import read_record
 from stabn.training.train import train
 

@@ -15,9 +15,9 @@ from stabn.losses import classification_loss
 from stabn.training import train as module
 from stabn.training.build import build_model, class_texts, split_videos, train_loader
 from stabn.training.checkpoint import read
+from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.journal import Journal, read_journal
-from stabn.training.launch import LaunchOptions, launch_config
 from stabn.training.process import Process
 from stabn.training.records import read_record
 from stabn.training.resume import step_seed

@@ -1,0 +1,1 @@
+"""The annotators' and the organiser's pages."""

@@ -1,0 +1,351 @@
+"""The annotators' page: guidelines, practice, a name, then video after video.
+
+Widgets only; what happens when is decided in :mod:`stabn.knowledge.app.session`. Nothing that
+somebody types is ever shown other than escaped.
+"""
+
+import asyncio
+import html
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+import numpy as np
+
+from stabn.data.ssv2 import VideoFolder
+from stabn.data.video import VideoError
+from stabn.knowledge.app import practice
+from stabn.knowledge.app.session import NAME_LENGTH, Session, SessionError
+from stabn.knowledge.editor.editor import Editor
+from stabn.knowledge.edits.edit import Draft
+from stabn.knowledge.selection.queue import Queue, QueuedVideo, QueueError, read_queue
+from stabn.knowledge.store.database import StoreError
+from stabn.knowledge.store.store import Store
+
+if TYPE_CHECKING:  # it brings PyTorch, which takes seconds: loaded while the guidelines are read
+    from stabn.knowledge.selection.rescoring import Rescorer
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0  # seconds until somebody is told that saving takes too long
+TICK = 5.0  # seconds between two attempts to save what could not be saved
+SUBMIT = 0.3  # seconds by which the name may come after the Enter that was pressed behind it
+
+
+GUIDELINES = """
+<div style="max-width: 46em; line-height: 1.5"><h1>When should the network look?</h1>
+<p>A network watched short videos and got some of them wrong. Beside each video you see, frame by
+frame, how much it relied on that frame. Please put that right: say <b>when</b> there is something
+to see.</p>
+<ul>
+<li><b>1</b>: the action that the title names is going on in this frame.</li>
+<li><b>0.5</b>: it is not, but the frame helps to understand it: the hand comes or goes, and can be
+seen.</li>
+<li><b>0</b>: nothing in this frame has to do with it. The thing that only lies there is 0, and so
+is whatever else moves.</li>
+</ul>
+<p>The quickest way: <b>All 0</b>; drag from the first frame to the last that you mean (or click the
+one, hold Shift and click the other), and press a key: <kbd>2</kbd> sets them to 1, <kbd>1</kbd> to
+0.5, <kbd>0</kbd> to 0. Or choose a brush above the frames and drag over them. Every change is saved
+at once, and every change can be undone. <kbd>Enter</kbd> goes on to the next video.</p>
+<p>If the network was right already, change nothing and go on: “Next video” on a video that you did
+not change keeps it as “looked at, nothing to correct”. If you do not want to answer now, press
+“Skip”: the video comes again at the end. If you cannot tell, say so: that is an answer too. A frame
+more or less at the edges does not matter.</p>
+<p>The table of probabilities shows what this network makes of your levels. It is no mark for them:
+a right correction may well lower the right answer, until the network has learned from it.</p></div>
+"""
+
+
+def _nothing() -> None:
+    pass
+
+
+def annotate(
+    store_url: str | Path, queue_folder: str | Path, *, overlap: int = 1
+) -> widgets.Widget:
+    """The page, or a sentence that says why there is none.
+
+    Args:
+        store_url: where edits are kept, a file or the URL of a database.
+        queue_folder: what to work through, as selection wrote it.
+        overlap: how many annotators may be given the same video.
+    """
+    try:
+        return App(Store(store_url, timeout=PATIENCE), read_queue(queue_folder), overlap=overlap)
+    except (QueueError, StoreError) as error:
+        return _text(f"There is nothing to annotate here yet. {error}")
+
+
+class App(widgets.VBox):
+    """The page of one visitor.
+
+    Attributes:
+        session: Once there is a name.
+        editor: The one editor, which goes from video to video.
+    """
+
+    def __init__(self, store: Store, queue: Queue, *, overlap: int = 1):
+        self.session: Session | None = None
+        self.editor: Editor | None = None
+        self._store, self._queue, self._overlap = store, queue, overlap
+        self._name = self._without = ""
+        self._status: Callable[[], None] = _nothing  # says how things stand, on the screen at hand
+        loader = ThreadPoolExecutor(1)
+        self._rescorer: Future[Rescorer] = loader.submit(_load_rescorer, queue)
+        loader.shutdown(wait=False)
+        self._message, self._above = widgets.HTML(), widgets.VBox()
+        super().__init__([self._message, self._above])
+        self._welcome()
+        self._keep_ticking()
+
+    def tick(self) -> None:
+        """Save what could not be saved and keep the lease; called every few seconds."""
+        if self.session is not None:
+            self._try(self.session.tick, keep_message=True)
+
+    # -- screens -------------------------------------------------------------------------------
+
+    def _welcome(self) -> None:
+        name = widgets.Text(
+            self._name,
+            description="Your name",
+            placeholder="the same each time you come back",
+            continuous_update=False,
+            layout={"width": "min(30em, 100%)"},
+        )
+        start = lambda: self._try(self._start, name.value)  # noqa: E731
+        name.on_msg(lambda _, message, __: _is_enter(message) and _later(SUBMIT, start))
+        self._show(
+            widgets.HTML(GUIDELINES),
+            _row(_button("Practise first", lambda: self._try(self._practise, name.value))),
+            _row(name, _button("Start", start, "primary")),
+            _text(
+                f"Your edits are kept under this name (1 to {NAME_LENGTH} characters). Come back "
+                "under the same name and you go on where you were."
+            ),
+        )
+
+    def _practise(self, name: str) -> None:
+        self._name = name  # to be there again afterwards
+        clip = practice.clip()
+        draft = Draft(np.full(len(clip.levels), 0.5))  # the made-up network looks at all alike
+        self._use_editor(clip.frames, draft, sampled=(), truth=clip.truth, predicted=clip.predicted)
+        self.editor.saved, self.editor.note = "nothing is kept", "practice"
+        truth = _text("")
+
+        def tell() -> None:
+            self.editor.true_levels = clip.levels.tolist()
+            _write(truth, practice.compare(draft.levels, clip.levels))
+            self.editor.focus()
+
+        self._show(
+            _text(
+                f"Practice, on a drawn clip and a made-up network. Mark when this happens: "
+                f"{clip.truth}."
+            ),
+            _row(
+                _button("Show the truth", lambda: self._try(tell), "primary"),
+                _button("Done practising", lambda: self._try(self._after_practice)),
+            ),
+            truth,
+            editor=True,
+        )
+
+    def _after_practice(self) -> None:
+        if self.session is None:
+            self._welcome()
+        else:
+            self._open()
+
+    def _start(self, name: str) -> None:
+        if self.session is None:
+            self.session = Session(self._store, self._queue, name, overlap=self._overlap)
+            self._open()
+
+    def _open(self) -> None:
+        """Show the session's video, with buttons of its own: a double click does not skip one."""
+        session = self.session
+        self._without = ""
+        problem = None if session.current is None else self._load(session.current)
+        shown = session.current is not None and problem is None
+        told, state = [_text(self._without)], _text("")
+        if session.current is None:
+            steps = {"Previous video": session.previous, "Look again": session.next}
+        else:
+            steps = {
+                "Previous video": session.previous,
+                "Skip": session.skip,
+                "Cannot tell": lambda: session.verdict("cannot_tell"),
+                "Bad video": lambda: session.verdict("bad_video"),
+            }
+        if problem is not None:
+            del steps["Cannot tell"]
+            told += [
+                _text(f"Video {session.position.place} cannot be shown: {problem}"),
+                _text("If it stays so, press “Bad video”: the organiser sees it, and you go on."),
+            ]
+        conflict = _row(
+            _button("Take the other tab’s version", lambda: self._step(session.take_theirs)),
+            _button("Keep mine as a further revision", lambda: self._step(session.keep_mine)),
+        )
+
+        def tell() -> None:
+            conflict.layout.display = "flex" if session.conflict else "none"
+            here = session.unsaved or not shown  # trouble is no small print beside the picture
+            _write(state, f"{session.state}." if here else "", alert=session.unsaved)
+            if shown:
+                self.editor.saved = "" if session.unsaved else session.state
+                self.editor.note = str(session.position)
+
+        buttons = [_button(n, lambda s=step: self._step(s)) for n, step in steps.items()]
+        who = _text(f"Annotating as {session.annotator}")
+        self._show(_row(who, *buttons), *told, state, conflict, editor=shown, status=tell)
+
+    def _load(self, video: QueuedVideo) -> str | None:
+        """Show a video in the editor; why not, if it cannot be."""
+        try:
+            frames = VideoFolder(self._queue.data_root).read(video.video_id, range(video.frames))
+        except VideoError as error:
+            return str(error)
+        classes = self._queue.classes
+        more = {}
+        try:
+            rescorer = self._rescorer.result()
+            more = {
+                "own": rescorer.own(video.video_id),
+                "spatial": rescorer.spatial(video.video_id),
+                "rescore": lambda levels: rescorer(video.video_id, levels),
+            }
+        except QueueError as error:  # one can edit all the same
+            self._without = f"Probabilities cannot be shown: {error}"
+        self._use_editor(
+            frames,
+            self.session.draft,
+            sampled=video.sampled,
+            truth=classes[video.label],
+            predicted=classes[video.predicted],
+            classes=classes,
+            on_change=lambda: self._try(self.session.save),
+            on_command=lambda _: self._step(self.session.next),
+            **more,
+        )
+        return None
+
+    def _use_editor(self, frames: np.ndarray, draft: Draft, **video) -> None:
+        if self.editor is None:
+            self.editor = Editor(frames, draft, **video)
+        else:
+            self.editor.show(frames, draft, **video)
+
+    # -- doing and telling ---------------------------------------------------------------------
+
+    def _step(self, step: Callable[[], object]) -> None:
+        """Do something that may change the video or its draft, then show what there is."""
+
+        def do() -> None:
+            before = self.session.draft
+            try:
+                step()
+            finally:
+                if self.session.draft is not before or self.session.draft is None:
+                    self._open()
+
+        self._try(do)
+        if self.editor in self.children:  # a button was pressed: the keys go to the frames again
+            self.editor.focus()
+
+    def _try(self, step: Callable[..., object], *arguments, keep_message: bool = False) -> None:
+        """Do something; say what went wrong, if it did, where it is seen."""
+        try:
+            step(*arguments)
+        except (SessionError, StoreError, QueueError) as error:
+            self._say(str(error))
+        except Exception as error:
+            log.exception("a step of the annotators' page failed")
+            self._say(
+                f"Something went wrong ({type(error).__name__}: {error}). What was marked saved is "
+                "saved; reload the page, and tell the organiser if it happens again."
+            )
+        else:
+            if not keep_message:
+                self._say("")
+        self._status()
+
+    def _say(self, what: str) -> None:
+        _write(self._message, what, alert=True)
+
+    def _show(
+        self,
+        *parts: widgets.Widget,
+        editor: bool = False,
+        status: Callable[[], None] = _nothing,
+    ) -> None:
+        """Replace what is on the page above the editor; what was there before is closed.
+
+        Args:
+            parts: what is seen now.
+            editor: whether it is, too; one that was is not drawn anew, so it keeps the keyboard.
+            status: brings what is said about saving and place up to date.
+        """
+        before, self._above.children, self._status = self._above.children, parts, status
+        self.children = [self._message, self._above, *([self.editor] if editor else [])]
+        for part in before:
+            for inner in getattr(part, "children", ()):
+                inner.close()
+            part.close()
+        status()
+
+    def _keep_ticking(self) -> None:
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(TICK)
+                self.tick()
+
+        try:
+            self._ticking = asyncio.get_running_loop().create_task(keep())
+        except RuntimeError:  # outside a kernel nobody waits for it
+            self._ticking = None
+
+
+def _load_rescorer(queue: Queue) -> "Rescorer":
+    from stabn.knowledge.selection.rescoring import Rescorer
+
+    return Rescorer(queue)
+
+
+def _is_enter(message: object) -> bool:
+    return isinstance(message, dict) and message.get("event") == "submit"
+
+
+def _later(seconds: float, step: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(seconds, step)
+
+
+def _text(what: str) -> widgets.HTML:
+    """A paragraph of plain text, whatever it holds."""
+    paragraph = widgets.HTML()
+    _write(paragraph, what)
+    return paragraph
+
+
+def _write(paragraph: widgets.HTML, what: str, *, alert: bool = False) -> None:
+    text, role = html.escape(what), ""
+    if alert:
+        text, role = f"<b>⚠ {text}</b>", "role='alert'"
+    paragraph.value = f"<p {role} style='margin: .3em 1em .3em 0'>{text}</p>" if what else ""
+    paragraph.layout.display = None if what else "none"
+
+
+def _button(text: str, step: Callable[[], None], style: str = "") -> widgets.Button:
+    button = widgets.Button(description=text, button_style=style, layout={"width": "auto"})
+    button.on_click(lambda _: step())
+    return button
+
+
+def _row(*parts: widgets.Widget) -> widgets.Box:
+    layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center")
+    return widgets.Box(parts, layout=layout)

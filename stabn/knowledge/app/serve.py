@@ -1,0 +1,299 @@
+"""Serve the queue to people who do not code: one page for annotators, one for the organiser.
+
+    python -m stabn.knowledge.app.serve --queue runs/mini_st_abn/queue
+
+Two Voilà servers run in this process, each with a port and a token of its own; both listen on this
+machine only unless `--host` says otherwise. Whoever opens a page gets a kernel, which runs the
+page's notebook and nothing else.
+
+What somebody with the annotators' token **can** do: open the page under any name (names are no
+passwords: who types another's goes on with that person's videos), and so look at the videos of this
+queue and add revisions of them to the store, where nothing is ever overwritten; open pages until
+the machine's memory is full. What they **cannot** do: run code (the server passes on the messages
+of widgets, an `execute_request` is dropped), read or list files, notebooks or kernels, see code or
+tracebacks, reach the organiser's page, set a password, change or delete a revision. Without a token
+there are only a page that says so and the scripts of Voilà and JupyterLab, which are public.
+
+Voilà speaks HTTP: beyond a network that you trust put it behind a proxy that speaks HTTPS.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.identity import IdentityProvider
+from jupyter_server.base.handlers import JupyterHandler
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from tornado.ioloop import IOLoop
+from traitlets.config import Config
+from voila.app import Voila
+from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+
+from stabn.knowledge.selection.queue import QueueError, read_queue
+
+NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks" / "app"
+TEMPLATE = Path(__file__).resolve().parent / "page"  # Voilà's, without what comes from other hosts
+EXTENSIONS = (  # of the front end: what draws widgets
+    "@jupyter-widgets/jupyterlab-manager",
+    "@voila-dashboards/widgets-manager8",
+    "anywidget",
+)
+IDLE = 3600  # seconds after which the kernel of a page that nobody touches ends
+NO_TOKEN = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
+<title>Annotating together</title><link rel="icon" href="data:;base64,=">
+<style>body { font: 1em sans-serif; margin: 3em; color-scheme: light dark; }</style></head>
+<body><h1>The address is not complete</h1><p>Please open the whole address that the organiser gave
+you, with everything that comes after the question mark.</p></body></html>"""
+CHECK = 60  # at most so many seconds between two looks for such kernels
+
+
+class ServeError(Exception):
+    """The pages cannot be served; the message names the remedy."""
+
+
+class Ask(JupyterHandler):
+    """What somebody sees who comes without the token."""
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """Say where to get it."""
+        self.set_status(403)
+        self.finish(NO_TOKEN)
+
+
+class TokenOnly(IdentityProvider):
+    """The token in the address, then a cookie. No form: Jupyter's would also set a password."""
+
+    def get_handlers(self) -> list[tuple[str, type]]:
+        """Where requests without the token end up."""
+        return [("/login", Ask)]
+
+
+class Leave(VoilaShutdownKernelHandler):
+    """Ends the kernel of a page that is closed."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Let the page go: it cannot send the cookie's proof, and would leave its kernel behind.
+
+        A kernel's id, which nobody can guess or list, is proof enough.
+        """
+
+
+class Page(Voila):
+    """One notebook on one port behind one token, and nothing else."""
+
+    def setup_template_dirs(self) -> None:
+        """Look for templates in our folder first."""
+        super().setup_template_dirs()
+        self.template_paths.insert(0, str(TEMPLATE))
+
+    def init_handlers(self) -> list:
+        """Voilà's own, but for `Leave`."""
+        return [
+            (path, Leave, *more)
+            if handler is VoilaShutdownKernelHandler
+            else (path, handler, *more)
+            for path, handler, *more in super().init_handlers()
+        ]
+
+    def listen(self) -> None:
+        """Take the port, or say that it is taken: an address on another port would mislead.
+
+        Raises:
+            ServeError: the port or the host cannot be had.
+        """
+        try:
+            self.app.listen(self.port, self.ip)
+        except OSError as error:
+            option = "--organiser-port" if "organise" in self.notebook_path else "--port"
+            raise ServeError(
+                f"{self.ip}:{self.port} cannot be served on ({error.strerror}); is another server "
+                f"running? Stop it, or choose another {option}"
+            ) from error
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser, token included."""
+        host = socket.gethostname() if self.ip in ("", "0.0.0.0", "::") else self.ip
+        return f"http://{host}:{self.port}/?token={quote(self.token)}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to serve, where, to whom."""
+
+    queue: Path
+    store: str
+    host: str = "127.0.0.1"
+    port: int = 8866
+    organiser_port: int = 8867
+    token: str = ""  # of the annotators; empty: a random one
+    organiser_token: str = ""
+    overlap: int = 1
+    idle: int = IDLE
+
+
+def make_page(notebook: str, port: int, token: str, options: Options) -> Page:
+    """A page that is ready to start.
+
+    Raises:
+        ServeError: the notebook is not there.
+    """
+    path = NOTEBOOKS / notebook
+    if not path.exists():
+        raise ServeError(f"{path}: no such notebook; serve from a clone of the repository")
+    settings = Config()
+    settings.Voila.update(
+        notebook_path=str(path),
+        root_dir=str(path.parent),
+        ip=options.host,
+        port=port,
+        token=token or secrets.token_urlsafe(24),
+        identity_provider_class=TokenOnly,
+        open_browser=False,
+        log_level=logging.WARNING,
+        config_file_paths=[],  # what lies about in a folder does not configure a public page
+    )
+    settings.VoilaConfiguration.update(
+        template="lab",
+        allow_template_override="NO",  # both would come from the address, typed by anyone
+        allow_theme_override="NO",
+        strip_sources=True,
+        show_tracebacks=False,
+        file_allowlist=[],
+        file_denylist=[".*"],
+        extension_allowlist=list(EXTENSIONS),
+    )
+    settings.VoilaExporter.exclude_markdown = True  # prose for readers of the book
+    settings.MappingKernelManager.update(
+        cull_idle_timeout=options.idle,
+        cull_interval=min(CHECK, max(1, options.idle // 4)),
+        cull_connected=True,  # a forgotten tab too: its page then says so, and nothing is lost
+    )
+    page = Page(config=settings)
+    page.initialize(argv=[])
+    return page
+
+
+def serve(options: Options) -> None:
+    """Serve until interrupted (Ctrl-C or SIGTERM); end every kernel then.
+
+    Raises:
+        ServeError: no queue, no notebook, or a port that is taken.
+    """
+    lines = look(options)
+    os.environ.update(
+        STABN_QUEUE=str(options.queue.resolve()),
+        STABN_STORE=absolute(options.store),
+        STABN_HOME=os.getcwd(),
+        STABN_OVERLAP=str(options.overlap),
+        OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", "1"),
+    )
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    loop = IOLoop.current()
+    wanted = [
+        ("annotate.ipynb", options.port, options.token),
+        ("organise.ipynb", options.organiser_port, options.organiser_token),
+    ]
+    pages: list[Page] = []
+    try:
+        for notebook, port, token in wanted:
+            page = make_page(notebook, port, token, options)
+            pages.append(page)
+            page.start()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
+        for line in lines:
+            print(line)
+        print(f"annotators:  {pages[0].address}")
+        print(f"organiser:   {pages[1].address}   (for you alone)")
+        print("Ctrl-C ends both; what is saved stays saved", flush=True)
+        loop.start()
+    finally:
+        for page in pages:
+            if page.connection_dir:
+                page.stop()
+    print("ended, no kernel left", flush=True)
+
+
+def look(options: Options) -> list[str]:
+    """One line on the queue and one on the store.
+
+    Raises:
+        ServeError: there is no queue, or it cannot be read.
+    """
+    try:
+        queue = read_queue(options.queue)
+    except QueueError as error:
+        run = options.queue.parent
+        raise ServeError(
+            f"{error}. A queue is made from a trained run:\n  papermill "
+            f"notebooks/launch/select.ipynb {run}/select.ipynb -p run {run}"
+        ) from error
+    classes = len({video.label for video in queue.videos})
+    lines = [f"queue:       {options.queue}, {len(queue.videos)} videos of {classes} classes"]
+    file = store_file(options.store)
+    if file is None:
+        return [*lines, f"store:       {make_url(options.store).render_as_string()}"]
+    return [*lines, f"store:       {file}, {'there' if file.exists() else 'made when first used'}"]
+
+
+def store_file(store: str) -> Path | None:
+    """The file of an SQLite store, absolute; None for a store on a database server.
+
+    Raises:
+        ServeError: neither a path nor the address of a database.
+    """
+    if "://" not in store:
+        return Path(store).resolve()
+    try:
+        url = make_url(store)
+    except ArgumentError as error:
+        raise ServeError(f"{store.split('@')[-1]}: is no address of a database") from error
+    return Path(url.database).resolve() if url.drivername.startswith("sqlite") else None
+
+
+def absolute(store: str) -> str:
+    """The store as kernels, which work in another folder, can open it."""
+    file = store_file(store)
+    return store if file is None else str(file)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--queue", type=Path, default=Path("runs/mini_st_abn/queue"))
+    parser.add_argument(
+        "--store",
+        default=os.environ.get("STABN_STORE"),
+        help="file, or URL of a database (default: what STABN_STORE says, where a password is "
+        "better kept than in a command; else edits.sqlite beside the queue)",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8866, help="of the annotators' page")
+    parser.add_argument("--organiser-port", type=int, default=8867)
+    parser.add_argument("--token", default="", help="of the annotators (default: a random one)")
+    parser.add_argument("--organiser-token", default="", help="(default: a random one)")
+    parser.add_argument("--overlap", type=int, default=1, help="annotators a video")
+    parser.add_argument("--idle", type=int, default=IDLE, help="seconds until an idle page ends")
+    arguments = parser.parse_args()
+    if arguments.store is None:
+        arguments.store = str(arguments.queue.parent / "edits.sqlite")
+    try:
+        serve(Options(**vars(arguments)))
+    except ServeError as error:
+        sys.exit(f"stabn.knowledge.app.serve: {error}")
+
+
+if __name__ == "__main__":
+    main()

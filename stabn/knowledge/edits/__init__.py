@@ -1,0 +1,1 @@
+"""Step 2: what an edit is, how edits travel, and how far people agree."""

@@ -1,0 +1,153 @@
+"""Edits as files: JSON with everything, or the 2022 editor's ``<class>/<video>.npy``."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from stabn.knowledge.edits.edit import Edit, EditError
+from stabn.training.files import replacing
+
+FORMAT, VERSION = "stabn edits", 1
+UNKNOWN_MODEL = "0" * 64  # of imported edits: nobody noted which checkpoint they correct
+
+
+def write_json(edits: Iterable[Edit], path: str | Path) -> None:
+    """Write edits to a JSON file, whole or not at all; :func:`read_json` gives equal ones back.
+
+    Raises:
+        OSError: the file cannot be written; one that was there before stays whole.
+    """
+    content = {"format": FORMAT, "version": VERSION, "edits": [edit.plain() for edit in edits]}
+    with replacing(path, "w") as file:
+        json.dump(content, file, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def read_json(path: str | Path) -> list[Edit]:
+    """The edits in a JSON file, in its order.
+
+    Raises:
+        EditError: no such file, not ours, of a newer version, or damaged; the message names the
+            file, and where an edit is wrong its place (from 1) and the field.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EditError(f"{path}: cannot be read ({error.strerror}); correct the path") from error
+    except (ValueError, RecursionError) as error:
+        raise EditError(f"{path}: is no JSON file, or a damaged one ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise EditError(f"{path}: format: is not {FORMAT!r}; give a file that write_json wrote")
+    if content.get("version") != VERSION:
+        raise EditError(
+            f"{path}: version: is {content.get('version')!r}, this stabn knows {VERSION}; update it"
+        )
+    edits = content.get("edits")
+    if not isinstance(edits, list):
+        raise EditError(f"{path}: edits: is no list")
+    return [Edit.from_plain(v, f"{path}, entry {i}") for i, v in enumerate(edits, start=1)]
+
+
+def write_npy(edits: Iterable[Edit], folder: str | Path, classes_of: Mapping[str, str]) -> int:
+    """Write levels as the 2022 editor does: one float64 array (n,) a video, in its class's folder.
+
+    Verdicts other than "edited" have no place in that format and are left out. Characters that no
+    file name should hold become %XX, as in web addresses.
+
+    Args:
+        edits: at most one of each video, e.g. one annotator's.
+        folder: gets one folder a class.
+        classes_of: {video id: class text}.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        EditError: a video without class, two edits of one video, or a file that is there already;
+            nothing is written.
+        OSError: a file cannot be written.
+    """
+    files: dict[Path, Edit] = {}
+    for edit in edits:
+        if edit.verdict != "edited":
+            continue
+        if edit.video_id not in classes_of:
+            raise EditError(f"video {edit.video_id}: its class is not given")
+        name = f"{_safe(edit.video_id)}.npy"
+        path = Path(folder) / _safe(classes_of[edit.video_id]) / name
+        if path in files:
+            raise EditError(
+                f"video {edit.video_id}: has edits by {files[path].annotator} and "
+                f"{edit.annotator}, the format holds one; write one annotator's at a time"
+            )
+        if path.exists():
+            raise EditError(f"{path}: exists already; choose an empty folder")
+        files[path] = edit
+    for path, edit in files.items():
+        with replacing(path) as file:
+            np.save(file, np.array(edit.levels))
+    return len(files)
+
+
+def read_npy(
+    folder: str | Path, lengths: Mapping[str, int], *, annotator: str = "2022 editor"
+) -> list[Edit]:
+    """Edits from the 2022 editor's folder.
+
+    The files hold levels alone. So the attention that was shown is given as zeros and the model as
+    :data:`UNKNOWN_MODEL`; the time is the file's own, and nobody knows how long it took.
+
+    Args:
+        folder: with one folder a class, and in it one file a video.
+        lengths: {video id: number of source frames}.
+        annotator: who made them.
+
+    Returns:
+        One edit a file, by class folder, then by file name.
+
+    Raises:
+        EditError: there are none; or a file is damaged, of an unknown video, of another length, or
+            holds impossible levels. The message names the file.
+    """
+    edits: dict[str, Edit] = {}
+    for path in sorted(Path(folder).glob("*/*.npy")):
+        video_id = unquote(path.stem)
+        if video_id not in lengths:
+            raise EditError(f"{path}: video {video_id} is not in the data set; remove the file")
+        if video_id in edits:
+            raise EditError(f"{path}: video {video_id} lies in a second class's folder, too")
+        try:
+            levels = np.load(path, allow_pickle=False)
+            made = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        except (OSError, ValueError, EOFError) as error:
+            raise EditError(f"{path}: is no array, or a damaged one ({error})") from error
+        if getattr(levels, "shape", None) != (lengths[video_id],):
+            raise EditError(
+                f"{path}: levels: shape {getattr(levels, 'shape', 'of an archive')}, but the video "
+                f"has {lengths[video_id]} frames"
+            )
+        try:
+            edits[video_id] = Edit(
+                video_id=video_id,
+                verdict="edited",
+                levels=levels,
+                annotator=annotator,
+                model=UNKNOWN_MODEL,
+                attention=(0.0,) * len(levels),
+                made=made,
+                seconds=0.0,
+            )
+        except EditError as error:
+            raise EditError(f"{path}: {error}") from error
+    if not edits:
+        raise EditError(f"{folder}: holds no <class>/<video>.npy")
+    return list(edits.values())
+
+
+def _safe(name: str) -> str:
+    """A text as the name of a file or folder on any system; ``unquote`` gives the text back."""
+    safe = quote(name, safe=" !#$&'()+,;=@[]^`{}")
+    return safe if safe.strip(". ") else safe.replace(".", "%2E")

@@ -1,0 +1,100 @@
+"""Edits that stand in for people's: the truth of mini-SSv2, written down as an edit.
+
+Nobody looked at a video to make them. They are as good as an edit can be, and every result that
+rests on them says *stand-in*.
+
+    python -m stabn.knowledge.edits.standin --queue runs/mini_st_abn/queue --out runs/edits.json
+"""
+
+import argparse
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from stabn.data.mini.truth import read_truth
+from stabn.knowledge.edits.edit import LEVELS, Edit, EditError
+from stabn.knowledge.edits.exchange import write_json
+from stabn.knowledge.selection.queue import Queue, QueueError, read_queue
+
+ANNOTATOR = "stand-in (the truth)"
+WRONG = ", {:.0%} of frames wrong"  # follows the name where noise was added
+
+
+def noise_of(annotator: str) -> float:
+    """The noise in [0, 1] of the stand-in who bears this name; 0 for everybody else."""
+    said = re.search(r"(\d+)% of frames wrong$", annotator)
+    return int(said[1]) / 100 if said else 0.0
+
+
+def stand_in_edits(
+    queue: Queue, *, limit: int | None = None, noise: float = 0.0, seed: int = 0
+) -> list[Edit]:
+    """One edit of each queued video, from the set's own truth.
+
+    Args:
+        queue: which videos; its data set must come with the truth.
+        limit: only so many of them, in the queue's order; None for all.
+        noise: share of each video's frames that get one of the two wrong levels, in [0, 1].
+        seed: decides which frames, and which level.
+
+    Raises:
+        EditError: a data set without truth, an impossible noise or limit.
+    """
+    if not 0 <= noise <= 1:
+        raise EditError(f"noise: a share of frames lies in [0, 1], not {noise}")
+    if limit is not None and limit < 1:
+        raise EditError(f"limit: at least one video, not {limit}")
+    now = datetime.now(UTC)
+    edits = []
+    for place, video in enumerate(queue.videos[:limit]):
+        try:
+            levels = read_truth(queue.data_root, video.video_id).levels
+        except FileNotFoundError as error:
+            raise EditError(f"{error}: on real videos people make the edits") from error
+        rng = np.random.default_rng((seed, place))
+        wrong = rng.permutation(len(levels))[: round(noise * len(levels))]
+        levels = levels.copy()
+        levels[wrong] = [rng.choice([v for v in LEVELS if v != levels[t]]) for t in wrong]
+        edits.append(
+            Edit(
+                video_id=video.video_id,
+                verdict="edited",
+                levels=tuple(map(float, levels)),
+                annotator=ANNOTATOR if noise == 0 else ANNOTATOR + WRONG.format(noise),
+                model=queue.model,
+                attention=video.attention,
+                made=now,
+                seconds=0.0,
+            )
+        )
+    return edits
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stabn.knowledge.edits.standin", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("--queue", required=True, type=Path, help="queue folder that select wrote")
+    parser.add_argument("--out", required=True, type=Path, help="JSON file of edits")
+    parser.add_argument("--limit", type=int, help="only so many videos, in the queue's order")
+    parser.add_argument("--noise", type=float, default=0.0, help="share of frames set wrongly")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise")
+    given = parser.parse_args(arguments)
+    try:
+        edits = stand_in_edits(
+            read_queue(given.queue), limit=given.limit, noise=given.noise, seed=given.seed
+        )
+        write_json(edits, given.out)
+    except (EditError, QueueError) as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {given.out}: cannot be written ({error.strerror})")
+    print(f"{given.out}: {len(edits)} stand-in edits, nobody's work")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Step 3: a network learns from the edits."""

@@ -1,0 +1,201 @@
+"""Fine-tune with edited attention: ``stabn finetune --config finetune.yaml``.
+
+Step 3 of the paper, with the comparisons it lacks. All arms start from one checkpoint, see the same
+clips in the same order and drop the same features; they differ in what L_temp pulls M_t towards:
+
+- ``knowledge``: what people edited;
+- ``control``: nothing (γ_t = 0): the same further training without any edit;
+- ``placebo``: other videos' edits.
+
+The extractor is frozen, its batch normalisation too, so one f(x) serves all arms.
+"""
+
+import argparse
+import logging
+import sys
+
+from torch.optim.lr_scheduler import OneCycleLR
+
+from stabn.knowledge.edits.edit import Edit, EditError
+from stabn.knowledge.edits.exchange import read_json, write_json
+from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.knowledge.finetuning.step import Tuning, opened, read_lessons, set_up, take_steps
+from stabn.knowledge.finetuning.targets import read_edits, unchanged
+from stabn.knowledge.store.database import StoreError
+from stabn.training.checkpoint import USER_ERRORS, Trained, save
+from stabn.training.config import ConfigError, parse, read_yaml, write_config
+from stabn.training.evaluate import check_classes, report
+from stabn.training.files import file_hash, remove_leftovers
+from stabn.training.journal import Journal
+from stabn.training.ledger import DecodeFailuresError, Ledger
+from stabn.training.process import Process, agreeing, heeding_sigterm, joined
+from stabn.training.records import new_record, peak_memory, read_record, write_record
+from stabn.training.resume import note_resumption
+from stabn.training.step import NonFiniteLossError, learning_rate, writing_down
+
+log = logging.getLogger(__name__)
+
+
+def finetune(config: FinetuneConfig) -> None:
+    """Train every arm, then score all of them and the start. A run that was cut off goes on.
+
+    Writes config.yaml, edits.json (what a store held when the run began), last.pt, and for each
+    arm ``<arm>.pt``, ``metrics-<arm>.jsonl`` and predictions; decode_failures.jsonl where a video
+    could not be decoded. record.json holds the figures under ``results.<arm>-<split>``, those of
+    ``before`` included. On SIGTERM (pre-emption) it does as training does.
+
+    Raises:
+        EditError, StoreError: the edits cannot be used.
+        ConfigError: an impossible batch size; a folder that holds another fine-tuning.
+        NonFiniteLossError: a loss is NaN or infinite; what is on disk stays as it was.
+        DecodeFailuresError: more than the run's ``max_decode_failures`` of the clips.
+        CheckpointError, AnnotationError, PreparationError, VideoError: a file that cannot be used.
+    """
+    with joined() as me, heeding_sigterm(me):
+        before, run = opened(config)
+        check_classes(before, run, config.start)
+        lessons = read_lessons(run, frozen_edits(config, me))
+        tuning = set_up(config, before, run, lessons, me)
+        progress, steps, sampler = tuning.progress, tuning.steps, tuning.loader.batch_sampler
+        open_folder(tuning)
+        journals = {
+            name: Journal(
+                config.folder / f"metrics-{name}.jsonl", progress.step, config.log_every, me
+            )
+            for name in config.arms
+        }
+        ledger = Ledger(
+            config.folder / "decode_failures.jsonl",
+            *(progress.step, config.batch_size, run.max_decode_failures, me),
+        )
+
+        while progress.epoch < config.epochs:
+            sampler.epoch, sampler.start_batch = progress.epoch, progress.batch
+            for batch in tuning.loader:
+                with writing_down(config.folder, me):
+                    told_by_arm = take_steps(tuning, batch)
+                for name, told in told_by_arm.items():
+                    journals[name].add(told.loss, told.logits, told.labels, temporal=told.temporal)
+                for arm in tuning.arms.values():
+                    if isinstance(arm.schedule, OneCycleLR) and progress.step + 1 < steps:
+                        arm.schedule.step()
+                progress.step, progress.batch = progress.step + 1, progress.batch + 1
+                for name, arm in tuning.arms.items():
+                    rate = learning_rate(arm.optimizer)
+                    journals[name].trained(progress.epoch, progress.step, steps, rate)
+                stop, failed = me.total(me.terminated.is_set(), len(batch.failures))
+                if failed:
+                    ledger.enter(progress.epoch, progress.step, batch.failures)
+                due = config.save_every and progress.step % config.save_every == 0
+                if me.is_main and (stop or due):
+                    tuning.store()
+                if stop:
+                    me.leave()
+            progress.epoch, progress.batch = progress.epoch + 1, 0
+            if me.is_main:
+                tuning.store()
+
+        close_folder(tuning)
+
+
+def frozen_edits(config: FinetuneConfig, me: Process) -> list[Edit]:
+    """The edits as they were when the run began: people may go on editing in the store."""
+    kept = config.folder / "edits.json"
+    with agreeing(me):
+        if me.is_main and not kept.is_file():
+            write_json(read_edits(config.edits), kept)
+    return read_json(kept)
+
+
+def open_folder(tuning: Tuning) -> None:
+    """Rank 0: write config.yaml and a record; keep the record of a run taken up."""
+    config, lessons, me = tuning.config, tuning.lessons, tuning.me
+    if not me.is_main:
+        return
+    model, path = file_hash(config.start), config.folder / "record.json"
+    edits, left = lessons.edits, len(unchanged(lessons.edits))
+    if left:
+        log.info("%d videos were looked at and not corrected: nothing is learned from them", left)
+    foreign = sum(edit.model != model for edit in edits)
+    if foreign:
+        log.warning(
+            "%d of %d edits correct another network's attention than that of %s; they are used: "
+            "when the action is does not depend on who asked",
+            *(foreign, len(edits), config.start),
+        )
+    try:
+        remove_leftovers(config.folder)
+        write_config(config, config.folder / "config.yaml")
+        if record := read_record(path):
+            if tuning.progress.epoch < config.epochs:
+                note_resumption(record, tuning.progress, me)
+                write_record(path, record)
+            return
+        start = new_record(tuning.run, tuning.before.classes, me.world_size, tuning.precision)
+        record = start | {
+            "finetuning": config.model_dump(mode="json"),
+            "started_from": {"checkpoint": str(config.start), "sha256": model},
+            "edits": {
+                "videos": len(lessons.levels),
+                "unchanged": left,
+                "share_of_training": len(lessons.levels) / len(lessons.class_of),
+                "annotators": sorted({edit.annotator for edit in edits}),
+                "seconds": sum(edit.seconds for edit in edits),
+                "of_another_network": foreign,
+            },
+            "modified": sorted({lessons.class_of[video_id] for video_id in lessons.levels}),
+        }
+        write_record(path, record)
+    except OSError as error:
+        raise ConfigError(
+            f"out_dir: {config.folder} cannot be written ({error.strerror}); make it writable or "
+            f"choose another out_dir"
+        ) from error
+
+
+def close_folder(tuning: Tuning) -> None:
+    """Keep every arm's network, score all on ``report_split``, complete the record."""
+    config, run, before, me = tuning.config, tuning.run, tuning.before, tuning.me
+    path, progress = config.folder / "record.json", tuning.progress
+    if read_record(path).get("wall_seconds") is not None:
+        log.info("%s is fine-tuned and reported already; delete it to start over", config.folder)
+        return
+    if me.is_main:
+        for name, model in tuning.models.items():
+            save(
+                config.folder / f"{name}.pt", model, run, before.classes, progress=progress.plain()
+            )
+    how = {"split": run.report_split, "folder": config.folder}
+    for name, model in {"before": before.model, **tuning.models}.items():
+        trained = Trained(model, run, before.classes, name)
+        report(trained, run, me, **how, checkpoint=name)
+        for split in config.also_report:
+            report(trained, run, me, **how | {"split": split}, checkpoint=name)
+        if config.invert_spatial:
+            report(trained, run, me, **how, checkpoint=name, invert_spatial=True)
+    if me.is_main:
+        record = read_record(path) | {
+            "wall_seconds": round(progress.plain()["seconds"], 1),
+            "peak_memory_gib": peak_memory(),
+            "steps": progress.step,
+        }
+        write_record(path, record)
+        log.info("done in %.0f s: %s", record["wall_seconds"], path)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--config", required=True, help="YAML file: one `name: value` a line")
+    arguments = parser.parse_args()
+    try:
+        finetune(parse(FinetuneConfig, read_yaml(arguments.config), arguments.config))
+    except (
+        *(*USER_ERRORS, EditError, StoreError),
+        *(NonFiniteLossError, DecodeFailuresError),
+    ) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""What would stop a fine-tuning: ``python -m stabn.knowledge.finetuning.preflight``.
+
+Given the fine-tuning's ``--config`` and launched as it will be, on as many processes, it looks at
+the checkpoint, the data, the edits, the folder and what lies in it, takes steps of all arms at full
+size, and says what memory that takes and when all arms will have been scored. What it trains is
+thrown away.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from stabn.data.dataset import Batch
+from stabn.data.sampling import views
+from stabn.knowledge.edits.edit import Edit, EditError
+from stabn.knowledge.edits.exchange import read_json
+from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.knowledge.finetuning.step import (
+    Lessons,
+    Tuning,
+    extracted,
+    opened,
+    pulled_towards,
+    read_lessons,
+    set_up,
+    take_steps,
+)
+from stabn.knowledge.finetuning.targets import read_edits, unchanged
+from stabn.knowledge.store.database import StoreError
+from stabn.training.config import RunConfig
+from stabn.training.evaluate import check_classes
+from stabn.training.files import file_hash
+from stabn.training.preflight.findings import Findings, command_line, counted
+from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
+from stabn.training.preflight.trial import (
+    forward,
+    read_ahead,
+    state_bytes,
+    tell_failures,
+    tell_speed,
+    tell_time,
+    time_scoring,
+    time_steps,
+    together,
+    weight_bytes,
+)
+from stabn.training.process import autocast, gathered, heeding_sigterm, joined
+from stabn.training.records import read_record
+from stabn.training.step import NonFiniteLossError
+
+
+def preflight(config: FinetuneConfig) -> None:
+    """Check all that a fine-tuning needs, and measure what it will take.
+
+    Raises:
+        PreflightError: something would stop it; the message lists everything that would.
+    """
+    with joined() as me, heeding_sigterm(me):
+        found = Findings(me)
+        check_folder(found, config.folder)
+        edits: list[Edit] | None = None
+        with found.checking("edits", EditError, StoreError):
+            edits = edits_to_use(config) if me.is_main else None
+        edits = gathered([edits], me)[0]  # a file of SQLite is not for several machines to open
+        with found.checking("checkpoint"):
+            before, run = opened(config)
+            found.good("checkpoint", before.origin)
+            splits = (run.train_split, run.report_split, *config.also_report)
+            counts = check_data(found, run, splits, bears=run.max_decode_failures)
+            if counts:
+                check_classes(before, run, config.start)
+            if edits is not None and run.train_split in counts:
+                with found.checking("edits", EditError):
+                    lessons = check_edits(found, config, run, edits)
+        found.settle()
+        with found.checking("run", EditError):
+            tuning = set_up(config, before, run, lessons, me)
+        found.settle()
+        if tuning.progress.epoch >= config.epochs:
+            reported = read_record(config.folder / "record.json").get("wall_seconds") is not None
+            left = "nothing is left" if reported else "nothing is left but its report"
+            found.good("run", f"{config.folder} is fine-tuned already: {left}")
+            return
+        step = tuning.progress.step
+        begun = f"goes on after step {step}" if step else "begins"
+        arms = ", ".join(config.arms)
+        how = f"{counted(me.world_size, 'process')}, {tuning.precision}; arms: {arms}"
+        found.good("run", f"{config.folder} {begun}; {how}")
+
+        batches, reading = read_ahead(tuning.loader, me)
+        tell_failures(found, batches)
+        alone, steps = partial(one_arm, tuning), partial(take_steps, tuning)
+        step = time_steps(found, batches, tuning.models, forward=alone, step=steps)
+        score = partial(forward, before.model.eval(), tuning.precision, me.device)
+        scoring = time_scoring(found, batches, score)
+        check_disk(found, config.folder, stored_bytes(tuning) - checkpoint_bytes(config.folder))
+        found.settle()
+        left = tuning.steps - tuning.progress.step
+        trained = left * together(config.batch_size / reading, step, run.workers)
+        videos = sum(counts[split] for split in scored_splits(config, run))
+        clips = (
+            (1 + len(config.arms))
+            * videos
+            * len(views(run.sampling, run.num_frames, run.num_frames))
+        )
+        scored = clips * together(1 / reading, scoring, run.workers)
+        tell_speed(found, "trained", config.batch_size / step, reading, run.workers)
+        networks = f"{1 + len(config.arms)} networks"
+        tell_time(found, trained + scored, f"{left} steps and scoring {networks}")
+
+
+def edits_to_use(config: FinetuneConfig) -> list[Edit]:
+    """The edits that the run began with, if it has begun; else those that it will begin with.
+
+    Raises:
+        EditError, StoreError: they cannot be read.
+    """
+    kept = config.folder / "edits.json"
+    return read_json(kept) if kept.is_file() else read_edits(config.edits)
+
+
+def check_edits(
+    found: Findings, config: FinetuneConfig, run: RunConfig, edits: Sequence[Edit]
+) -> Lessons:
+    """Whether the edits are of this data set and suffice for every arm; how many there are.
+
+    Raises:
+        EditError, VideoError: as :func:`stabn.knowledge.finetuning.step.read_lessons`.
+    """
+    lessons = read_lessons(run, edits)
+    for name in config.arms:
+        pulled_towards(name, config, lessons)
+    people, videos = len({e.annotator for e in edits}), len({e.video_id for e in edits})
+    learned, left = len(lessons.levels), len(unchanged(edits))
+    found.good(
+        "edits",
+        f"{len(edits)} by {counted(people, 'annotator')} of {counted(videos, 'video')}: "
+        f"{learned} ({learned / len(lessons.class_of):.1%} of {run.train_split}) are learned from, "
+        f"{left} were looked at and not corrected",
+    )
+    model = file_hash(config.start)
+    foreign = sum(edit.model != model for edit in edits)
+    if foreign:
+        found.warn("edits", f"{foreign} of them correct another network's attention; they are used")
+    return lessons
+
+
+def one_arm(tuning: Tuning, batch: Batch) -> None:
+    """What an arm keeps for the way back: one after the other they take as much, alone."""
+    name = tuning.config.arms[0]
+    features = extracted(tuning, batch)
+    with autocast(tuning.precision, tuning.me.device):
+        tuning.models[name].from_features(features)
+
+
+def stored_bytes(tuning: Tuning) -> float:
+    """Bytes that stand in the folder at its fullest moment.
+
+    All arms' state to go on from, once more while it is written, and each arm's network by itself.
+    """
+    optimizers = [arm.optimizer for arm in tuning.arms.values()]
+    state = weight_bytes(tuning.models) + state_bytes(*optimizers)
+    return 2 * state + sum(weight_bytes(model) for model in tuning.models.values())
+
+
+def scored_splits(config: FinetuneConfig, run: RunConfig) -> list[str]:
+    """The splits on which every network is scored, as often as it is."""
+    inverted = [run.report_split] if config.invert_spatial else []
+    return [run.report_split, *config.also_report, *inverted]
+
+
+def main() -> None:
+    """The command line."""
+    command_line(preflight, FinetuneConfig, NonFiniteLossError)
+
+
+if __name__ == "__main__":
+    main()

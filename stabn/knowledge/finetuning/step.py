@@ -1,0 +1,186 @@
+"""What a fine-tuning works with, and one step of all its arms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from stabn.data.dataset import Batch
+from stabn.data.transforms import normalise
+from stabn.knowledge.edits.edit import Edit
+from stabn.knowledge.finetuning.arms import Arm, Told, take_step, trainable_copy, trained_together
+from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.knowledge.finetuning.targets import Levels, read_targets, shifted, swapped
+from stabn.training.build import split_videos, train_loader
+from stabn.training.checkpoint import CheckpointError, Trained, load
+from stabn.training.config import RunConfig
+from stabn.training.evaluate import attends
+from stabn.training.process import Process, agreeing, autocast, usable_precision
+from stabn.training.resume import Progress, check_same_step, step_seed, store, take_up
+from stabn.training.step import make_optimizer, make_schedule
+
+
+class Lessons(NamedTuple):
+    """What is learned from.
+
+    Attributes:
+        edits: all of them, as they were read.
+        class_of: {video id: class id} of the training split.
+        levels: what the annotators agree on, of the videos that somebody corrected.
+    """
+
+    edits: Sequence[Edit]
+    class_of: Mapping[str, int]
+    levels: Levels
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a fine-tuning works with, as it stands where it begins or goes on.
+
+    Attributes:
+        config: the fine-tuning.
+        run: the run that is fine-tuned, with what fine-tuning changes of its description.
+        me: this process.
+        before: the network that all arms start from, on ``me.device``.
+        lessons: what is learned from.
+        loader: this process's share of the training clips.
+        steps: optimizer steps from beginning to end.
+        precision: the one in use.
+        models: the arms' networks; they share the frozen extractor.
+        arms: the arms, in the order in which they take their steps.
+        progress: how far the fine-tuning has come.
+    """
+
+    config: FinetuneConfig
+    run: RunConfig
+    me: Process
+    before: Trained
+    lessons: Lessons
+    loader: DataLoader
+    steps: int
+    precision: str
+    models: nn.ModuleDict
+    arms: Mapping[str, Arm]
+    progress: Progress
+
+    def store(self) -> None:
+        """Write ``last.pt``."""
+        parts = _parts(self.arms)
+        store(self.config, self.before.classes, self.models, parts, self.progress)
+
+
+def opened(config: FinetuneConfig) -> tuple[Trained, RunConfig]:
+    """The network to start from, and its run with what fine-tuning changes of it.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or has no attention to correct.
+        ConfigError: the run and the fine-tuning do not go together.
+    """
+    before = load(config.start)
+    if not attends(before.config):
+        raise CheckpointError(
+            f"{config.start}: has no attention to correct; fine-tune an ST-ABN, not the "
+            f"baseline or the matched control"
+        )
+    return before, config.as_run(before.config)
+
+
+def read_lessons(run: RunConfig, edits: Sequence[Edit]) -> Lessons:
+    """The edits, checked against the training split.
+
+    Raises:
+        EditError: see :func:`stabn.knowledge.finetuning.targets.read_targets`.
+        AnnotationError, PreparationError, VideoError: a list or an edited video cannot be read.
+    """
+    records, videos = split_videos(run, run.train_split)
+    class_of = {record.video_id: record.class_id for record in records}
+    return Lessons(edits, class_of, read_targets(edits, class_of, videos))
+
+
+def pulled_towards(name: str, config: FinetuneConfig, lessons: Lessons) -> Levels | None:
+    """What L_temp compares an arm's M_t with; None for the control.
+
+    Raises:
+        EditError: a single edited video: the placebo has no other's edit to take.
+    """
+    if name == "control":
+        return None
+    if name == "knowledge":
+        return lessons.levels
+    if config.placebo == "shift":
+        return shifted(lessons.levels)
+    return swapped(lessons.levels, lessons.class_of, config.seed)
+
+
+def set_up(
+    config: FinetuneConfig, before: Trained, run: RunConfig, lessons: Lessons, me: Process
+) -> Tuning:
+    """Everything that ``config`` describes, taken up where the run in its folder was left.
+
+    Raises:
+        ConfigError: an impossible batch size; a folder that holds another fine-tuning.
+        CheckpointError: the state in the folder cannot be used.
+        EditError: the edits do not suffice for an arm.
+    """
+    with agreeing(me):
+        loader = train_loader(run, me, _clips_of_an_epoch(config, lessons))
+        steps = config.epochs * len(loader.batch_sampler)
+        towards = {name: pulled_towards(name, config, lessons) for name in config.arms}
+        before.model.to(me.device)
+        precision = usable_precision(run.precision, me.device)
+        models = nn.ModuleDict({name: trainable_copy(before.model) for name in config.arms})
+        changing = {}
+        for name, model in models.items():
+            optimizer = make_optimizer(run, model)
+            scaler = torch.amp.GradScaler(me.device.type, enabled=precision == "fp16")
+            changing[name] = optimizer, make_schedule(run, optimizer, steps), scaler
+        arms = {
+            name: Arm(name, towards[name], models[name], *changing[name]) for name in config.arms
+        }
+        progress = take_up(config, before.classes, models, _parts(arms))
+    check_same_step(progress, me)
+    for name, arm in arms.items():
+        arm.network = trained_together(models[name], me)
+    return Tuning(
+        *(config, run, me, before, lessons, loader, steps, precision, models, arms, progress)
+    )
+
+
+def _clips_of_an_epoch(config: FinetuneConfig, lessons: Lessons) -> dict[str, int]:
+    """How often an epoch takes each training video."""
+    others = 0 if config.edited_only else 1
+    return {i: config.edited_repeats if i in lessons.levels else others for i in lessons.class_of}
+
+
+def _parts(arms: Mapping[str, Arm]) -> dict[str, Any]:
+    """What a checkpoint holds beside the weights, by the name it has there."""
+    names = ("optimizer", "schedule", "scaler")
+    return {f"{arm.name}.{name}": getattr(arm, name) for arm in arms.values() for name in names}
+
+
+@torch.no_grad()
+def extracted(tuning: Tuning, batch: Batch) -> Tensor:
+    """f(x) of a batch at the attention point, (N, C, T, H′, W′)."""
+    device = tuning.me.device
+    with autocast(tuning.precision, device):
+        video = batch.video.to(device, non_blocking=True)
+        return tuning.before.model.features(normalise(video))
+
+
+def take_steps(tuning: Tuning, batch: Batch) -> dict[str, Told]:
+    """One optimizer step of every arm, from one and the same f(x).
+
+    Raises:
+        NonFiniteLossError: NaN or infinite; that arm's weights are as they were.
+    """
+    config, me, step = tuning.config, tuning.me, tuning.progress.step
+    features = extracted(tuning, batch)
+    told = {}
+    for name, arm in tuning.arms.items():
+        torch.manual_seed(step_seed(config.seed, step, me.rank))  # dropout's
+        told[name] = take_step(arm, features, batch, config, tuning.precision, me)
+    return told

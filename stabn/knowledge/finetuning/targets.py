@@ -1,0 +1,152 @@
+"""Edits → what L_temp compares M_t with: levels at the frames a clip was sampled from.
+
+Beside people's own levels stand the placebos: edits that carry no knowledge of *their* video.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stabn.data.dataset import Videos
+from stabn.knowledge.edits.agreement import consensus
+from stabn.knowledge.edits.edit import Edit, EditError
+from stabn.knowledge.edits.exchange import UNKNOWN_MODEL, read_json
+from stabn.knowledge.store.store import Store
+
+Levels = Mapping[str, np.ndarray]  # video id → float32 (n,) in [0, 1], one for every source frame
+
+
+def read_edits(source: str) -> list[Edit]:
+    """Each annotator's latest edit of each video, from a JSON file or a store.
+
+    Args:
+        source: ``edits.json``, or what :class:`stabn.knowledge.store.store.Store` opens.
+
+    Raises:
+        EditError: the file is missing, damaged, or holds an impossible edit.
+        StoreError: no such store, or one that cannot be read.
+    """
+    if source.endswith(".json"):
+        return read_json(source)
+    return Store(source, create=False).edits()
+
+
+def unchanged(edits: Iterable[Edit]) -> set[str]:
+    """Videos that nobody corrected: every edit of them is the attention that was shown.
+
+    "Looked at, nothing to correct" is an answer, and beside a correction it counts like any other.
+    Alone it is no knowledge to learn from: L_temp would pull M_t back to the network's own past.
+    Imported edits are corrections: nobody noted what was shown to those who made them.
+
+    Args:
+        edits: of any videos; of several by one annotator of one video the latest counts.
+    """
+    latest = {(e.video_id, e.annotator): e for e in sorted(edits, key=attrgetter("made"))}
+    given = [e for e in latest.values() if e.verdict == "edited"]
+    corrected = {e.video_id for e in given if e.levels != e.attention or e.model == UNKNOWN_MODEL}
+    return {e.video_id for e in given} - corrected
+
+
+def read_targets(edits: Sequence[Edit], known: Mapping[str, int], videos: Videos) -> Levels:
+    """What annotators agree on, checked against the videos that are to be trained on.
+
+    Videos that nobody corrected (see :func:`unchanged`) are left out.
+
+    Args:
+        edits: of any number of annotators.
+        known: {video id: class id} of the training split.
+        videos: says how many frames a video has.
+
+    Raises:
+        EditError: no edit with levels, or none that corrects anything; an edit of a video outside
+            the training split; another number of levels than the video has frames.
+    """
+    levels = consensus(edits)
+    if not levels:
+        raise EditError("edits: none of them sets levels; there is nothing to learn from")
+    strangers = sorted(set(levels) - set(known))
+    if strangers:
+        raise EditError(
+            f"edits: {len(strangers)} of {len(levels)} are of videos outside the training split "
+            f"({', '.join(strangers[:5])}); were they made for another data set?"
+        )
+    for video_id, row in levels.items():
+        frames = videos.frames(video_id)
+        if len(row) != frames:
+            raise EditError(
+                f"edits: video {video_id} has {len(row)} levels but {frames} frames; was the edit "
+                f"made on another copy of the video?"
+            )
+    left = unchanged(edits)
+    corrected = {video_id: row for video_id, row in levels.items() if video_id not in left}
+    if not corrected:
+        raise EditError(
+            f"edits: all {len(levels)} videos were left as the network's own attention is; there "
+            f"is nothing to learn from"
+        )
+    return corrected
+
+
+def at_frames(
+    levels: Levels | None, video_ids: Sequence[str], frame_indices: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A batch's targets, looked up by source frame index.
+
+    Args:
+        levels: of the edited videos; None where nothing is edited.
+        video_ids: N ids.
+        frame_indices: int64 (N, T), source frame indices.
+
+    Returns:
+        M_t′ float32 (N, T), zeros where there is none; and bool (N,), which videos are edited.
+    """
+    levels = levels or {}
+    edited = torch.tensor([video_id in levels for video_id in video_ids])
+    target = torch.zeros(frame_indices.shape)
+    for i in edited.nonzero().flatten().tolist():
+        target[i] = torch.as_tensor(levels[video_ids[i]], dtype=torch.float32)[frame_indices[i]]
+    return target, edited
+
+
+def swapped(levels: Levels, class_of: Mapping[str, int], seed: int) -> dict[str, np.ndarray]:
+    """The placebo: each video gets the edit of another one of its class, stretched to its length.
+
+    It says what edits of such videos look like, and nothing about when *this* one acts. The edit
+    of a class that has only one goes round among those of other such classes.
+
+    Raises:
+        EditError: a single edited video in all: there is no other to take one from.
+    """
+    rng = np.random.default_rng(seed)
+    groups: dict[int | None, list[str]] = {}
+    counts = np.unique([class_of[video_id] for video_id in levels], return_counts=True)
+    many = {int(k) for k, count in zip(*counts, strict=True) if count > 1}
+    for video_id in sorted(levels):
+        class_id = class_of[video_id]
+        groups.setdefault(class_id if class_id in many else None, []).append(video_id)
+    if len(groups.get(None, [])) == 1 and many:  # a class of one beside others: join one of them
+        groups[min(many)] += groups.pop(None)
+    given = {}
+    for group in groups.values():
+        if len(group) < 2:
+            raise EditError("edits: the placebo swaps edits between videos and needs two or more")
+        ring = rng.permutation(group).tolist()
+        for video_id, donor in zip(ring, ring[1:] + ring[:1], strict=True):
+            given[video_id] = stretched(levels[donor], len(levels[video_id]))
+    return given
+
+
+def shifted(levels: Levels) -> dict[str, np.ndarray]:
+    """An ablation, not a fair placebo: each edit turned round by half of its video.
+
+    It marks the times that are *wrong*, so it does harm rather than nothing.
+    """
+    return {video_id: np.roll(row, len(row) // 2) for video_id, row in levels.items()}
+
+
+def stretched(row: np.ndarray, n: int) -> np.ndarray:
+    """Levels (m,) of one video → (n,) of another: the level on show at the same share of time."""
+    return row[((np.arange(n) + 0.5) * len(row) / n).astype(int)]

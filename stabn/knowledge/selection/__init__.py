@@ -1,0 +1,1 @@
+"""Step 1: which videos are worth a person's time."""

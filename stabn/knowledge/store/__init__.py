@@ -1,0 +1,1 @@
+"""Edits kept safe, by one person or by many at once."""

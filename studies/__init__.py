@@ -1,0 +1,1 @@
+"""Experiments whose records the book shows; nothing that users import."""

@@ -1,0 +1,373 @@
+"""The annotators' page without a browser: what it shows after each step, what the store holds."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+
+from stabn.data.mini.make import example
+from stabn.data.ssv2 import VideoFolder
+from stabn.knowledge.app import annotator as page
+from stabn.knowledge.app.annotator import App, annotate
+from stabn.knowledge.app.practice import PRACTICE, compare
+from stabn.knowledge.selection import select
+from stabn.knowledge.selection.config import SelectConfig
+from stabn.knowledge.selection.queue import Queue, QueuedVideo, read_queue, write_queue
+from stabn.knowledge.store.database import ConnectionLost
+from stabn.knowledge.store.store import Store
+from stabn.training.config import parse
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def data(tmp_path, tiny_set) -> Path:
+    """Three videos of the tiny set in a folder of one's own, to be damaged at will."""
+    (tmp_path / "data" / "videos").mkdir(parents=True)
+    for source in sorted(tiny_set.glob("videos/*.webm"))[:3]:
+        (tmp_path / "data" / "videos" / source.name).write_bytes(source.read_bytes())
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def queue(tmp_path, data) -> Queue:
+    """A queue without features: everything works, but for the probabilities."""
+    videos = VideoFolder(data)
+    made = Queue(
+        folder=tmp_path / "queue",
+        run="runs/tiny",
+        checkpoint="best",
+        model="ab" * 32,
+        data_root=str(data),
+        classes=(f"Covering {EVIL}", "Lifting"),
+        num_frames=2,
+        splits=("train", "tuning"),
+        weak=(0,),
+        accuracy={},
+        videos=tuple(
+            QueuedVideo(video_id, 0, 1, 0.2, (0.4,) * videos.frames(video_id), (0, 2), None)
+            for video_id in videos.video_ids()
+        ),
+        key="cd" * 32,
+        provenance={},
+    )
+    write_queue(made)
+    return made
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "edits.sqlite")
+
+
+@pytest.fixture
+def app(store, queue) -> App:
+    return App(store, queue)
+
+
+@pytest.fixture
+def ada(app) -> App:
+    """The page after a name was typed."""
+    type_name(app, "Ada")
+    press(app, "Start")
+    assert app.session is not None
+    return app
+
+
+def parts(widget: widgets.Widget) -> Iterator[widgets.Widget]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from parts(child)
+
+
+def button(app: App, name: str) -> widgets.Button:
+    (found,) = (
+        part for part in parts(app) if isinstance(part, widgets.Button) and part.description == name
+    )
+    return found
+
+
+def press(app: App, name: str) -> None:
+    button(app, name).click()
+
+
+def type_name(app: App, name: str) -> None:
+    (field,) = (part for part in parts(app) if isinstance(part, widgets.Text))
+    field.value = name
+
+
+def seen(app: App) -> str:
+    """All that is written on the page, as HTML."""
+    return "\n".join(part.value for part in parts(app) if isinstance(part, widgets.HTML))
+
+
+def do(app: App, op: str, **more) -> None:
+    """What the editor's page sends when somebody paints or presses Enter."""
+    message = {"op": op, "video": app.editor._video["number"], "client": "me", "seq": 1, **more}
+    app.editor._receive(app.editor, message, [])
+
+
+def paint(app: App, first: int = 0, last: int = 0, level: float = 1.0) -> None:
+    do(app, "paint", first=first, last=last, level=level)
+
+
+class TestBeforeAName:
+    def test_there_are_guidelines_and_nothing_is_handed_out(self, app, store):
+        assert "When should the network look?" in seen(app)
+        assert app.editor is None
+        store.register([("x", 3)])
+        assert store.progress().leased_by.tolist() == [()]
+
+    @pytest.mark.parametrize("name", ["", "   ", "x" * 61])
+    def test_a_name_that_cannot_be_is_refused_in_words(self, app, name):
+        type_name(app, name)
+        press(app, "Start")
+        assert app.session is None
+        assert "name" in app._message.value
+        type_name(app, "Ada")
+        press(app, "Start")
+        assert app._message.value == ""
+
+    def test_enter_behind_the_name_starts(self, app):
+        async def enter() -> None:
+            (field,) = (part for part in parts(app) if isinstance(part, widgets.Text))
+            field._handle_custom_msg({"event": "submit"}, [])
+            field.value = "Ada"  # the browser sends it after the key
+            await asyncio.sleep(2 * page.SUBMIT)
+
+        asyncio.run(enter())
+        assert app.session.annotator == "Ada"
+
+    def test_practice_tells_the_truth_and_is_saved_nowhere(self, app, store):
+        type_name(app, "Ada")
+        press(app, "Practise first")
+        assert app.editor.saved == "nothing is kept"
+        assert len(set(app.editor.draft.attention)) == 1  # which does not give the answer away
+        paint(app, 12, 19)
+        assert app.editor.true_levels == []
+        press(app, "Show the truth")
+        assert "The action is in frames 12–20; you marked 12–19." in seen(app)
+        assert np.flatnonzero(np.array(app.editor.true_levels) == 1).tolist() == [*range(12, 21)]
+        press(app, "Done practising")
+        assert store.revisions() == []
+        press(app, "Start")  # the name is still there
+        assert app.session.annotator == "Ada"
+
+    def test_the_truth_of_the_practice_is_what_the_guidelines_say(self, app):
+        """Context is where the hand can be seen, not where the clip knows it to be on its way."""
+        press(app, "Practise first")
+        press(app, "Show the truth")
+        clip = example(*PRACTICE)
+        hand = clip.hand.any(axis=(1, 2))
+        context = np.array(app.editor.true_levels) == 0.5
+        assert context.any()
+        assert hand[context].all()
+        assert not hand[np.array(app.editor.true_levels) == 0].any()
+
+
+def test_compare_by_hand():
+    truth = np.array([0, 0.5, 1, 1, 0.5, 0])
+    assert compare(np.array([0, 0.5, 1, 0.9, 1, 0.5]), truth) == (
+        "The action is in frames 2–3; you marked 2–4. The hand comes or goes in frames 1, 4. "
+        "In 4 of 6 frames your level is the true one; it is not in 4–5."
+    )
+    nothing = compare(np.zeros(6), truth)
+    assert "you marked none." in nothing
+    assert "In 2 of 6" in nothing
+    assert "you marked 0, 2–3, 5." in compare(np.array([1, 0, 1, 1, 0, 1]), truth)
+
+
+class TestVideoByVideo:
+    def test_the_first_video_is_there_with_its_words(self, ada, queue):
+        video = ada.editor._video
+        assert (video["truth"], video["predicted"]) == (queue.classes[0], "Lifting")
+        assert ada.editor.note == "video 1 of 3, 0 done by you"
+        assert ada.editor.saved == (
+            "not changed yet; “Next video” keeps it as “looked at, nothing to correct”"
+        )
+        assert len(ada.editor._frames) == queue.videos[0].frames
+        assert "Probabilities cannot be shown" in seen(ada)  # this queue has no head.pt
+
+    def test_a_change_is_saved_and_enter_leads_on(self, ada, store, queue):
+        paint(ada)
+        assert ada.editor.saved == "saved, revision 1"
+        assert store.edits()[0].levels[:2] == (1.0, 0.4)
+        do(ada, "next")
+        assert ada.session.current == queue.videos[1]
+        assert ada.editor.note == "video 2 of 3, 1 done by you"
+        press(ada, "Previous video")
+        assert ada.session.current == queue.videos[0]
+        assert ada.editor.draft.levels[0] == 1.0
+
+    def test_the_guidelines_and_the_editor_have_one_name_for_what_is_untouched(self, ada):
+        words = "“looked at, nothing to correct”"
+        assert words in page.GUIDELINES.replace("\n", " ")
+        assert words in ada.editor.saved
+        do(ada, "next")
+        press(ada, "Previous video")
+        assert ada.editor.saved == f"saved as {words}, revision 1"
+
+    def test_after_every_button_the_keys_go_to_the_frames(self, ada, monkeypatch):
+        heard = []
+        monkeypatch.setattr(ada.editor, "send", heard.append)
+        for name in ("Skip", "Previous video", "Cannot tell", "Bad video"):
+            press(ada, name)
+            assert heard.pop() == "focus"
+
+    def test_the_editor_stays_where_it_is(self, ada):
+        """A widget that moves is drawn anew, and the keys would go nowhere."""
+        before = ada.children
+        do(ada, "next")
+        assert ada.children == before
+
+    def test_a_button_acts_on_the_video_that_it_was_shown_with(self, ada):
+        """So that a double click does not do to the next video what was meant for this one."""
+        skip = button(ada, "Skip")
+        press(ada, "Skip")
+        assert skip.comm is None  # closed: what the browser still sends finds nobody
+        assert button(ada, "Skip").comm is not None
+
+    @pytest.mark.parametrize(
+        ("name", "verdict"), [("Cannot tell", "cannot_tell"), ("Bad video", "bad_video")]
+    )
+    def test_verdicts(self, ada, store, queue, name, verdict):
+        press(ada, name)
+        assert [edit.verdict for edit in store.edits()] == [verdict]
+        assert ada.session.current == queue.videos[1]
+
+    def test_the_end_and_back(self, ada, queue):
+        for _ in queue.videos:
+            do(ada, "next")
+        assert ada.editor not in ada.children
+        assert "Nothing is left for you to do" in seen(ada)
+        press(ada, "Look again")
+        press(ada, "Previous video")
+        assert ada.session.current == queue.videos[2]
+        assert ada.editor in ada.children
+
+    @pytest.mark.parametrize("content", [b"", b"no video at all", None])
+    def test_a_video_that_cannot_be_read_is_offered_as_bad(self, app, store, queue, data, content):
+        file = data / "videos" / f"{queue.videos[0].video_id}.webm"
+        file.unlink() if content is None else file.write_bytes(content)
+        type_name(app, "Ada")
+        press(app, "Start")
+        assert "Video 1 cannot be shown" in seen(app)
+        assert file.name in seen(app)
+        assert app.editor is None
+        press(app, "Bad video")
+        assert store.edits()[0].verdict == "bad_video"
+        assert app.editor.note == "video 2 of 3, 1 done by you"
+        press(app, "Previous video")
+        assert "saved as “bad video”" in seen(app)
+
+    def test_a_video_of_another_length_than_queued_too(self, store, queue, data):
+        videos = sorted(
+            (data / "videos").iterdir(), key=lambda path: VideoFolder(data).frames(path.stem)
+        )
+        videos[-1].write_bytes(videos[0].read_bytes())
+        app = App(store, queue)
+        type_name(app, "Ada")
+        press(app, "Start")
+        while app.session.current.video_id != videos[-1].stem:
+            do(app, "next")
+        assert "cannot be shown" in seen(app)
+
+    def test_probabilities_and_overlay_come_from_the_queue(self, tiny_run, tmp_path, store):
+        config = {"run": str(tiny_run.folder), "out": str(tmp_path / "asked"), "limit": 2}
+        folder = select(
+            parse(SelectConfig, config | {"classes": [0, 1, 2], "include_correct": True}, "test")
+        )
+        app = App(store, read_queue(folder))
+        type_name(app, "Ada")
+        press(app, "Start")
+        assert sum(app.editor._video["own"]) == pytest.approx(1, abs=1e-5)
+        assert app.editor._video["rescored"]
+        assert app.editor._spatial
+        assert "cannot be shown" not in seen(app)
+
+
+class TestTrouble:
+    def test_what_is_typed_or_named_is_never_markup(self, app):
+        type_name(app, EVIL)
+        press(app, "Start")
+        assert EVIL not in seen(app)
+        assert "&lt;script&gt;alert(1)" in seen(app)
+
+    def test_an_exception_in_a_callback_is_seen(self, ada, monkeypatch):
+        def fail(*_):
+            raise RuntimeError(EVIL)
+
+        monkeypatch.setattr(Store, "skip", fail)
+        press(ada, "Skip")
+        assert "Something went wrong (RuntimeError: &lt;script&gt;" in ada._message.value
+        assert "role='alert'" in ada._message.value
+        paint(ada)
+        assert ada._message.value == ""
+
+    def test_an_edit_whose_store_is_lost_is_saved_by_itself_later(self, queue, store, monkeypatch):
+        """By the page's own clock, on the event loop, as in a kernel."""
+        monkeypatch.setattr(page, "TICK", 0.01)
+        save = Store.save
+
+        def lost(*_, **__):
+            raise ConnectionLost("edits.sqlite: is locked by another program; try again")
+
+        async def annotate() -> None:
+            app = App(store, queue)
+            type_name(app, "Ada")
+            press(app, "Start")
+            monkeypatch.setattr(Store, "save", lost)
+            paint(app)
+            assert "⚠ NOT SAVED" in seen(app)
+            assert app.editor.saved == ""  # where it says that all is well
+            do(app, "next")
+            assert "NOT SAVED" in app._message.value
+            assert app.session.current == queue.videos[0]
+            monkeypatch.setattr(Store, "save", save)
+            while app.session.unsaved:
+                await asyncio.sleep(0.01)
+            assert app.editor.saved == "saved, revision 1"
+            assert "NOT SAVED" not in app._above.children[2].value
+
+        asyncio.run(asyncio.wait_for(annotate(), 60))
+        assert len(store.edits()) == 1
+
+    @pytest.mark.parametrize(
+        ("choice", "first"),
+        [("Take the other tab’s version", 0.0), ("Keep mine as a further revision", 1.0)],
+    )
+    def test_two_tabs(self, ada, store, queue, choice, first):
+        other = App(store, queue)
+        type_name(other, "Ada")
+        press(other, "Start")
+        assert button(ada, choice).layout.display is None  # its row decides
+        paint(other, level=0.0)
+        paint(ada, level=1.0)
+        assert "another tab saved this video" in seen(ada)
+        assert ada.editor.saved == ""
+        press(ada, choice)
+        assert ada.editor.saved.startswith("saved, revision")
+        assert ada.editor.draft.levels[0] == first
+        assert store.latest(queue.videos[0].video_id, "Ada").edit.levels[0] == first
+
+    def test_without_a_queue_it_says_what_to_do(self, tmp_path):
+        shown = annotate(tmp_path / "edits.sqlite", tmp_path / "queue")
+        assert "queue.json: cannot be read" in shown.value
+        assert "select.ipynb" in shown.value
+
+    def test_without_a_store_it_says_why(self, tmp_path, queue):
+        shown = annotate(tmp_path, queue.folder)
+        assert "is no file" in shown.value
+
+
+def test_a_page_opens_without_what_is_slow_and_large():
+    code = (
+        "import sys, stabn.knowledge.app.annotator\n"
+        "assert not {'torch', 'pandas', 'skimage', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

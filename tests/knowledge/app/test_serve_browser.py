@@ -1,0 +1,521 @@
+"""`make annotate` for real: both Voilà servers, their tokens, and visitors in headless Chromium."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.ioloop import IOLoop
+from tornado.websocket import websocket_connect
+
+from stabn.knowledge.app import serve
+from stabn.knowledge.selection import select
+from stabn.knowledge.selection.config import SelectConfig
+from stabn.knowledge.selection.queue import read_queue
+from stabn.knowledge.store.store import Store
+from stabn.training.config import parse
+from tools import browser as chromium
+
+PATIENCE = 120_000  # ms; a slow machine is no fault of the page
+EVIL = "Ada <script>alert(1)</script>"
+TOKENS = {"annotators": "token-of-annotators", "organiser": "token-of-the-organiser"}
+
+
+@dataclass
+class Served:
+    """A running server.
+
+    Attributes:
+        process: its process.
+        url: address of each page, without token.
+        store: the store's file.
+        said: what it printed before it was ready.
+    """
+
+    process: subprocess.Popen
+    url: dict[str, str]
+    store: Path
+    said: str
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "stabn.knowledge.app.serve", *arguments]
+
+
+@contextmanager
+def serving(home: Path, queue: Path, *more: str) -> Iterator[Served]:
+    """The command as somebody types it, in a home that holds nothing of this user's.
+
+    Ended by Ctrl-C, it must leave no process behind.
+    """
+    places = {
+        "HOME": home,
+        "JUPYTER_CONFIG_DIR": home / "config",
+        "JUPYTER_DATA_DIR": home / "data",
+        "JUPYTER_RUNTIME_DIR": home / "runtime",
+        "IPYTHONDIR": home / "ipython",
+    }
+    ports = free_ports(2)
+    store = home / "edits.sqlite"
+    with open(home / "server.log", "w") as log:
+        process = subprocess.Popen(
+            command(
+                *("--queue", str(queue), "--store", str(store)),
+                *("--port", str(ports[0]), "--organiser-port", str(ports[1])),
+                *("--token", TOKENS["annotators"], "--organiser-token", TOKENS["organiser"]),
+                *more,
+            ),
+            env=os.environ | {name: str(place) for name, place in places.items()},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    try:
+        said = ""
+        while "Ctrl-C" not in said:
+            line = process.stdout.readline()
+            assert line, (home / "server.log").read_text()
+            said += line
+        urls = (f"http://127.0.0.1:{port}/" for port in ports)
+        yield Served(process, dict(zip(TOKENS, urls, strict=True)), store, said)
+        kernels = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)  # Ctrl-C
+        assert process.wait(120) == 0
+        assert "ended, no kernel left" in process.stdout.read()
+        assert not psutil.wait_procs(kernels, timeout=60)[1]
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def queue(tiny_run, tmp_path_factory) -> Path:
+    """Every training video of the tiny set, wrong or not."""
+    config = {
+        "run": str(tiny_run.folder),
+        "out": str(tmp_path_factory.mktemp("asked") / "queue"),
+        "classes": [0, 1, 2],
+        "include_correct": True,
+    }
+    return select(parse(SelectConfig, config, "test"))
+
+
+@pytest.fixture(scope="module")
+def served(queue, tmp_path_factory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("home"), queue) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = chromium.find(playwright)
+        assert path, "no Chromium here: run `make browser`"
+        running = playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visitor(browser) -> Iterator[Callable[[], Page]]:
+    """Makes visitors who write down everything that goes wrong, in `page.wrong`."""
+    expect.set_options(timeout=PATIENCE)
+    contexts = []
+
+    def come(**settings) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.wrong = []
+        page.on("console", lambda m: m.type == "error" and page.wrong.append(f"console: {m.text}"))
+        page.on("pageerror", lambda error: page.wrong.append(f"script: {error}"))
+        page.on("dialog", lambda dialog: page.wrong.append("alert") or dialog.dismiss())
+        page.on("response", lambda r: r.status >= 400 and page.wrong.append(f"{r.status} {r.url}"))
+        page.on("request", lambda r: outside(r.url) and page.wrong.append(f"outside: {r.url}"))
+        context.route(outside, lambda route: route.abort())
+        return page
+
+    yield come
+    for context in contexts:
+        context.close()
+
+
+def outside(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:"))
+
+
+def start(page: Page, served: Served, name: str) -> None:
+    """Open the page, pass the practice by, type a name."""
+    page.goto(f"{served.url['annotators']}?token={TOKENS['annotators']}")
+    field = page.get_by_role("textbox", name="Your name")
+    field.fill(name)
+    field.press("Enter")
+    expect(place(page)).to_be_visible()
+
+
+def place(page: Page):
+    """Where it says "video 2 of 12, 1 done by you"."""
+    return page.get_by_text(re.compile(r"^video \d+ of \d+, \d+ done by you$"))
+
+
+def number(page: Page) -> int:
+    return int(place(page).inner_text().split()[1])
+
+
+def level(page: Page, frame: int) -> str:
+    slider = page.get_by_role("slider", name=re.compile(rf"\bframe {frame}\b"))
+    return slider.get_attribute("aria-valuenow")
+
+
+def request(
+    url: str, token: str | None = None, method: str = "GET", data: bytes | None = None
+) -> tuple[int, str]:
+    """Status and body, or where a redirection leads; redirections are not followed."""
+    headers = {} if token is None else {"Authorization": f"token {token}"}
+
+    class Stay(HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    try:
+        with build_opener(Stay).open(
+            Request(url, data, headers=headers, method=method), timeout=120
+        ) as r:
+            return r.status, r.read().decode()
+    except HTTPError as error:
+        return error.code, error.headers.get("Location", "")
+
+
+def kernel_of(html: str) -> str:
+    """The kernel that a served page talks to."""
+    return re.search(r'"kernelId": *"([-\w]+)"', html)[1]
+
+
+def kernel(page: Page) -> str:
+    return kernel_of(page.content())
+
+
+def wait_until_gone(served: Served, kernel_id: str) -> None:
+    url = f"{served.url['annotators']}api/kernels/{kernel_id}"
+    end = time.monotonic() + PATIENCE / 1000
+    while request(url, TOKENS["annotators"])[0] != 404:
+        assert time.monotonic() < end, "the kernel did not end"
+        time.sleep(0.5)
+
+
+class TestTokens:
+    def test_both_addresses_are_told(self, served, queue):
+        for who, url in served.url.items():
+            assert f"{url}?token={TOKENS[who]}" in served.said
+        assert f"{queue}, 12 videos of 3 classes" in served.said
+
+    @pytest.mark.parametrize("token", [None, "", "token-of-the-organiser"])
+    @pytest.mark.parametrize(
+        "path",
+        ["", "annotate.ipynb", "api/kernels", "api/contents", "api/sessions", "terminals", "tree"],
+    )
+    def test_without_the_token_there_is_nothing(self, served, path, token):
+        status, location = request(served.url["annotators"] + path, token)
+        assert (status, location.startswith("/login")) == (302, True)
+        assert request(served.url["annotators"].rstrip("/") + location, token)[0] == 403
+
+    def test_nobody_sets_a_password(self, served):
+        """As Jupyter's own form would, in the settings of whoever runs the server."""
+        url = f"{served.url['annotators']}login"
+        form = f"password={TOKENS['annotators']}&new_password=mine"
+        assert request(url, TOKENS["annotators"], "POST", form.encode())[0] in (403, 405)
+        assert not list(served.store.parent.rglob("jupyter_server_config.json"))
+
+    def test_the_annotators_token_does_not_open_the_organisers_page(self, served):
+        status, location = request(served.url["organiser"], TOKENS["annotators"])
+        assert (status, location.startswith("/login")) == (302, True)
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            *("api/kernels", "api/contents", "api/contents/annotate.ipynb", "api/sessions"),
+            *("api/kernelspecs", "api/terminals", "terminals/1", "tree", "lab", "nbconvert/x"),
+            *("organise.ipynb", "voila/render/organise.ipynb", "voila/tree", "voila/api/contents"),
+            *("voila/files/annotate.ipynb", "voila/files/annotate.py", "files/annotate.py"),
+            *("voila/files/x.png", "voila/files/..%2F..%2Fbook%2Fassets%2Flogo.svg"),
+        ],
+    )
+    def test_with_the_token_there_is_the_page_and_nothing_else(self, served, path):
+        url, token = served.url["annotators"], TOKENS["annotators"]
+        status, location = request(url + path, token)
+        if status == 302:  # Voilà sends what is no notebook to its files, of which it shows none
+            assert location.startswith("/voila/files/")
+            status, _ = request(url.rstrip("/") + location, token)
+        assert status in (403, 404)
+
+    def test_the_page_shows_no_code_and_no_prose(self, served):
+        status, html = request(served.url["annotators"], TOKENS["annotators"])
+        assert status == 200
+        assert "STABN_STORE" not in html
+        assert "make annotate" not in html
+        assert "stabn.knowledge" not in html
+        kernel = f"api/kernels/{kernel_of(html)}"
+        assert request(served.url["annotators"] + kernel)[0] in (302, 403)
+        assert request(served.url["annotators"] + kernel, TOKENS["annotators"])[0] == 200
+
+    def test_a_message_that_would_run_code_is_dropped(self, served, tmp_path):
+        url, token = served.url["annotators"], TOKENS["annotators"]
+        _, html = request(url, token)
+        socket_url = f"ws{url[4:]}api/kernels/{kernel_of(html)}/channels"
+        written = tmp_path / "written"
+
+        def message(kind: str, channel: str, content: dict) -> str:
+            header = {"msg_id": f"{kind}-{channel}", "msg_type": kind, "session": "s"}
+            header |= {"username": "u", "version": "5.3", "date": "2024-01-01T00:00:00Z"}
+            return json.dumps(
+                {"header": header, "parent_header": {}, "metadata": {}, "channel": channel}
+                | {"content": content, "buffers": []}
+            )
+
+        async def attack() -> set[str]:
+            with pytest.raises(HTTPClientError, match="403"):
+                await websocket_connect(socket_url)
+            headers = {"Authorization": f"token {token}"}
+            connection = await websocket_connect(HTTPRequest(socket_url, headers=headers))
+            code = f"open({str(written)!r}, 'w')"
+            for channel in ("shell", "control"):
+                run = {"code": code, "silent": False, "user_expressions": {"x": code}}
+                await connection.write_message(message("execute_request", channel, run))
+                complete = {"code": "import o", "cursor_pos": 8}
+                await connection.write_message(message("complete_request", channel, complete))
+            await connection.write_message(message("kernel_info_request", "shell", {}))
+            answers = set()
+            while "kernel_info_reply" not in answers:
+                answers.add(json.loads(await connection.read_message())["msg_type"])
+            connection.close()
+            return answers
+
+        answers = IOLoop(make_current=False).run_sync(attack, timeout=120)
+        assert not answers & {"execute_reply", "execute_input", "complete_reply"}
+        assert not written.exists()
+
+
+class TestVisitors:
+    def test_a_first_visit_a_reload_and_the_same_name_again(self, visitor, served):
+        page = visitor()
+        start(page, served, EVIL)
+        expect(page.get_by_text(f"Annotating as {EVIL}")).to_be_visible()
+        expect(page.get_by_text("not changed yet")).to_be_visible()
+        first = number(page)
+
+        page.get_by_role("slider", name=re.compile(r"\bframe 0\b")).focus()
+        page.keyboard.press("2")
+        expect(page.get_by_text("saved, revision 1")).to_be_visible()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("0")
+        expect(page.get_by_text("saved, revision 2")).to_be_visible()
+        edit = Store(served.store).edits()[0]
+        assert (edit.annotator, edit.levels[:2]) == (EVIL, (1.0, 0.0))
+
+        page.keyboard.press("Enter")
+        expect(place(page)).not_to_have_text(re.compile(rf"^video {first} "))
+        expect(page.get_by_text("not changed yet")).to_be_visible()
+        second = number(page)
+        page.keyboard.press("1")  # the keys still go to the editor
+        expect(page.get_by_text("saved, revision 1")).to_be_visible()
+
+        before = kernel(page)
+        start(page, served, EVIL)
+        wait_until_gone(served, before)
+        expect(page.get_by_text(f"video {second} of 12, 2 done by you")).to_be_visible()
+        expect(page.get_by_text("saved, revision 1")).to_be_visible()
+        assert 0.5 in [float(level(page, frame)) for frame in (0, 1, 2)]
+        page.get_by_role("button", name="Previous video").click()
+        expect(page.get_by_text(f"video {first} of 12, 2 done by you")).to_be_visible()
+        expect(page.get_by_text(re.compile("^saved, revision [23]$"))).to_be_visible()
+        assert [float(level(page, frame)) for frame in (0, 1)] == [1.0, 0.0]
+        assert page.wrong == []
+
+    def test_the_head_stays_and_nothing_moves(self, visitor, served):
+        page = visitor()
+        page.set_viewport_size({"width": 1280, "height": 800})
+        start(page, served, "Emmy")
+        parts = (".se-head", ".se-tools", ".se-scores", ".se-chart", ".se-slots", ".se-summary")
+
+        def places() -> list[float]:
+            return [page.locator(part).bounding_box()["y"] for part in parts]
+
+        ready = page.locator(".stabn-editor[data-connection=ready] .se-scores[aria-busy=false]")
+        expect(ready).to_be_visible()
+        before = places()
+        page.keyboard.press("2")  # no field has the focus, so it goes to the frames
+        expect(page.get_by_text("saved, revision 1")).to_be_visible()
+        expect(ready).to_be_visible()
+        assert places() == pytest.approx(before)
+
+        box = page.locator(".se-slots").bounding_box()
+        page.mouse.move(box["x"] + 60, min(box["y"] + 20, 790))
+        page.mouse.wheel(0, 2000)  # over the strip, which has nothing to scroll itself
+        top = "() => document.querySelector('.se-head').getBoundingClientRect().top"
+        page.wait_for_function(f"{top} === 0")
+        bottom = page.locator(".se-slots").bounding_box()
+        assert bottom["y"] < before[4] - 50
+        for name in ("Next video", "list of keys"):
+            expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("radio", name="context")).to_be_in_viewport(ratio=1)
+        expect(page.locator(".se-truth")).to_be_in_viewport(ratio=1)
+        assert page.wrong == []
+
+    def test_the_keys_work_after_every_button(self, visitor, served):
+        page = visitor()
+        start(page, served, "Fanny")
+        first, frames = number(page), page.locator(".se-current .se-slider")
+        page.get_by_role("button", name="Skip").click()
+        expect(place(page)).not_to_have_text(re.compile(rf"^video {first} "))
+        expect(frames).to_be_focused()
+        page.get_by_role("button", name="Previous video").click()
+        expect(place(page)).to_have_text(f"video {first} of 12, 0 done by you")
+        expect(frames).to_be_focused()
+        expect(page.get_by_text("skipped; if not changed it stays so")).to_be_visible()
+        page.keyboard.press("Enter")
+        expect(place(page)).not_to_have_text(re.compile(rf"^video {first} "))
+        expect(place(page)).to_have_text(re.compile("0 done by you$"))
+        page.mouse.click(1200, 4)  # beside everything
+        assert page.evaluate("document.activeElement === document.body")
+        page.keyboard.press("2")
+        expect(page.get_by_text("saved, revision 1")).to_be_visible()
+        page.keyboard.press("Control+z")
+        expect(page.get_by_text("saved as “looked at, nothing to correct”")).to_be_visible()
+        page.get_by_role("button", name="Cannot tell").focus()
+        page.keyboard.press("Enter")  # which is the button's own, and no “Next video”
+        expect(place(page)).to_have_text(re.compile("1 done by you$"))
+        expect(frames).to_be_focused()
+        verdicts = [e.verdict for e in Store(served.store).edits() if e.annotator == "Fanny"]
+        assert verdicts == ["cannot_tell"]
+        page.get_by_role("button", name="Skip").click()  # for whoever comes after
+        assert page.wrong == []
+
+    def test_two_visitors_get_different_videos(self, visitor, served):
+        pages = [visitor(), visitor()]
+        for page, name in zip(pages, ("Bob", "Cleo"), strict=True):
+            start(page, served, name)
+        assert number(pages[0]) != number(pages[1])
+        skipped = number(pages[1])
+        pages[1].get_by_role("button", name="Skip").click()
+        expect(place(pages[1])).not_to_have_text(re.compile(rf"^video {skipped} "))
+        pages[1].get_by_role("button", name="Cannot tell").click()
+        expect(pages[1].get_by_text(re.compile(", 1 done by you$"))).to_be_visible()
+        assert pages[0].wrong + pages[1].wrong == []
+
+    def test_practice_tells_the_truth(self, visitor, served):
+        page = visitor(color_scheme="dark")
+        page.goto(served.url["annotators"])
+        expect(page.get_by_text("Please open the whole address")).to_be_visible()
+        page.wrong.clear()
+        page.goto(f"{served.url['annotators']}?token={TOKENS['annotators']}")
+        page.get_by_role("button", name="Practise first").click()
+        expect(page.get_by_text("nothing is kept")).to_be_visible()
+        page.get_by_role("button", name="Show the truth").click()
+        expect(page.locator(".se-truth-line").first).to_be_visible()
+        expect(page.locator(".se-current .se-slider")).to_be_focused()
+        expect(page.get_by_text("The action is in frames 12–20; you marked none.")).to_be_visible()
+        ground = "getComputedStyle(document.body).backgroundColor"
+        assert max(map(int, re.findall(r"\d+", page.evaluate(ground))[:3])) < 60  # dark, as asked
+        page.get_by_role("button", name="Done practising").click()
+        expect(page.get_by_role("textbox", name="Your name")).to_be_visible()
+        assert page.wrong == []
+
+    def test_the_organiser_sees_them_and_exports(self, visitor, served):
+        page = visitor()
+        page.goto(f"{served.url['organiser']}?token={TOKENS['organiser']}")
+        expect(page.get_by_role("heading", name="By annotator")).to_be_visible()
+        page.get_by_role("button", name="Export edits").click()
+        expect(page.get_by_text("edits are in")).to_be_visible()
+        (written,) = served.store.parent.glob("exports/*/edits.json")
+        assert json.loads(written.read_text())
+        page.get_by_role("button", name="Make a backup").click()
+        expect(page.get_by_text("A copy of everything is in")).to_be_visible()
+        (copy,) = served.store.parent.glob("exports/backup-*.sqlite")
+        assert Store(copy).edits() == Store(served.store).edits()
+        assert page.wrong == []
+
+    def test_a_page_whose_kernel_has_ended_says_so(self, visitor, served):
+        page = visitor()
+        start(page, served, "Dora")
+        lost = page.get_by_text("This page has ended")
+        expect(lost).to_be_hidden()
+        url = f"{served.url['annotators']}api/kernels/{kernel(page)}"
+        assert request(url, TOKENS["annotators"], "DELETE")[0] == 204
+        expect(lost).to_be_visible()
+
+
+class TestStartAndEnd:
+    def test_idle_kernels_end(self, queue, tmp_path):
+        with serving(tmp_path, queue, "--idle", "8") as served:  # longer than a kernel's start
+            url, token = served.url["annotators"], TOKENS["annotators"]
+            wait_until_gone(served, kernel_of(request(url, token)[1]))
+
+    def test_without_a_queue_it_says_how_to_make_one(self, tmp_path):
+        queue = tmp_path / "runs" / "mini" / "queue"
+        done = subprocess.run(command("--queue", str(queue)), capture_output=True, text=True)
+        assert done.returncode == 1
+        assert f"papermill notebooks/launch/select.ipynb {queue.parent}/select.ipynb" in done.stderr
+        assert f"-p run {queue.parent}" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_a_port_that_is_taken_is_named(self, queue, tmp_path):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = str(taken.getsockname()[1])
+            options = ["--port", str(free_ports(1)[0]), "--organiser-port", port]
+            options += ["--queue", str(queue), "--store", str(tmp_path / "edits.sqlite")]
+            done = subprocess.run(command(*options), capture_output=True, text=True)
+        assert done.returncode == 1
+        assert f"127.0.0.1:{port} cannot be served on" in done.stderr
+        assert "choose another --organiser-port" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_tokens_are_random_unless_given(self, queue):
+        options = serve.Options(queue, "edits.sqlite")
+        tokens = {serve.make_page("annotate.ipynb", 0, "", options).token for _ in range(2)}
+        assert len(tokens) == 2
+        assert min(map(len, tokens)) >= 32
+
+    @pytest.mark.parametrize(
+        ("store", "line"),
+        [
+            ("sqlite:///x/edits.sqlite", "x/edits.sqlite, made when first used"),
+            ("postgresql://me:secret@host/edits", "postgresql://me:***@host/edits"),
+        ],
+    )
+    def test_the_store_is_told_and_a_password_is_not(self, queue, store, line):
+        lines = serve.look(serve.Options(queue, store))
+        assert lines[-1].endswith(line)
+        assert len(read_queue(queue).videos) == 12
+
+    def test_an_address_of_no_database_is_an_error_without_the_password(self, queue):
+        with pytest.raises(serve.ServeError, match="is no address of a database") as error:
+            serve.look(serve.Options(queue, "://me:secret@host"))
+        assert "secret" not in str(error.value)

@@ -1,0 +1,213 @@
+"""The pages of the set with a known fault hold what the records hold, fusion by fusion."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+
+from stabn.knowledge.edits.edit import Edit
+from stabn.knowledge.edits.exchange import write_json
+from stabn.knowledge.edits.standin import ANNOTATOR, WRONG
+from stabn.tables import effort, fault, sweeps
+from stabn.tables.finetunings import ARMS
+from stabn.tables.html import DASH, linked
+from tests.records import rows, write
+
+SEEDS = range(3)
+LISTS = tuple(fault.LISTS)
+
+
+def top1(fusion: str, seed: int, arm: str, name: str) -> float:
+    """A made-up accuracy that differs wherever something differs."""
+    numbers = (list(fault.FUSIONS).index(fusion), seed, list(ARMS).index(arm), LISTS.index(name))
+    fusion_id, _, arm_id, list_id = numbers
+    own = 0.002 * arm_id * seed  # so that differences between arms have a spread
+    return 0.3002 + 0.1 * fusion_id + 0.013 * seed + 0.05 * arm_id + 0.001 * list_id + own
+
+
+def record(fusion: str, seed: int, arms=tuple(ARMS), **changes) -> dict:
+    results = {}
+    for arm in arms:
+        for name in LISTS:
+            results[f"{arm}-{name}"] = {
+                "top1": top1(fusion, seed, arm, name),
+                "per_class": {},
+                "rank_correlation": {"value": 0.1 * seed, "exchanged": 0.05},
+                "pointing": {"value": 0.4},
+            }
+        results[f"{arm}-{fault.SWAPPED}-inverted"] = {"top1": 0.25}
+    measured = {
+        "effect": {"both": 1.5, "spatial": 1.25, "temporal": 0.25},
+        "effect_truth": {"both": 0.0, "spatial": 0.0, "temporal": 0.0},
+        "oracle": dict.fromkeys(LISTS, 0.75),
+        "m_t": {"sign": 0.1, "action": 0.9, "idle": 0.2},
+    }
+    return {
+        "config": {"report_split": fault.SWAPPED, "fusion": fusion},
+        "finetuning": {"gamma": 100.0, "divisor": "edited"},
+        "edits": {"videos": 192, "share_of_training": 0.2, "annotators": [ANNOTATOR]},
+        "modified": [0, 1, 2, 3],
+        "classes": 4,
+        "seed": seed,
+        "data": {"sha256": "feed" * 16},
+        "wall_seconds": 100.0,
+        "results": results,
+        "fault": dict.fromkeys(arms, measured),
+    } | changes
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    for seed in SEEDS:
+        for fusion in fault.FUSIONS:
+            name = f"book/results/fault/mini_biased_{fusion}_finetune_seed{seed}.json"
+            write(tmp_path, name, record(fusion, seed))
+        clean = {
+            "config": {"report_split": fault.SWAPPED, "model": "st_abn", "fusion": "paper"},
+            "seed": seed,
+            "classes": 4,
+            "results": {name: {"top1": 0.7 + 0.01 * seed} for name in LISTS},
+        }
+        write(tmp_path, f"book/results/fault/mini_biased_clean_seed{seed}.json", clean)
+    for seed in SEEDS:
+        varied = {
+            "share_5": {
+                "edits": {"videos": 48, "share_of_training": 0.05, "annotators": [ANNOTATOR]}
+            },
+            "gamma_1": {"finetuning": {"gamma": 1.0, "divisor": "edited"}},
+            "batch_10": {"finetuning": {"gamma": 10.0, "divisor": "batch"}},
+            "noise_30": {
+                "edits": {"share_of_training": 0.2, "annotators": [ANNOTATOR + WRONG.format(0.3)]}
+            },
+        }
+        for name, changes in varied.items():
+            arms = ("before", "knowledge", *(["control"] if name == "share_5" else []))
+            changed = record("gated", seed, arms, **changes)
+            write(tmp_path, f"book/results/sweeps/{name}_seed{seed}.json", changed)
+    return tmp_path
+
+
+def test_every_cell_is_the_mean_of_its_records(root):
+    for fusion in fault.FUSIONS:
+        page = fault.fault_table(fusion, root)
+        shown = {row[0]: row[1:] for row in rows(page)[1:]}
+        for arm, words in ARMS.items():
+            means = [
+                100 * np.mean([top1(fusion, seed, arm, name) for seed in SEEDS]) for name in LISTS
+            ]
+            means.append((means[0] + means[1]) / 2)  # swapped and aligned
+            for cell, mean in zip(shown[words], means, strict=True):
+                assert cell.startswith(f"{mean:.1f} ± ")
+                assert "n = 3" in cell
+        assert (fault.NEVER_SAW in shown) == (fusion == "paper")
+    page = fault.fault_table("paper", root)
+    last = rows(page)[-1]
+    assert [cell[:4] for cell in last[1:]] == ["71.0"] * 4
+    assert "synthetic" in page
+    assert "stand-in" in page
+    assert "What would fill" not in page
+    for link in BeautifulSoup(page, "html.parser").select("table a"):
+        assert (root / "notebooks" / link["href"]).resolve().is_file()
+
+
+def test_without_records_there_are_dashes_and_the_remedy(tmp_path):
+    page = fault.fault_table("paper", tmp_path)
+    assert all(set(row[1:]) == {DASH} for row in rows(page)[1:])
+    assert "make study" in page
+    assert DASH in fault.ways_table("gated", tmp_path)
+    assert DASH in fault.attention_table("gated", tmp_path)
+    of = fault.top1(fault.SWAPPED)
+    assert "make study" in fault.paired_fault("gated", of, "x", tmp_path)
+    assert "nothing can be said" in fault.findings_fault("gated", of, "in x", tmp_path)
+    assert "make study" in sweeps.sweep_table("share", tmp_path)
+    assert "No record" in sweeps.in_a_sentence("share", tmp_path)
+
+
+def test_arms_are_compared_within_one_fusion(root):
+    found = fault.by_arm("gated", fault.top1(fault.SWAPPED), root)
+    assert {arm: len(values) for arm, values in found.items()} == dict.fromkeys(ARMS, 3)
+    assert found["control"][0, "feed" * 16] == pytest.approx(
+        100 * top1("gated", 0, "control", fault.SWAPPED)
+    )
+    page = fault.paired_fault("gated", fault.top1(fault.SWAPPED), "x", root)
+    assert "gated fusion (ours)" in page
+    assert "+10.4 ± 0.4" in page  # knowledge is two arms above the control: 10 + 0.4 · (0, 1, 2)
+
+
+def test_the_fall_is_what_inversion_costs(root):
+    one = fault.study("paper", root)[1]
+    assert fault.fall(one, "before") == pytest.approx(
+        100 * (top1("paper", 1, "before", fault.SWAPPED) - 0.25)
+    )
+
+
+def test_a_sweep_holds_its_own_points_and_the_studys(root):
+    assert {sweep: list(sweeps.points(sweep, root)) for sweep in sweeps.SWEEPS} == {
+        "share": [5, 20],
+        "gamma": [1, 100],
+        "batch": [10],
+        "noise": [0, 30],
+    }
+    of = fault.top1(fault.SWAPPED)
+    gained = sweeps.gains(of, "share", root)
+    for x in (5, 20):
+        assert gained[x] == pytest.approx(
+            {
+                seed: 100
+                * (
+                    top1("gated", seed, "knowledge", fault.SWAPPED)
+                    - top1("gated", seed, "control", fault.SWAPPED)
+                )
+                for seed in SEEDS
+            }
+        )
+    shown = rows(sweeps.sweep_table("noise", root))
+    assert [row[0] for row in shown[1:]] == ["0", "30"]
+    assert shown[1][1].startswith("0.10 ± 0.10")
+    assert shown[1][2].startswith("10.4 ± 0.4")
+
+
+def test_minutes_are_the_median_seconds_times_the_videos(root):
+    """Medians of 20 s: 48 videos take 16 minutes, and 10.4 points of them 1.5 minutes each."""
+    assert "No record" in effort.minutes_per_point(root)
+    edits = [
+        Edit(
+            video_id=str(number),
+            verdict="edited",
+            levels=(0.0, 1.0),
+            annotator="Ada",
+            model="0123456789abcdef" * 4,
+            attention=(0.5, 0.5),
+            made=datetime(2026, 1, 1, tzinfo=UTC),
+            seconds=seconds,
+        )
+        for number, seconds in enumerate((10.0, 20.0, 90.0))
+    ]
+    (root / effort.TIMED).parent.mkdir(parents=True)
+    write_json(edits, root / effort.TIMED)
+    assert effort.seconds_in_words(effort.timed_edits(root)).startswith(
+        "3 videos of 2 to 2 frames: median 20 s a video, mean 40 s, from 10 to 90 s"
+    )
+    shown = rows(effort.minutes_per_point(root))
+    assert shown[1] == ["5", "48", "16", "+10.4", "2"]
+    assert shown[2][:3] == ["20", "192", "64"]
+
+
+def test_ways_and_attention_are_what_was_measured(root):
+    ways = rows(fault.ways_table("gated", root))
+    assert len(ways) == 1 + 2 * len(ARMS)
+    assert [cell.split(" ")[0] for cell in ways[1][2:]] == ["1.50", "1.25", "0.25"]
+    assert [cell.split(" ")[0] for cell in ways[2][2:]] == ["0.00"] * 3
+    shown = {row[0]: row[1:] for row in rows(fault.attention_table("gated", root))}
+    assert all(
+        cell.startswith("75.0 ± 0.0") for cell in shown["Top-1 with the truth as M_t (oracle), %"]
+    )
+    assert all(cell.startswith("0.10 ± 0.00") for cell in shown["M_t on the sign"])
+
+
+def test_nothing_is_minus_nothing(root):
+    one = fault.study("gated", root)[:1]
+    assert ">0.00<" in linked(one, [-0.001], 2)
+    assert ">-0.01<" in linked(one, [-0.0101], 2)

@@ -1,0 +1,133 @@
+"""A launched run streams, fails loudly, and leaves no process behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+from stabn.training.cluster.launch import LaunchError, LaunchOptions, from_notebook, launch
+from stabn.training.config import ConfigError, EvalConfig, RunConfig
+
+WORKER = """
+import os, sys, time
+from stabn.training.process import joined
+
+with joined() as me:
+    sys.stdout.write(f"worker {os.getpid()}\\n")  # in one piece: the other rank writes as well
+    if me.rank == 1 and sys.argv[1:] == ["die"]:
+        print("no memory left for rank 1")
+        os._exit(7)
+    time.sleep(120)
+"""
+
+
+@pytest.fixture
+def worker(tmp_path, monkeypatch) -> str:
+    """A module that says its pid and sleeps, or dies on rank 1."""
+    (tmp_path / "sleepy_worker.py").write_text(WORKER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return "sleepy_worker"
+
+
+def pids(lines) -> list[int]:
+    return [int(line.split()[1]) for line in lines if line.startswith("worker ")]
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends, given time; a zombie that nobody waits for has ended."""
+    for _ in range(300):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_worker_that_dies_ends_the_run_with_its_last_words(worker, capfd):
+    with pytest.raises(LaunchError, match=r"(?s)sleepy_worker failed.*no memory left for rank 1"):
+        launch(worker, ["die"], LaunchOptions(nproc_per_node=2))
+    streamed = capfd.readouterr().out
+    assert "no memory left for rank 1" in streamed
+    workers = pids(streamed.splitlines())
+    assert len(workers) == 2
+    assert all(gone(pid) for pid in workers)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_process_that_launched_it(worker, how):
+    code = (
+        "from stabn.training.cluster.launch import *;"
+        f"launch({worker!r}, [], LaunchOptions(nproc_per_node=2))"
+    )
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    seen: list[int] = []
+    while len(seen) < 2:
+        line = launcher.stdout.readline()
+        assert line, "the launcher ended before its workers were up"
+        seen += pids([line])
+    family = seen + [child.pid for child in psutil.Process(launcher.pid).children(recursive=True)]
+    os.kill(launcher.pid, how)
+    launcher.wait(60)
+    assert all(gone(pid) for pid in family)
+
+
+def test_several_machines_need_a_place_to_meet():
+    with pytest.raises(ConfigError, match=r"rdzv_endpoint.*nnodes > 1"):
+        launch("stabn.training.train", [], LaunchOptions(nnodes=2))
+
+
+def test_a_taken_port_is_told_before_anything_is_started(capfd):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server_says = threading.Thread(target=lambda: server.accept()[0].sendall(b"ready\n"))
+        server_says.start()
+        options = LaunchOptions(nnodes=2, rdzv_endpoint=f"127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(ConfigError, match=r"rdzv_endpoint: the port of .* another program"):
+            launch("stabn.training.train", [], options)
+        server_says.join()
+    assert "torch" not in capfd.readouterr().out
+
+
+class TestFromNotebook:
+    """A notebook's plain values are its parameters; names that were there before are not."""
+
+    before = frozenset({"In", "Out", "pd", "version"})
+
+    def test_they_are_sorted_out_and_validated(self):
+        names = {
+            **{"In": ["x"], "version": "1", "pd": sys},  # there before
+            **{
+                "_": 3,
+                "_i": "",
+                "_i12": "x",
+                "_3": 4,
+                "__annotations__": {},
+                "_dh": [],
+            },  # IPython's
+            **{"name": "x", "lr": "1e-3", "fusion_relu": "true", "nproc_per_node": "2"},
+        }
+        config, options = from_notebook(RunConfig, names, set(self.before))
+        assert (config.name, config.lr, config.fusion_relu) == ("x", 1e-3, True)
+        assert options == LaunchOptions(nproc_per_node=2)
+
+    def test_a_cell_can_be_run_again(self):
+        names = {"name": "x", "lr": 0.1}
+        first = from_notebook(RunConfig, names, set(self.before))
+        names |= {"config": first[0], "options": first[1]}
+        assert from_notebook(RunConfig, names, set(self.before)) == first
+        assert from_notebook(RunConfig, names, set(names)) == first  # all cells, in a used kernel
+
+    @pytest.mark.parametrize("unknown", ["split", "learning_rate", "_private"])
+    def test_an_unknown_one_is_refused(self, unknown):
+        with pytest.raises(ConfigError, match=f"parameters of this notebook: .*'{unknown}'"):
+            from_notebook(RunConfig, {"name": "x", unknown: 1}, set(self.before))
+
+    def test_an_impossible_value_is_refused(self):
+        with pytest.raises(ConfigError, match="nproc_per_node"):
+            from_notebook(EvalConfig, {"run": "runs/x", "nproc_per_node": 0}, set())

@@ -1,0 +1,69 @@
+"""A launched run that is killed from outside says which process it was, and by which signal."""
+
+import os
+import re
+import signal
+import threading
+
+import psutil
+import pytest
+
+from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch
+
+WORKER = """
+import os, sys, time
+from stabn.training.process import joined
+
+with joined() as me:
+    sys.stdout.write(f"worker {me.rank} is up\\n")
+    time.sleep(120)
+"""
+
+
+def victim(who: str) -> psutil.Process | None:
+    """torchrun, or the worker with that rank, among this process's descendants."""
+    for process in psutil.Process().children(recursive=True):
+        try:
+            torchrun = "torch.distributed.run" in process.cmdline()
+            rank = None if torchrun else process.environ().get("RANK")
+        except psutil.Error:
+            continue
+        if who == "torchrun" if torchrun else who == f"process {rank}":
+            return process
+    return None
+
+
+@pytest.mark.parametrize(
+    ("who", "how", "hint"),
+    [
+        ("process 1", signal.SIGKILL, r" \(for want of memory\?.*\)"),
+        ("process 0", signal.SIGTERM, ""),
+        ("process 1", signal.SIGBUS, ""),
+        ("torchrun", signal.SIGKILL, r" \(for want of memory\?.*\)"),
+        ("torchrun", signal.SIGTERM, ""),
+    ],
+)
+def test_the_error_names_the_victim_and_the_signal(tmp_path, monkeypatch, capfd, who, how, hint):
+    (tmp_path / "sleepy_worker.py").write_text(WORKER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    struck = threading.Event()
+
+    def strike() -> None:
+        said = ""
+        while not struck.wait(0.05):
+            said += capfd.readouterr().out
+            if all(f"worker {rank} is up" in said for rank in (0, 1)):
+                os.kill(victim(who).pid, how)
+                struck.set()
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    try:
+        with pytest.raises(LaunchError) as raised:
+            launch("sleepy_worker", [], LaunchOptions(nproc_per_node=2))
+    finally:
+        struck.set()
+        thread.join()
+    first = str(raised.value).splitlines()[0]
+    assert first.startswith("sleepy_worker failed with exit status ")
+    assert re.search(f"; {who} was killed by {how.name}{hint}; it ended with:$", first), first
