@@ -15,9 +15,9 @@ from stabn.data.ssv2 import VideoFolder
 from stabn.knowledge.app import annotator as page
 from stabn.knowledge.app.annotator import App, annotate
 from stabn.knowledge.app.practice import PRACTICE, compare
-from stabn.knowledge.selection import select
 from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.queue import Queue, QueuedVideo, read_queue, write_queue
+from stabn.knowledge.selection.select import select
 from stabn.knowledge.store.database import ConnectionLost
 from stabn.knowledge.store.store import Store
 from stabn.training.config import parse

@@ -23,9 +23,9 @@ from tornado.ioloop import IOLoop
 from tornado.websocket import websocket_connect
 
 from stabn.knowledge.app import serve
-from stabn.knowledge.selection import select
 from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.queue import read_queue
+from stabn.knowledge.selection.select import select
 from stabn.knowledge.store.store import Store
 from stabn.training.config import parse
 from tools import browser as chromium

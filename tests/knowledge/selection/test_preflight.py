@@ -10,9 +10,9 @@ import torch
 
 from stabn.data.video import VideoError
 from stabn.knowledge.selection import preflight as module
-from stabn.knowledge.selection import select
 from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.preflight import longest, main, preflight
+from stabn.knowledge.selection.select import select
 from stabn.training.build import build_model, class_texts, dataset
 from stabn.training.checkpoint import save
 from stabn.training.cluster.launch import LaunchOptions, launch_config
