@@ -84,12 +84,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def arm_values(runs: Iterable[Run], arm: str, figure: str = "top1") -> dict[tuple, float]:
-    """Per cent of one arm's runs, by (seed, data): only runs on the same data make a pair."""
-    return {
-        (run.seed, run.record["data"]["sha256"]): 100 * run.results[figure]
-        for run in runs
-        if run.arm == arm
-    }
+    """Per cent of one arm's runs, by (seed, data)."""
+    return {run.pair: 100 * run.results[figure] for run in runs if run.arm == arm}
 
 
 def compare(

@@ -6,7 +6,7 @@ The three are kept apart, and every heading says which it is. A measured cell li
 from html import escape
 from pathlib import Path
 
-from stabn.tables.html import DASH, remedies, table
+from stabn.tables.html import DASH, link, remedies, table
 from stabn.tables.work import (
     PEAKS,
     SHARE,
@@ -57,7 +57,7 @@ def steps_table(root: Path = REPOSITORY) -> str:
             quickest = max(here, key=lambda step: step.rate)
             for step in [*(s for s in plain if s is not quickest), quickest]:
                 cells = [*one.names[:2], escape(machine), escape(_how(step))]
-                cells += [_linked(step, f"{step.rate:.3g}")]
+                cells += [link(step.link, f"{step.rate:.3g}")]
                 cells += [_or_dash(step.row["peak_gib"], ".1f")]
                 rows.append([*cells, _or_dash(step.row["share_of_matrix_rate"], ".0%")])
     if not rows:
@@ -77,7 +77,7 @@ def hours_table(root: Path = REPOSITORY, share: float = SHARE) -> str:
         for gpu in gpus:
             if gpu in steps:
                 how = f"{steps[gpu].rate:.1f} clips/s, {_how(steps[gpu])}"
-                cells += [_linked(steps[gpu], f"{hours(one, steps[gpu].rate):,.0f}", how)]
+                cells += [link(steps[gpu].link, f"{hours(one, steps[gpu].rate):,.0f}", how)]
             else:
                 gaps = [MEASURE_STEP]
                 cells += [f"{DASH} <sup>1</sup>"]
@@ -105,7 +105,7 @@ def decode_table(root: Path = REPOSITORY, share: float = SHARE) -> str:
                 cells.append(f"{DASH} <sup>1</sup>")
             else:
                 how = f"{loader.rate:.1f} clips/s a core: {loader.machine}"
-                cells.append(_linked(loader, f"{rate / loader.rate:.1f}" if rate else DASH, how))
+                cells.append(link(loader.link, f"{rate / loader.rate:.1f}" if rate else DASH, how))
         rows.append(cells)
     head = [*NAMES[:2], *(words for gpu in gpus for words in (f"{gpu}: clips/s", "cores for it"))]
     caption = "What has to be decoded for one GPU, and the processor cores that it takes"
@@ -120,11 +120,6 @@ def _one_clip(root: Path) -> list[Work]:
 def _how(step: Measured) -> str:
     row = step.row
     return ", ".join([row["precision"], *row["options"], f"batch {row['batch']}"])
-
-
-def _linked(one: Measured, text: str, title: str = "") -> str:
-    title = f' title="{escape(title)}"' if title else ""
-    return f'<a href="{escape(one.link)}"{title}>{text}</a>'
 
 
 def _or_dash(value: float | None, form: str) -> str:

@@ -9,7 +9,7 @@ from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
 from stabn.tables.comparison import mean_sd
 from stabn.tables.fault import SWAPPED, top1
-from stabn.tables.html import DASH, table
+from stabn.tables.html import DASH, NOTHING, table
 from stabn.tables.sweeps import gains, points
 from stabn.training.checkpoint import REPOSITORY
 
@@ -55,7 +55,7 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
             price = f"{minutes / gain:.0f}" if gain > 0 else DASH
             rows.append([f"{share:g}", str(videos), f"{minutes:.0f}", f"{gain:+.1f}", price])
     if not rows:
-        return f"<p>{DASH} No record yet: <code>make study</code> makes them.</p>"
+        return NOTHING
     head = ["Training videos edited, %", "Videos", "Minutes", "Mean gain, points"]
     caption = (
         "Minutes by the editor’s clock (timed edits) for gains of stand-in edits: mini-SSv2, "

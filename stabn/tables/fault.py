@@ -9,6 +9,7 @@ from stabn.tables.finetunings import (
     ARMS,
     NAMES,
     PAIRS,
+    SHORT,
     Finetuning,
     Value,
     paired,
@@ -80,7 +81,7 @@ def _mean_of_both(one: Finetuning, arm: str) -> float:
 
 def _cell(done: Sequence[Finetuning], arm: str, of: Value, digits: int) -> str:
     having = [one for one in done if arm in one.arms]
-    return linked(having, [of(one, arm) for one in having], digits) if having else DASH
+    return linked(having, [of(one, arm) for one in having], digits)
 
 
 def _clean_cell(runs: Sequence[Run], names: Sequence[str]) -> str:
@@ -89,7 +90,7 @@ def _clean_cell(runs: Sequence[Run], names: Sequence[str]) -> str:
         100 * sum(run.record["results"][name]["top1"] for name in names) / len(names)
         for run in having
     ]
-    return linked(having, values, 1) if having else DASH
+    return linked(having, values, 1)
 
 
 def by_arm(fusion: str, of: Value, root: Path = REPOSITORY) -> dict[str, dict[tuple, float]]:
@@ -105,11 +106,8 @@ def compared(fusion: str, of: Value, root: Path = REPOSITORY) -> list[Tested]:
 
 def paired_fault(fusion: str, of: Value, what: str, root: Path = REPOSITORY) -> str:
     """Those tests as a table; ``what`` names the figure."""
-    rows = [
-        (NAMES[a].removeprefix("the "), NAMES[b].removeprefix("the "), *rest)
-        for a, b, *rest in compared(fusion, of, root)
-    ]
-    return differences_table(f"Paired t-tests over seeds, {FUSIONS[fusion]}", what, rows)
+    caption = f"Paired t-tests over seeds, {FUSIONS[fusion]}"
+    return differences_table(caption, what, compared(fusion, of, root), SHORT)
 
 
 def findings_fault(fusion: str, of: Value, where: str, root: Path = REPOSITORY) -> str:

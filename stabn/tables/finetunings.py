@@ -1,13 +1,10 @@
 """Records of fine-tunings: one record holds the start and every arm that was trained from it."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stabn.tables.runs import REAL_CLASSES, TableError
-from stabn.training.records import read_record
+from stabn.tables.runs import Kept, read_kept
 
 ARMS = {
     "before": "before fine-tuning",
@@ -27,28 +24,14 @@ PAIRS = (
     ("knowledge", "before"),
     ("control", "before"),
 )
+SHORT = {arm: name.removeprefix("the ") for arm, name in NAMES.items()}  # in a table
 PARTS = ("modified", "other", "all")
-
 
 Value = Callable[["Finetuning", str], float]  # (a fine-tuning, an arm) → a figure of it
 
 
-@dataclass(frozen=True)
-class Finetuning:
-    """One finished fine-tuning, as its record tells it.
-
-    Attributes:
-        record: the record's content.
-        link: address of the record, relative to a page or notebook in ``notebooks/``.
-    """
-
-    record: Mapping[str, Any]
-    link: str
-
-    @property
-    def seed(self) -> int:
-        """The seed that decided order, augmentation, dropout and the placebo's swaps."""
-        return self.record["seed"]
+class Finetuning(Kept):
+    """One fine-tuning: order, augmentation, dropout and the placebo's swaps are its seed's."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -56,14 +39,19 @@ class Finetuning:
         return self.record["finetuning"]
 
     @property
-    def synthetic(self) -> bool:
-        """Whether it learned mini-SSv2 and not Something-Something v2."""
-        return self.record["classes"] != REAL_CLASSES
-
-    @property
     def arms(self) -> list[str]:
         """The arms that were trained, and ``before``, in the tables' order."""
         return [arm for arm in ARMS if self.figures(arm)]
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end, and the network before it was scored."""
+        return self.record["wall_seconds"] is not None and "before" in self.arms
+
+    @property
+    def place(self) -> tuple[int, float]:
+        """Where it stands among others: by seed, then by γ_t."""
+        return self.seed, self.settings["gamma"]
 
     def figures(self, arm: str, *, inverted: bool = False) -> Mapping[str, Any]:
         """An arm's figures on the split that is reported on; empty where it was not scored."""
@@ -106,30 +94,13 @@ def parts_of_record(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def read_finetunings(root: Path, pattern: str) -> list[Finetuning]:
-    """Finished fine-tunings whose records match ``pattern`` below ``root``, ordered by seed.
-
-    Raises:
-        TableError: a file that is no such record.
-    """
-    found = []
-    for path in sorted(root.glob(pattern)):
-        link = f"../{path.relative_to(root).as_posix()}"
-        try:
-            done = Finetuning(read_record(path), link)
-            if done.record["wall_seconds"] is not None and "before" in done.arms:
-                found.append((done.seed, done.settings["gamma"], done))
-        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise TableError(
-                f"{path}: is no record of a fine-tuning ({error!r}); delete or restore it"
-            ) from error
-    return [done for *_, done in sorted(found, key=lambda entry: entry[:2])]
+    """Finished fine-tunings, ordered by seed and γ_t: see :func:`stabn.tables.runs.read_kept`."""
+    return read_kept(Finetuning, "record of a fine-tuning", root, pattern)
 
 
 def paired(done: Sequence[Finetuning], arm: str, of: Value) -> dict[tuple, float]:
-    """One arm's values by (seed, data): only fine-tunings on the same data make a pair."""
-    return {
-        (one.seed, one.record["data"]["sha256"]): of(one, arm) for one in done if arm in one.arms
-    }
+    """One arm's values by (seed, data), where it was trained."""
+    return {one.pair: of(one, arm) for one in done if arm in one.arms}
 
 
 def by_seed(done: Sequence[Finetuning], arm: str, part: str) -> dict[tuple, float]:

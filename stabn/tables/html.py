@@ -4,29 +4,31 @@ HTML and not Markdown, because the links must stay as they are: they lead to the
 JupyterLab and in the built book.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Protocol
 
 from stabn.tables.comparison import POINTS, Tested, Unit, mean_sd, p_words
+from stabn.tables.runs import Kept
 
 DASH = "–"
+NOTHING = f"<p>{DASH} No record yet: <code>make study</code> makes them.</p>"
 
 
-class Kept(Protocol):
-    """A record that is kept, and where."""
+def link(address: str, text: str, title: str = "") -> str:
+    """A text that leads to a record; the title is shown where the pointer rests."""
+    title = f' title="{escape(title)}"' if title else ""
+    return f'<a href="{escape(address)}"{title}>{text}</a>'
 
-    link: str
-    seed: int
 
-
-def linked(runs: Sequence[Kept], values: Sequence[float], digits: int) -> str:
-    """Mean ± sd, then every seed's record as a link; one run is its own link."""
+def linked(runs: Sequence[Kept], values: Sequence[float], digits: int, *, gap: str = DASH) -> str:
+    """Mean ± sd, then every seed's record as a link; one run is its own link, none is the gap."""
+    if not runs:
+        return gap
     if len(runs) == 1:
-        return f'<a href="{escape(runs[0].link)}">{_fixed(values[0], digits)}</a>'
+        return link(runs[0].link, _fixed(values[0], digits))
     summary = mean_sd(values)
     links = " ".join(
-        f'<a href="{escape(run.link)}" title="seed {run.seed}: {value:.{digits}f}">{run.seed}</a>'
+        link(run.link, str(run.seed), f"seed {run.seed}: {value:.{digits}f}")
         for run, value in zip(runs, values, strict=True)
     )
     numbers = f"{_fixed(summary.mean, digits)} ± {summary.sd:.{digits}f}"
@@ -70,13 +72,14 @@ def differences_table(
     caption: str,
     what: str,
     tested: Iterable[Tested],
+    names: Mapping[str, str],
     unit: Unit = POINTS,
 ) -> str:
-    """Paired tests as rows: (arm, other arm, test, p after Holm), names as they are shown."""
+    """Paired tests as rows; ``names`` are the arms', as they are shown."""
     digits = unit.digits
     rows = [
         [
-            f"{escape(a)} − {escape(b)}",
+            f"{escape(names[a])} − {escape(names[b])}",
             f"{test.difference:+.{digits}f} ± {test.sd:.{digits}f}",
             str(test.n),
             f"{test.t:.2f}",

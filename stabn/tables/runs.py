@@ -1,10 +1,11 @@
-"""Records of finished runs, from `book/results` and from `runs`."""
+"""Records of finished runs, from `book/results` and from `runs`: found, read, put in order."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stabn.training.records import read_record
 
@@ -17,8 +18,8 @@ class TableError(Exception):
 
 
 @dataclass(frozen=True)
-class Run:
-    """One finished run, as its record tells it.
+class Kept:
+    """What was trained or fine-tuned, as its record tells it.
 
     Attributes:
         record: the record's content.
@@ -27,6 +28,25 @@ class Run:
 
     record: Mapping[str, Any]
     link: str
+
+    @property
+    def seed(self) -> int:
+        """The seed that decided all that was drawn."""
+        return self.record["seed"]
+
+    @property
+    def pair(self) -> tuple[int, str]:
+        """Seed and data: only what shares both is compared pair by pair."""
+        return self.seed, self.record["data"]["sha256"]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether it learned mini-SSv2 and not Something-Something v2."""
+        return self.record["classes"] != REAL_CLASSES
+
+
+class Run(Kept):
+    """One run of training: weights, order, augmentation and dropout are its seed's."""
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -41,43 +61,47 @@ class Run:
         return "st_abn" if self.config.get("constant_spatial") is None else "control"
 
     @property
-    def seed(self) -> int:
-        """The seed that decided weights, order, augmentation and dropout."""
-        return self.record["seed"]
-
-    @property
     def results(self) -> Mapping[str, Any]:
         """Figures of the split that the run reports on."""
         return self.record["results"][self.config["report_split"]]
 
     @property
-    def synthetic(self) -> bool:
-        """Whether the run learned mini-SSv2 and not Something-Something v2."""
-        return self.record["classes"] != REAL_CLASSES
+    def finished(self) -> bool:
+        """Whether the split that it reports on has been scored."""
+        return self.config["report_split"] in self.record["results"]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands among others: by arm, then by seed."""
+        return list(ARMS).index(self.arm), self.seed
+
+
+Found = TypeVar("Found", bound=Kept)
+
+
+def read_kept(kind: type[Found], words: str, root: Path, pattern: str) -> list[Found]:
+    """What is ``finished`` among the records that match ``pattern`` below ``root``, by ``place``.
+
+    Raises:
+        TableError: a file that is no such record; ``words`` say what it should be.
+    """
+    found = []
+    for path in sorted(root.glob(pattern)):
+        try:
+            one = kind(read_record(path), f"../{path.relative_to(root).as_posix()}")
+            if one.finished:
+                found.append((one.place, one))
+        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise TableError(f"{path}: is no {words} ({error!r}); delete or restore it") from error
+    return [one for _, one in sorted(found, key=itemgetter(0))]
 
 
 def read_runs(root: Path, pattern: str) -> list[Run]:
-    """Finished runs whose records match ``pattern`` below ``root``, ordered by arm and seed.
-
-    Raises:
-        TableError: a file that is no record.
-    """
-    runs = []
-    for path in sorted(root.glob(pattern)):
-        link = f"../{path.relative_to(root).as_posix()}"
-        try:
-            run = Run(read_record(path), link)
-            if run.config["report_split"] not in run.record["results"]:
-                continue  # still training
-            runs.append((list(ARMS).index(run.arm), run.seed, run))
-        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise TableError(
-                f"{path}: is no run record ({error!r}); delete or restore it"
-            ) from error
-    return [run for _, _, run in sorted(runs, key=lambda entry: entry[:2])]
+    """Finished runs, ordered by arm and seed: see :func:`read_kept`."""
+    return read_kept(Run, "run record", root, pattern)
 
 
-def provenance(runs: Sequence[Run]) -> str:
+def provenance(runs: Sequence[Kept]) -> str:
     """Where the records come from, in one sentence: data, commits, machines, hours."""
     if not runs:
         return "No records yet: `make study` makes them."

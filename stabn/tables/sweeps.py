@@ -13,7 +13,7 @@ from stabn.knowledge.edits.standin import noise_of
 from stabn.tables.comparison import mean_sd, paired_test
 from stabn.tables.fault import SWAPPED, study, top1
 from stabn.tables.finetunings import Finetuning, Value, read_finetunings
-from stabn.tables.html import DASH, linked, table
+from stabn.tables.html import DASH, NOTHING, linked, table
 from stabn.training.checkpoint import REPOSITORY
 
 RECORDS = "book/results/sweeps/{sweep}_*_seed*.json"
@@ -82,7 +82,7 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
             ]
         )
     if not rows:
-        return f"<p>{DASH} No record yet: <code>make study</code> makes them.</p>"
+        return NOTHING
     head = [SWEEPS[sweep], "M_t with the truth", "Knowledge − control, points", "p, uncorrected"]
     caption = "mini-SSv2, biased (synthetic, stand-in edits), gated fusion, swapped sign"
     return table(caption, head, rows, text_columns=0)

@@ -33,9 +33,10 @@ def own(root: Path = REPOSITORY) -> list[Run]:
     return [run for run in read_runs(root, OWN) if run.record["name"] == f"mini_{run.arm}"]
 
 
-def paper_rows(root: Path = REPOSITORY) -> list[dict[str, str]]:
-    """The paper's Table 1, as printed."""
-    with open(root / "book/results/paper/table1.csv", encoding="utf-8", newline="") as file:
+def paper_rows(root: Path = REPOSITORY, number: int = 1) -> list[dict[str, str]]:
+    """The paper's Table 1 (2, 3), as printed."""
+    path = root / f"book/results/paper/table{number}.csv"
+    with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -57,9 +58,7 @@ def real_table(root: Path = REPOSITORY) -> str:
         same = [r for r in same if r.config["sampling"] == rule]
         if not same:
             gaps.append(f"NAME={_name(arm, backbone, rule)}")
-        gap = f"{DASH} <sup>{len(gaps)}</sup>"
-        ours = [_seeds(same, figure) if same else gap for figure in FIGURES]
-        rows.append([*cells, *ours])
+        rows.append([*cells, *_ours(same, f"{DASH} <sup>{len(gaps)}</sup>")])
     head = ["System", "Backbone", "Frames"]
     head += ["Paper: top‑1", "Paper: top‑5", "Ours: top‑1", "Ours: top‑5"]
     caption = "Something-Something v2 (real videos), validation accuracy in %"
@@ -83,7 +82,7 @@ def mini_table(root: Path = REPOSITORY) -> str:
             if not found and remedy not in gaps:
                 gaps.append(remedy)
             gap = "" if found else f"{DASH} <sup>{gaps.index(remedy) + 1}</sup>"
-            cells += [_seeds(found, figure) if found else gap for figure in FIGURES]
+            cells += _ours(found, gap)
         rows.append(cells)
     head = ["Small backbone, 16 frames", "Our study: top‑1", "Our study: top‑5"]
     head += ["This build: top‑1", "This build: top‑5"]
@@ -101,8 +100,8 @@ def _constants(runs: Sequence[Run]) -> str:
 
 def paired_table(root: Path = REPOSITORY) -> str:
     """Paired t-tests of top-1 between the study's arms."""
-    tested = [(ARMS[a], ARMS[b], *rest) for a, b, *rest in comparisons(study(root))]
-    return differences_table("Paired t-tests over seeds", "Top-1, mini-SSv2 (synthetic)", tested)
+    tested, what = comparisons(study(root)), "Top-1, mini-SSv2 (synthetic)"
+    return differences_table("Paired t-tests over seeds", what, tested, ARMS)
 
 
 def attention_table(root: Path = REPOSITORY) -> str:
@@ -119,11 +118,11 @@ def attention_table(root: Path = REPOSITORY) -> str:
             having = [r for r in found if r.arm == "st_abn" and r.results.get(key)]
             levels += [run.results[key]["chance"] for run in having]
             values = [run.results[key]["value"] for run in having]
-            cells.append(linked(having, values, 2) if having else f"{DASH} <code>{remedy}</code>")
+            cells.append(linked(having, values, 2, gap=f"{DASH} <code>{remedy}</code>"))
         rows.append([*cells, f"{np.mean(levels):.2f}" if levels else DASH])
     head = ["ST-ABN on mini-SSv2 (synthetic)", "Our study", "This build", "Chance"]
     return table("Attention against truth, on validation", head, rows, text_columns=1)
 
 
-def _seeds(runs: Sequence[Run], figure: str) -> str:
-    return linked(runs, [100 * run.results[figure] for run in runs], 1)
+def _ours(runs: Sequence[Run], gap: str) -> list[str]:
+    return [linked(runs, [100 * r.results[name] for r in runs], 1, gap=gap) for name in FIGURES]

@@ -1,6 +1,5 @@
 """Table 2 as HTML: what edited attention changes, part by part of the classes, arm by arm."""
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,12 +14,14 @@ from stabn.tables.finetunings import (
     NAMES,
     PAIRS,
     PARTS,
+    SHORT,
     Finetuning,
     by_seed,
     paired,
     read_finetunings,
 )
 from stabn.tables.html import DASH, differences_table, linked, remedies, table
+from stabn.tables.table1 import paper_rows
 from stabn.training.checkpoint import REPOSITORY
 
 STUDY = "book/results/table2/*.json"
@@ -113,16 +114,9 @@ def own(root: Path = REPOSITORY) -> list[Finetuning]:
     return read_finetunings(root, OWN)
 
 
-def paper_rows(table_number: int, root: Path = REPOSITORY) -> list[dict[str, str]]:
-    """The paper's Table 2 or 3, as printed."""
-    path = root / f"book/results/paper/table{table_number}.csv"
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def real_table2(root: Path = REPOSITORY) -> str:
     """Something-Something v2: the paper's two rows, and all four arms of ours where on record."""
-    paper = {row["fine_tuning"]: row for row in paper_rows(2, root)}
+    paper = {row["fine_tuning"]: row for row in paper_rows(root, 2)}
     done = [one for one in read_finetunings(root, STUDY) if not one.synthetic]
     rows = []
     for arm, name in ARMS.items():
@@ -148,15 +142,13 @@ def mini_table2(root: Path = REPOSITORY) -> str:
 
 def _ours(done: Sequence[Finetuning], arm: str) -> list[str]:
     having = [one for one in done if arm in one.arms]
-    if not having:
-        return [DASH] * len(PARTS)
     return [linked(having, [one.parts(arm)[part] for one in having], 1) for part in PARTS]
 
 
 def paired_table2(part: str, root: Path = REPOSITORY) -> str:
     """Paired t-tests between the study's arms over one group of classes."""
     what = f"Top-1 over {part} classes, mini-SSv2 (synthetic)"
-    return differences_table("Paired t-tests over seeds", what, _shown(_tested(part, root)))
+    return differences_table("Paired t-tests over seeds", what, _tested(part, root), SHORT)
 
 
 def findings2(part: str, root: Path = REPOSITORY) -> str:
@@ -179,7 +171,7 @@ def agreement_table2(root: Path = REPOSITORY) -> str:
         for arm in ARMS:
             having = attention.having(runs, arm)
             values = [attention.of(one, arm) for one in having]
-            cells.append(linked(having, values, 2) if having else DASH)
+            cells.append(linked(having, values, 2))
         chance = [
             one.figures("before")[attention.key]["chance"]
             for one in attention.having(runs, "before")
@@ -193,7 +185,8 @@ def paired_attention2(name: str, root: Path = REPOSITORY) -> str:
     """Paired t-tests between the study's arms in one of :data:`ASKED`."""
     _, unit, _ = ASKED[name]
     what = f"{ATTENTION[name].words}, mini-SSv2 (synthetic)"
-    return differences_table("Paired t-tests over seeds", what, _shown(attended(name, root)), unit)
+    tested = attended(name, root)
+    return differences_table("Paired t-tests over seeds", what, tested, SHORT, unit)
 
 
 def findings_attention2(name: str, root: Path = REPOSITORY) -> str:
@@ -207,11 +200,3 @@ def attended(name: str, root: Path = REPOSITORY) -> list[Tested]:
     runs = study(root)
     pairs, _, _ = ASKED[name]
     return compare({arm: ATTENTION[name].by_seed(runs, arm) for arm in ARMS}, pairs)
-
-
-def _shown(tested: Sequence[Tested]) -> list[Tested]:
-    """The same, arms under the short names of a table."""
-    return [
-        (NAMES[a].removeprefix("the "), NAMES[b].removeprefix("the "), *rest)
-        for a, b, *rest in tested
-    ]

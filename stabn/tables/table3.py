@@ -5,9 +5,10 @@ from html import escape
 from pathlib import Path
 
 from stabn.tables.comparison import compare, in_words
-from stabn.tables.finetunings import ARMS, NAMES, PAIRS, Finetuning, paired, read_finetunings
+from stabn.tables.finetunings import ARMS, NAMES, PAIRS, SHORT, Finetuning, paired, read_finetunings
 from stabn.tables.html import DASH, differences_table, linked, remedies, table
-from stabn.tables.table2 import FINETUNE, PAPER, REAL, STUDY, own, paper_rows, study
+from stabn.tables.table1 import paper_rows
+from stabn.tables.table2 import FINETUNE, PAPER, REAL, STUDY, own, study
 from stabn.training.checkpoint import REPOSITORY
 
 FIGURES = ("top1", "top5")
@@ -16,7 +17,7 @@ FIGURES = ("top1", "top5")
 def real_table3(root: Path = REPOSITORY) -> str:
     """Something-Something v2: the paper's four rows, and all arms of ours where on record."""
     paper = {
-        (row["fine_tuning"], row["spatial_attention_inverted"]): row for row in paper_rows(3, root)
+        (row["fine_tuning"], row["spatial_attention_inverted"]): row for row in paper_rows(root, 3)
     }
     done = [one for one in read_finetunings(root, STUDY) if not one.synthetic]
     rows = []
@@ -54,8 +55,6 @@ def _row(name: str, inverted: bool) -> list[str]:
 
 def _ours(done: Sequence[Finetuning], arm: str, inverted: bool) -> list[str]:
     having = [one for one in done if one.figures(arm, inverted=inverted)]
-    if not having:
-        return [DASH] * len(FIGURES)
     return [
         linked(having, [100 * one.figures(arm, inverted=inverted)[name] for one in having], 1)
         for name in FIGURES
@@ -74,12 +73,8 @@ def _drop(one: Finetuning, arm: str) -> float:
 
 def paired_table3(root: Path = REPOSITORY) -> str:
     """Paired t-tests between the arms' drops."""
-    tested = [
-        (NAMES[a].removeprefix("the "), NAMES[b].removeprefix("the "), *rest)
-        for a, b, *rest in _tested(root)
-    ]
     what = "Drop of top-1 by 1 − M_s, mini-SSv2 (synthetic)"
-    return differences_table("Paired t-tests over seeds", what, tested)
+    return differences_table("Paired t-tests over seeds", what, _tested(root), SHORT)
 
 
 def findings3(root: Path = REPOSITORY) -> str:

@@ -228,8 +228,9 @@ def test_a_difference_is_written_in_its_unit():
         (Unit(3, "seconds"), "0.324 seconds", "difference ± sd, seconds"),
     ):
         assert f"One is {number} above other in x (" in in_words(tested, [], names, "in x", unit)
-        page = Cells(differences_table("", "x", tested, unit)).rows
+        page = Cells(differences_table("", "x", tested, names, unit)).rows
         assert page[0][1] == head
+        assert page[1][0] == "one − other"
         assert page[1][1].startswith(f"+{number.split()[0]} ± ")
     assert in_words(tested, [], names, "in x") == in_words(tested, [], names, "in x", POINTS)
 
