@@ -210,7 +210,7 @@ def write(path: Path, data: bytes, mtime: float) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``python data_scripts/assemble.py downloads/ --out data/ssv2``."""
-    parser = arguments(__doc__, sharded=False)
+    parser = arguments(__doc__)
     parser.add_argument("parts", type=Path, nargs="+", help="the parts, or the folder they are in")
     parser.add_argument("--out", type=Path, required=True, help="data set's folder, e.g. data/ssv2")
     parser.add_argument("--checksums", type=Path, help="list by md5sum or sha256sum, checked first")

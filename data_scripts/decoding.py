@@ -7,7 +7,7 @@ from pathlib import Path
 
 import decord
 import imageio_ffmpeg
-from common import new_row
+from manifest import new_row
 
 from stabn.data.video import VideoError, probe
 from stabn.training.files import file_hash

@@ -9,26 +9,18 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import (
-    ALL_WELL,
-    FINDINGS,
-    DataError,
+from common import DataError, Shard, report, run, sharded_arguments, verdict
+from decoding import complaints, examine, ffmpeg
+from lists import annotation_files, by_number
+from manifest import (
     Journal,
-    Shard,
-    arguments,
     manifest_path,
     merge_manifests,
     new_row,
-    progress,
     read_manifest,
-    report,
-    run,
     write_manifest,
 )
-from decoding import complaints, examine, ffmpeg
-from lists import annotation_files, by_number
 from verify import Stamps, holds, stamps
-from workers import Lost, in_workers
 
 from stabn.training.files import remove_leftovers, replacing
 
@@ -58,9 +50,9 @@ def encode(source: Path, target: Path | str, size: tuple[int, int]) -> None:
         raise _Rejected(f"cannot be encoded (ffmpeg: {said[0]})")
 
 
-def _prepare(task: tuple[Path, Path, dict, int]) -> dict:
+def _prepare(task: tuple[dict, Path, Path, dict, int]) -> dict:
     """The row of one video's copy, which is in place if its status is "ok"."""
-    source, target, old, short_side = task
+    _, source, target, old, short_side = task
     scale = min(1, short_side / min(old["height"], old["width"]))
     size = round(old["height"] * scale), round(old["width"] * scale)
     try:
@@ -123,25 +115,19 @@ def prepare(
 ) -> list[dict]:
     """Rows of all copies (of a shard) and of the videos that were left out."""
     wanted, left_out = plan(root, part)
-    manifest, videos = manifest_path(out, part), out / "videos"
+    videos = out / "videos"
     videos.mkdir(parents=True, exist_ok=True)
-    with Journal(manifest) as journal:
+    with Journal(out, part) as journal:
         remove_leftovers(videos, part)
-        known = read_manifest(manifest_path(out)) | read_manifest(manifest) | journal.rows
-        rows = in_place(known, wanted, stamps(out, part), short_side)
+        rows = in_place(journal.known, wanted, stamps(out, part), short_side)
         print(f"{out}: {len(wanted)} videos to prepare, {len(rows)} of them are there")
         tasks = [
-            (root / "videos" / f"{v}.webm", videos / f"{v}.webm", old, short_side)
+            (new_row(v), root / "videos" / f"{v}.webm", videos / f"{v}.webm", old, short_side)
             for v, old in wanted.items()
             if v not in rows
         ]
-        work = in_workers(_prepare, tasks, jobs, limit)
-        for (_, _, old, _), row in progress(work, "encoding", len(tasks), unit="video"):
-            row = new_row(old["id"], str(row)) if isinstance(row, Lost) else row
-            journal.append(row)
-            rows[old["id"]] = row
-        rows |= left_out
-        write_manifest(manifest, rows.values())
+        rows |= journal.fill(_prepare, tasks, jobs, limit, "encoding") | left_out
+        write_manifest(manifest_path(out, part), rows.values())
     return list(rows.values())
 
 
@@ -174,13 +160,10 @@ def copy_lists(root: Path, out: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``python data_scripts/prepare.py --root data/ssv2 --out data/ssv2_256``."""
-    parser = arguments(__doc__, sharded=True)
-    parser.add_argument("--root", type=Path, required=True, help="data set that verify.py has seen")
+    parser = sharded_arguments(__doc__, "data set that verify.py has seen", limit=300)
     parser.add_argument("--out", type=Path, required=True, help="folder of the prepared data set")
     side = "pixels of the short side; smaller videos keep their size (default: %(default)s)"
     parser.add_argument("--short-side", type=int, default=256, help=side)
-    limit = "seconds a video may take before its worker is ended (default: %(default)s)"
-    parser.add_argument("--time-limit", type=float, default=300, metavar="S", help=limit)
     options = parser.parse_args(argv)
     root, out, part = options.root, options.out, options.shard
     if out.resolve() == root.resolve():
@@ -202,8 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ids = {row["id"] for row in made}
     stray = [v for v in stamps(out, part) if v not in ids]
     found += report("In the prepared folder, but not of this preparation", stray)
-    print(f"found wrong: {found}" if found else "all is well")
-    return FINDINGS if found else ALL_WELL
+    return verdict(found)
 
 
 if __name__ == "__main__":

@@ -3,25 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import (
-    ALL_WELL,
-    FINDINGS,
-    DataError,
-    Journal,
-    Shard,
-    arguments,
-    manifest_path,
-    merge_manifests,
-    new_row,
-    progress,
-    read_manifest,
-    report,
-    run,
-    write_manifest,
-)
+from common import DataError, Shard, report, run, sharded_arguments, verdict
 from decoding import examine
 from lists import Lists, by_number
-from workers import Lost, in_workers
+from manifest import Journal, manifest_path, merge_manifests, new_row, write_manifest
+from workers import Lost
 
 from stabn.data.ssv2 import VideoFolder
 
@@ -50,25 +36,24 @@ def holds(row: dict | None, stamp: tuple[int, int]) -> bool:
 
 def check(root: Path, part: Shard | None, jobs: int, limit: float) -> list[dict]:
     """Rows of all videos (of a shard); those that an earlier run left are taken as they are."""
-    there, manifest = stamps(root, part), manifest_path(root, part)
-    with Journal(manifest) as journal:
-        known = read_manifest(manifest_path(root)) | read_manifest(manifest) | journal.rows
+    there = stamps(root, part)
+    with Journal(root, part) as journal:
+        known = journal.known
         rows = {v: known[v] for v, stamp in there.items() if holds(known.get(v), stamp)}
         print(f"{root}: {len(there)} videos, {len(rows)} of them known from before")
-        tasks = [(v, root / "videos" / f"{v}.webm") for v in there if v not in rows]
-        work = in_workers(_examine, tasks, jobs, limit)
-        for (video_id, _), row in progress(work, "decoding", len(tasks), unit="video"):
-            if isinstance(row, Lost):
-                size, mtime = there[video_id]
-                row = new_row(video_id, str(row), bytes=size, mtime_ns=mtime)
-            journal.append(row)
-            rows[video_id] = row
-        write_manifest(manifest, rows.values())
+        tasks = [
+            (new_row(v, bytes=size, mtime_ns=mtime), root / "videos" / f"{v}.webm")
+            for v, (size, mtime) in there.items()
+            if v not in rows
+        ]
+        rows |= journal.fill(_examine, tasks, jobs, limit, "decoding")
+        write_manifest(manifest_path(root, part), rows.values())
     return list(rows.values())
 
 
-def _examine(task: tuple[str, Path]) -> dict:
-    return examine(*task)
+def _examine(task: tuple[dict, Path]) -> dict:
+    row, path = task
+    return examine(row["id"], path)
 
 
 def merge(root: Path) -> list[dict]:
@@ -89,10 +74,7 @@ def merge(root: Path) -> list[dict]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``python data_scripts/verify.py --root data/ssv2``."""
-    parser = arguments(__doc__, sharded=True)
-    parser.add_argument("--root", type=Path, required=True, help="data set with videos/<id>.webm")
-    limit = "seconds a video may take before its worker is ended (default: %(default)s)"
-    parser.add_argument("--time-limit", type=float, default=60, metavar="S", help=limit)
+    parser = sharded_arguments(__doc__, "data set with videos/<id>.webm", limit=60)
     options = parser.parse_args(argv)
     root, part = options.root, options.shard
     lists = None if part else Lists(root)  # read first: a bad one shows in a second, not at the end
@@ -115,8 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             found += report("On disk, but in no list", unlisted)
         elif unlisted:
             print(f"{len(unlisted)} videos are in no list; there is no test list, they may be its")
-    print("found wrong: " + str(found) if found else "all is well")
-    return FINDINGS if found else ALL_WELL
+    return verdict(found)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import numpy as np
 import prepare as script
 import pytest
 import verify
-from common import DataError, read_manifest
+from common import DataError
 from lookalike import fill, kill_when, run_script, tree, write_lists
+from manifest import new_row, read_manifest
 from prepare import encode, main
 from skimage import data
 
@@ -184,7 +185,7 @@ def test_a_stranger_in_the_prepared_folder_is_named(verified, tmp_path, clips, c
 def test_a_copy_that_is_not_its_source_is_not_put_in_place(tmp_path, clips, wrong, says):
     old = script.examine("1", clips[0]) | wrong
     target = tmp_path / "1.webm"
-    row = script._prepare((clips[0], target, old, 256))
+    row = script._prepare((new_row("1"), clips[0], target, old, 256))
     if says:
         assert row["status"] == says
         assert list(tmp_path.iterdir()) == []
@@ -195,7 +196,7 @@ def test_a_copy_that_is_not_its_source_is_not_put_in_place(tmp_path, clips, wron
 def test_a_video_that_cannot_be_encoded_is_left_out(tmp_path, clips):
     (tmp_path / "bad.webm").write_bytes(b"was fine when it was verified")
     old = script.examine("1", clips[0])
-    row = script._prepare((tmp_path / "bad.webm", tmp_path / "1.webm", old, 256))
+    row = script._prepare((new_row("1"), tmp_path / "bad.webm", tmp_path / "1.webm", old, 256))
     assert row["status"].startswith("cannot be encoded (ffmpeg: ")
     assert [p.name for p in tmp_path.iterdir()] == ["bad.webm"]
 

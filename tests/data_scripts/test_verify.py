@@ -7,9 +7,10 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 from broken import KINDS, mp4
-from common import DataError, Journal, read_manifest, write_manifest
+from common import DataError
 from decoding import examine
 from lookalike import MTIME, TEMPLATES, fill, kill_when, run_script, tree, write_lists
+from manifest import Journal, read_manifest, write_manifest
 from verify import main
 
 from stabn.data.ssv2 import AnnotationError, class_text, read_classes
@@ -290,7 +291,7 @@ def test_a_damaged_manifest(small):
 
 def test_two_runs_at_a_time(small):
     with (
-        Journal(small / "manifest.parquet"),
+        Journal(small),
         pytest.raises(DataError, match="another run is at work"),
     ):
         verify(small)
