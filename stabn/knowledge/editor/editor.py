@@ -1,7 +1,7 @@
 """The annotator's editor: one video's frames, levels and class probabilities in a notebook or app.
 
-Python holds the truth, a `Draft`; the page (``editor.js``) shows it, paints ahead of the kernel
-while somebody drags, and sends what they did as one message a step.
+Python holds the truth, a `Draft`; the page (``editor.js`` and what that imports) shows it, paints
+ahead of the kernel while somebody drags, and sends what they did as one message a step.
 """
 
 import logging
@@ -15,6 +15,7 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+from stabn.knowledge.editor.modules import linked
 from stabn.knowledge.edits.edit import Draft
 from stabn.knowledge.edits.words import describe
 
@@ -62,7 +63,7 @@ class Editor(anywidget.AnyWidget):
         ValueError: An array that does not fit the others; the message names it.
     """
 
-    _esm = Path(__file__).with_name("editor.js")
+    _esm = linked(Path(__file__).with_name("editor.js"))
     _css = Path(__file__).with_name("editor.css")
 
     saved = traitlets.Unicode().tag(sync=True)

@@ -1,0 +1,109 @@
+// What each key does, and the list of keys.
+
+import { make } from "./dom.js";
+import { cancelDrag } from "./drag.js";
+import { STEP, say } from "./levels.js";
+import { stop, togglePlay } from "./player.js";
+import { focusCurrent, go } from "./show.js";
+import { command, fill, nudge, paint, step } from "./steps.js";
+import { TOOLS } from "./tools.js";
+
+const KEYS = [
+  ["2", "set the frame, or the selected frames, to 1: the action"],
+  ["1", "set them to 0.5: context"],
+  ["0", "set them to 0: irrelevant"],
+  ["← →", "go to the frame before, after"],
+  ["Shift + ← →", "select several frames"],
+  ["Shift + click", "select from the current frame to this one"],
+  ["↑ ↓", "level up, down by 0.05"],
+  ["Home  End", "first, last frame"],
+  ["f", "fill: a straight line between the two ends of the selection"],
+  ["s", "smooth the whole video a little"],
+  ["Ctrl + Z", "undo (⌘ Z on a Mac)"],
+  ["Ctrl + Y", "redo (also Ctrl + Shift + Z)"],
+  ["Space", "play, pause (a selection plays in a loop)"],
+  ["o", "show or hide where the network looks"],
+  ["Enter", "next video"],
+  ["Esc", "give up a drag, end the selection"],
+];
+
+export function onKey(view, event) {
+  const { target, key } = event;
+  if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  const typing = target === view.parts.level;
+  if (typing) {
+    target.dirty = !["Enter", "Escape"].includes(key);
+    if (target.dirty) return;
+    if (key === "Escape") target.value = say(view.levels[view.current]);
+    focusCurrent(view); // which makes the browser commit what was typed
+    return;
+  }
+  const control = target.closest("button, input");
+  const own = key === " " || (key === "Enter" && control?.tagName === "BUTTON");
+  if (control && own && control.type !== "range") return;
+  if (control?.type === "radio" && key.startsWith("Arrow")) return;
+  const held = event.repeat && (key === "Enter" || key === " "); // one press, one video
+  if (held || (view.drag && key !== "Escape")) return event.preventDefault();
+  const act = action(view, event);
+  if (!act) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const moves = key.startsWith("Arrow") || key === "Home" || key === "End";
+  if (view.playing && moves) stop(view);
+  act();
+  if (moves) focusCurrent(view);
+}
+
+/** What a key does; undefined where it is not ours. */
+function action(view, event) {
+  const { key, shiftKey: shift } = event;
+  if (event.ctrlKey || event.metaKey) {
+    const letter = key.toLowerCase();
+    if (letter === "z") return () => step(view, shift ? "redo" : "undo");
+    if (letter === "y") return () => step(view, "redo");
+    if (letter === "s") return () => {}; // all is saved as it is made; no browser's dialog
+    return undefined;
+  }
+  if (event.altKey) return undefined;
+  const last = view.levels.length - 1;
+  const brush = TOOLS.slice(1).find(({ id }) => id === key);
+  if (brush) return () => paint(view, brush.level);
+  return {
+    ArrowLeft: () => go(view, view.current - 1, shift),
+    ArrowRight: () => go(view, view.current + 1, shift),
+    ArrowUp: () => nudge(view, STEP),
+    ArrowDown: () => nudge(view, -STEP),
+    Home: () => go(view, 0, shift),
+    End: () => go(view, last, shift),
+    f: () => fill(view),
+    s: () => step(view, "smooth"),
+    o: () => view.parts.overlay?.click(),
+    " ": () => togglePlay(view),
+    Enter: () => command(view),
+    "?": () => toggleHelp(view),
+    Escape: () => {
+      if (view.drag) cancelDrag(view);
+      else if (!view.parts.help.hidden) toggleHelp(view);
+      else go(view, view.current);
+    },
+  }[key];
+}
+
+export function help(view) {
+  const rows = KEYS.map(([key, what]) =>
+    make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, key)), make("td", {}, what)));
+  view.parts.help = make("section", { class: "se-help", hidden: true, "aria-label": "keys" },
+    make("h4", {}, "Keys, while the editor has the focus (click on a frame)"),
+    make("table", {}, make("tbody", {}, ...rows)),
+    make("p", {}, "Mouse: drag a bar up or down to set one frame; choose what dragging across ",
+      "pictures or the chart does, then drag. A level says how much the network should look at a ",
+      "frame: 0 irrelevant, 0.5 context, 1 the action itself."));
+  return view.parts.help;
+}
+
+export function toggleHelp(view) {
+  const { help: panel, helpButton } = view.parts;
+  panel.hidden = !panel.hidden;
+  helpButton.setAttribute("aria-expanded", String(!panel.hidden));
+  if (!panel.hidden) panel.scrollIntoView({ block: "nearest" });
+}
