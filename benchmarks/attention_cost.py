@@ -8,9 +8,8 @@ arithmetic ratio means that nothing is lost around it.
     python benchmarks/attention_cost.py --frames 32 --size 224 --device cuda
 """
 
-import argparse
-
 import torch
+from measured import in_turns, r50_parser
 from torch.utils.benchmark import Timer
 
 from stabn.losses import classification_loss
@@ -39,18 +38,14 @@ def compare(backbone: str, num_classes: int, batch: int, frames: int, size: int,
         "baseline": ResNet3d(backbone, num_classes),
         "ST-ABN": STABN(backbone, num_classes, frames),
     }
-    macs, timers, seconds = {}, {}, {}
+    macs, timers = {}, {}
     for name, model in models.items():
         model.to(device).train()
         macs[name] = count_multiply_adds(model, clip)
         step = training_step(model, clip, labels)
         step()  # warm-up: memory and kernels
         timers[name] = Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads())
-        seconds[name] = []
-    for _ in range(5):  # in turns, so that other load on the machine falls on both
-        for name, timer in timers.items():
-            seconds[name].append(timer.timeit(3).mean)
-    best = {name: min(times) for name, times in seconds.items()}
+    best = in_turns(timers)
     print(
         f"{backbone:>9} {batch}×{frames}×{size}²  baseline {best['baseline'] * 1e3:8.1f} ms"
         f"  ST-ABN {best['ST-ABN'] * 1e3:8.1f} ms"
@@ -60,9 +55,7 @@ def compare(backbone: str, num_classes: int, batch: int, frames: int, size: int,
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=8, help="T of the R50 comparison")
-    parser.add_argument("--size", type=int, default=112, help="pixels of the R50 comparison")
+    parser = r50_parser(__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     torch.manual_seed(0)

@@ -1,6 +1,7 @@
-"""No benchmark: what ``loader.py`` and ``training_step.py`` share.
+"""No benchmark: what the others share.
 
-The part of a record that says how its rows came about, and how time and memory are measured.
+Their options, the part of a record that says how its rows came about, and how time and memory are
+measured.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.benchmark import Timer
 
 from stabn.training.records import PACKAGES, code_version, hardware, write_record
 
@@ -28,6 +30,14 @@ def parser_for(question: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write a record, as JSON")
     parser.add_argument("--note", help="what a reader of the record should know of the machine")
+    return parser
+
+
+def r50_parser(question: str) -> argparse.ArgumentParser:
+    """A command line for what is measured on the small network and on a ResNet-50 of some size."""
+    parser = argparse.ArgumentParser(description=question)
+    parser.add_argument("--frames", type=int, default=8, help="T of the R50 comparison")
+    parser.add_argument("--size", type=int, default=112, help="pixels of the R50 comparison")
     return parser
 
 
@@ -57,6 +67,15 @@ def finish(record: dict[str, Any], out: Path | None) -> None:
     if out is not None:
         write_record(out, record)
         print(f"record: {out}")
+
+
+def in_turns(timers: dict[str, Timer]) -> dict[str, float]:
+    """Seconds of each, the best of five; in turns, so that other load on the machine falls on all.
+
+    What is timed has run once before: memory and kernels are there.
+    """
+    turns = [{name: timer.timeit(3).mean for name, timer in timers.items()} for _ in range(5)]
+    return {name: min(turn[name] for turn in turns) for name in timers}
 
 
 def seconds_of(function: Callable[[], object], device: torch.device) -> tuple[float, float]:

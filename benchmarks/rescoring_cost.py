@@ -8,12 +8,12 @@ times beside the ratio of the multiply–adds.
     python benchmarks/rescoring_cost.py --frames 32 --size 224
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
+from measured import in_turns, r50_parser
 from torch.utils.benchmark import Timer
 
 from stabn.data.sampling import segment_indices
@@ -47,12 +47,8 @@ def compare(backbone: str, num_classes: int, frames: int, size: int):
             "re-scoring": Timer("f('video', l)", globals={"f": rescorer, "l": levels}),
             "whole": Timer("f(x)", globals={"f": model, "x": clip}),  # a Timer runs in one thread
         }
-        seconds = {name: [] for name in timers}
         arithmetic = count_multiply_adds(head, maps, *attention) / count_multiply_adds(model, clip)
-        for _ in range(5):  # in turns, so that other load on the machine falls on both
-            for name, timer in timers.items():
-                seconds[name].append(timer.timeit(3).mean)
-    best = {name: min(times) for name, times in seconds.items()}
+        best = in_turns(timers)
     print(
         f"{backbone:>9} {frames}×{size}²  whole network {best['whole'] * 1e3:8.1f} ms"
         f"  re-scoring {best['re-scoring'] * 1e3:8.1f} ms"
@@ -78,10 +74,7 @@ def prepared(folder, model, config, maps, attention) -> Rescorer:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=8, help="T of the R50 comparison")
-    parser.add_argument("--size", type=int, default=112, help="pixels of the R50 comparison")
-    args = parser.parse_args()
+    args = r50_parser(__doc__.splitlines()[0]).parse_args()
     torch.manual_seed(0)
     compare("small", 14, frames=16, size=56)
     compare("resnet50", 174, frames=args.frames, size=args.size)
