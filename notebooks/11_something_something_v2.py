@@ -322,7 +322,7 @@ trial = RunConfig(
     workers=0,
 )
 with chdir(FOLDER):
-    launch_config("stabn.training.preflight.training", trial)
+    launch_config("stabn preflight train", trial)
 
 # %% [markdown]
 # ## Started, and left alone

@@ -276,7 +276,7 @@ print(
 # papermill notebooks/launch/select.ipynb runs/mini_st_abn/select.ipynb \
 #     -f notebooks/launch/mini_select.yaml
 # make annotate          # people edit; or, for a synthetic set, the truth stands in:
-# python -m stabn.knowledge.edits.standin --queue runs/mini_st_abn/queue --out runs/mini_st_abn/edits.json
+# stabn stand-in --queue runs/mini_st_abn/queue --out runs/mini_st_abn/edits.json
 # papermill notebooks/launch/finetune.ipynb runs/mini_finetune/notebook.ipynb \
 #     -f notebooks/launch/mini_finetune.yaml
 # ```

@@ -436,7 +436,7 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 #   set aside, and buttons to export and to make a backup.
 #
 # `make annotate QUEUE=folder STORE=file` chooses the queue and the file of the edits, and
-# `ARGS="--overlap 2"` gives each video to two people. `python -m stabn.knowledge.app.serve --help` lists
+# `ARGS="--overlap 2"` gives each video to two people. `stabn annotate --help` lists
 # the rest.
 #
 # **Who can reach it?** Only this machine, unless you add `--host`. Voilà speaks plain HTTP, so beyond

@@ -19,7 +19,7 @@
 # any length and any size. From the command line it is one line:
 #
 # ```bash
-# python -m stabn.explain VIDEO --checkpoint runs/mini_st_abn/best.pt --out figure.png
+# stabn explain VIDEO --checkpoint runs/mini_st_abn/best.pt --out figure.png
 # ```
 #
 # Here the same is done step by step, on a real video: a street with bicycles, which comes with the

@@ -1,13 +1,12 @@
 """Any video → the classes a trained ST-ABN sees in it, and when and where it looked.
 
-``python -m stabn.explain VIDEO --checkpoint runs/mini_st_abn/best.pt --out figure.png``
+``stabn explain VIDEO --checkpoint runs/mini_st_abn/best.pt --out figure.png``
 """
 
-import argparse
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from matplotlib.backend_bases import FigureCanvasBase
@@ -15,9 +14,10 @@ from matplotlib.backend_bases import FigureCanvasBase
 from stabn.data.sampling import views
 from stabn.data.transforms import ClipTransform, eval_transform, normalise
 from stabn.data.video import probe, read_frames
+from stabn.errors import UserError
 from stabn.figures import attention_figure, describe_attention
 from stabn.figures.sheet import Sheet
-from stabn.training.checkpoint import USER_ERRORS, CheckpointError, Trained, load
+from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.files import replacing
 
 SHOWN = 224  # pixels: frames are drawn larger than a small network reads them
@@ -109,7 +109,7 @@ def save(figure: Sheet, path: str | Path) -> None:
     """Write a figure whole or not at all, in the format its suffix names.
 
     Raises:
-        ValueError: a suffix that no format has.
+        UserError: a suffix that no format has.
         OSError: the file cannot be written.
     """
     path = Path(path)
@@ -121,35 +121,31 @@ def _format(path: Path) -> str:
     known = FigureCanvasBase.get_supported_filetypes()
     name = path.suffix.lower().lstrip(".")
     if name not in known:
-        raise ValueError(f"{path}: a figure is written as .{', .'.join(sorted(known))}")
+        raise UserError(f"{path}: a figure is written as .{', .'.join(sorted(known))}")
     return name
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stabn.explain", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("video", metavar="VIDEO", type=Path, help="a webm or mp4 file, any size")
-    parser.add_argument("--checkpoint", required=True, type=Path, help="an ST-ABN's checkpoint")
-    parser.add_argument("--out", required=True, type=Path, help="where the picture goes, as .png")
-    given = parser.parse_args(arguments)
+@click.command(help="Show where and when a network looks in a video.")
+@click.argument("video", type=click.Path(path_type=Path))
+@click.option(
+    "--checkpoint", required=True, type=click.Path(path_type=Path), help="an ST-ABN's checkpoint"
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="where the picture goes, as .png"
+)
+def command(video: Path, checkpoint: Path, out: Path) -> None:
+    """VIDEO is a webm or mp4 file of any size."""
+    _format(out)
+    trained = load(checkpoint)
+    explanation = explain(video, trained)
     try:
-        _format(given.out)
-        trained = load(given.checkpoint)
-        explanation = explain(given.video, trained)
-    except (*USER_ERRORS, ValueError) as error:
-        sys.exit(f"error: {error}")
-    try:
-        save(explanation.figure(), given.out)
+        save(explanation.figure(), out)
     except OSError as error:
-        sys.exit(f"error: {given.out}: cannot be written ({error.strerror}); choose another --out")
-    print(f"{given.video}, by {trained.origin}, which learned from {trained.config.data_root}")
+        raise UserError(
+            f"{out}: cannot be written ({error.strerror}); choose another --out"
+        ) from error
+    click.echo(f"{video}, by {trained.origin}, which learned from {trained.config.data_root}")
     for name, probability in explanation.predictions:
-        print(f"  {probability:6.1%}  {name}")
-    print(explanation.words())
-    print(f"picture: {given.out}")
-
-
-if __name__ == "__main__":
-    main()
+        click.echo(f"  {probability:6.1%}  {name}")
+    click.echo(explanation.words())
+    click.echo(f"picture: {out}")

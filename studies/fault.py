@@ -26,9 +26,10 @@ from stabn.data.mini.sign import PARTNER
 from stabn.data.mini.truth import read_truth
 from stabn.data.ssv2 import class_text
 from stabn.data.transforms import normalise
+from stabn.errors import UserError
 from stabn.models.st_abn import STABN
 from stabn.training.build import eval_loader
-from stabn.training.checkpoint import USER_ERRORS, CheckpointError, Trained, load
+from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
 from stabn.training.process import Process, joined
 from stabn.training.records import read_record, write_record
@@ -131,7 +132,7 @@ def partners(classes: tuple[str, ...]) -> Tensor:
     if set(classes) != set(pairs):
         raise CheckpointError(
             f"the network knows other classes than the biased set's ({', '.join(sorted(pairs))}); "
-            f"train on data made with `python -m stabn.data.mini.make --variant biased`"
+            f"train on data made with `stabn mini --variant biased`"
         )
     return torch.tensor([classes.index(pairs[text]) for text in classes])
 
@@ -165,7 +166,7 @@ def main() -> None:
         for arm, found in measure_arms(parser.parse_args().folder).items():
             effect = "  ".join(f"{half} {value:.2f}" for half, value in found["effect"].items())
             print(f"{arm}: the sign moves the answer by, in logits: {effect}")
-    except (*USER_ERRORS, FileNotFoundError) as error:
+    except (UserError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -6,11 +6,22 @@ from pathlib import Path
 import pytest
 import torch
 
+from stabn.__main__ import door
 from stabn.data.mini import make as mini
 from stabn.training.config import RunConfig, parse
 from stabn.training.train import train
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def stabn() -> Callable[..., None]:
+    """The command line: ``stabn("train", "--config", path)``; a refusal is a SystemExit."""
+
+    def call(*arguments: object) -> None:
+        door.main([str(argument) for argument in arguments], standalone_mode=False)
+
+    return call
 
 
 @pytest.fixture(scope="session")

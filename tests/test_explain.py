@@ -11,7 +11,7 @@ from stabn import explain as explaining
 from stabn.data.sampling import segment_indices
 from stabn.data.transforms import eval_transform, normalise
 from stabn.data.video import VideoError, probe, read_frames, write_video
-from stabn.explain import explain, main
+from stabn.explain import explain
 from stabn.figures.sheet import Sheet
 from stabn.training import checkpoint
 from stabn.training.build import build_model
@@ -87,9 +87,9 @@ def test_two_clips_of_a_video_are_averaged(tmp_path):
     assert dict(ours.predictions)[CLASSES[3]] == pytest.approx(mean[3].item(), abs=1e-6)
 
 
-def test_command_writes_the_picture_and_says_what_it_saw(tiny, tmp_path, capsys):
+def test_command_writes_the_picture_and_says_what_it_saw(tiny, tmp_path, capsys, stabn):
     out = tmp_path / "new" / "bikes.png"
-    main([str(BIKES), "--checkpoint", str(tiny), "--out", str(out)])
+    stabn("explain", BIKES, "--checkpoint", tiny, "--out", out)
     assert out.read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out
     assert said.count("Doing thing number") >= 5
@@ -97,14 +97,20 @@ def test_command_writes_the_picture_and_says_what_it_saw(tiny, tmp_path, capsys)
     assert list(out.parent.iterdir()) == [out]
 
 
-def refused(*arguments) -> str:
-    with pytest.raises(SystemExit) as stop:
-        main([str(a) for a in arguments])
-    assert stop.value.code not in (0, None)
-    return str(stop.value.code)
+@pytest.fixture
+def refused(stabn):
+    """What the command says of what it cannot do."""
+
+    def call(*arguments) -> str:
+        with pytest.raises(SystemExit) as stop:
+            stabn("explain", *arguments)
+        assert stop.value.code not in (0, None)
+        return str(stop.value.code)
+
+    return call
 
 
-def test_clear_errors(tiny, tmp_path):
+def test_clear_errors(tiny, tmp_path, refused):
     out = tmp_path / "figure.png"
     text = tmp_path / "text.mp4"
     text.write_text("no video at all")
@@ -121,7 +127,7 @@ def test_clear_errors(tiny, tmp_path):
     assert not out.exists()
 
 
-def test_a_checkpoint_of_another_class_count_is_refused(tiny, tmp_path):
+def test_a_checkpoint_of_another_class_count_is_refused(tiny, tmp_path, refused):
     content = torch.load(tiny, weights_only=True)
     content["classes"] = content["classes"][:4]
     torch.save(content, tmp_path / "four.pt")
@@ -130,7 +136,7 @@ def test_a_checkpoint_of_another_class_count_is_refused(tiny, tmp_path):
     assert "4" in said
 
 
-def test_what_cannot_be_written_leaves_nothing(tiny, tmp_path):
+def test_what_cannot_be_written_leaves_nothing(tiny, tmp_path, refused):
     (tmp_path / "file").write_text("in the way")
     out = tmp_path / "file" / "figure.png"
     assert "cannot be written" in refused(BIKES, "--checkpoint", tiny, "--out", out)

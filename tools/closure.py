@@ -12,10 +12,12 @@ from pathlib import Path
 
 import grimp
 
+from stabn.__main__ import COMMANDS
 from tools.steps import ROOT
 
 PACKAGE = "stabn"
 NAME_IN_TEXT = re.compile(rf"\b{PACKAGE}(?:\.\w+)+")
+COMMAND_IN_TEXT = re.compile(rf"^{PACKAGE} ([\w-]+)(?: (\w+))?$")
 
 
 @cache
@@ -33,7 +35,7 @@ def graph() -> grimp.ImportGraph:
 def references(path: Path) -> set[str]:
     """Names a Python file refers to: what it imports, and library modules it names in a string.
 
-    Strings count because a launch notebook starts ``python -m stabn.training.train``.
+    Strings count, commands too, because a launch notebook starts ``"stabn train"``.
     """
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(), filename=str(path))):
@@ -44,6 +46,8 @@ def references(path: Path) -> set[str]:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             names.update(NAME_IN_TEXT.findall(node.value))
+            if found := COMMAND_IN_TEXT.match(node.value):
+                names.update(_behind(*found.groups()))
     elsewhere = {name.split(".")[0] for name in names} - {PACKAGE}
     return (names & graph().modules) | (elsewhere & distributions().keys())
 
@@ -94,6 +98,14 @@ def fingerprint(files: list[str], parameters: object) -> str:
     for path in files:
         total.update(hashlib.sha256((ROOT / path).read_bytes()).digest())
     return total.hexdigest()
+
+
+def _behind(command: str, second: str | None) -> list[str]:
+    """The module that does a command's work, if there is such a command."""
+    place = COMMANDS.get(command, ("",))[0]
+    if isinstance(place, dict):
+        place = place.get(second, ("",))[0]
+    return [place]
 
 
 def _ours(name: str) -> bool:

@@ -20,7 +20,7 @@
 # make annotate
 # ```
 #
-# or, with settings of your own, `python -m stabn.knowledge.app.serve --help`. Every visitor gets a kernel
+# or, with settings of your own, `stabn annotate --help`. Every visitor gets a kernel
 # that runs the cell below and nothing else; the prose you are reading is left out there. Opened in
 # JupyterLab it works just as well, for one person, on the queue of `runs/mini_st_abn`.
 #

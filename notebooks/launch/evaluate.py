@@ -74,7 +74,7 @@ pd.Series(config.model_dump(), name=config.run).to_frame()
 # will be left out and counted.
 
 # %%
-launch_config("stabn.training.preflight.evaluation", config, options)
+launch_config("stabn preflight evaluate", config, options)
 
 # %% [markdown]
 # ## Scoring
@@ -85,7 +85,7 @@ launch_config("stabn.training.preflight.evaluation", config, options)
 # score is lower. What takes long says every minute how far it is.
 
 # %%
-launch_config("stabn.training.evaluate", config, options)
+launch_config("stabn evaluate", config, options)
 
 # %% [markdown]
 # ## What came out

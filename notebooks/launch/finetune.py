@@ -103,7 +103,7 @@ pd.Series(config.model_dump(), name=str(config.folder)).to_frame()
 # will have been scored. Whatever is in the way is listed, and the notebook stops here.
 
 # %%
-launch_config("stabn.knowledge.finetuning.preflight", config, options)
+launch_config("stabn preflight finetune", config, options)
 
 # %% [markdown]
 # ## Training
@@ -115,7 +115,7 @@ launch_config("stabn.knowledge.finetuning.preflight", config, options)
 # with the edits it began with.
 
 # %%
-launch_config("stabn.knowledge.finetuning.finetune", config, options)
+launch_config("stabn finetune", config, options)
 
 # %% [markdown]
 # ## How it went

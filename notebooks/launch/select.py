@@ -82,7 +82,7 @@ pd.Series(config.model_dump(), name=config.run).to_frame()
 # is listed, and the notebook stops here.
 
 # %%
-launch_config("stabn.knowledge.selection.preflight", config, options)
+launch_config("stabn preflight select", config, options)
 
 # %% [markdown]
 # ## Selecting
@@ -105,7 +105,7 @@ launch_config("stabn.knowledge.selection.preflight", config, options)
 # made again, and another one is not overwritten, since people may be working on it.
 
 # %%
-launch_config("stabn.knowledge.selection.select", config, options)
+launch_config("stabn select", config, options)
 
 # %% [markdown]
 # ## The classes

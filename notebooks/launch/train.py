@@ -26,7 +26,7 @@
 # YAML file alone. One value can be changed on the command line, after the file: `-p seed 1`. The
 # whole list is printed by `papermill --help-notebook notebooks/launch/train.ipynb`.
 #
-# The same YAML file also serves `python -m stabn.training.train --config FILE`, without a
+# The same YAML file also serves `stabn train --config FILE`, without a
 # notebook.
 
 # %%
@@ -128,7 +128,7 @@ pd.Series(config.model_dump(), name=str(config.folder)).to_frame()
 # the run will have finished. Whatever is in the way is listed, and the notebook stops here.
 
 # %%
-launch_config("stabn.training.preflight.training", config, options)
+launch_config("stabn preflight train", config, options)
 
 # %% [markdown]
 # ## Training
@@ -149,7 +149,7 @@ launch_config("stabn.training.preflight.training", config, options)
 # evaluation it is left out: the figures say how many `failed`.
 
 # %%
-launch_config("stabn.training.train", config, options)
+launch_config("stabn train", config, options)
 
 # %% [markdown]
 # ## How it went

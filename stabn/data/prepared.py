@@ -6,29 +6,29 @@ last, so what a reader finds is the old set or the new one, whole. The data file
 content, so equal sets are equal folders.
 """
 
-import argparse
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
+import click
 import decord
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from stabn.data.processes import in_processes
 from stabn.data.ssv2 import VideoFolder
 from stabn.data.transforms import resize
 from stabn.data.video import VideoError
+from stabn.errors import UserError
 
 _VERSION = 1
 
 
-class PreparationError(Exception):
+class PreparationError(UserError):
     """A set that could not be prepared, or a prepared set that is missing or damaged."""
 
 
@@ -50,7 +50,7 @@ class PreparedFrames:
             promised = self.index["bytes"]
         except OSError as error:
             raise PreparationError(
-                f"{error.filename}: {error.strerror}; make it with python -m stabn.data.prepared"
+                f"{error.filename}: {error.strerror}; make it with stabn prepare"
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise PreparationError(f"{index}: damaged ({error}); prepare the set again") from error
@@ -118,16 +118,18 @@ def prepare(
         PreparationError: Some videos are broken (all are tried, each is named with its cause), or
             the set cannot be written. Nothing is left behind and an older set stays as it was.
     """
-    out, jobs = Path(out), jobs or os.cpu_count() or 1
+    out = Path(out)
     if not video_ids:
         raise PreparationError(f"{out}: no videos to prepare")
     growing = out / f"frames-part-{os.urandom(4).hex()}.u8"
     part = out / f".index.{os.getpid()}.json"
     videos, broken, offset, content = {}, [], 0, hashlib.sha256()
+    small = partial(_decode, folder, short_side)
+    decoded = in_processes(small, video_ids, jobs, "decoding", "video")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with growing.open("wb") as file:
-            for video_id, result in _decoded(folder, video_ids, short_side, jobs):
+            for video_id, result in zip(video_ids, decoded, strict=True):
                 if isinstance(result, str):
                     broken.append(result)
                 elif not broken:  # after the first broken video the rest is only checked
@@ -157,6 +159,8 @@ def prepare(
             encoding="utf-8",
         )
         os.replace(part, out / "index.json")
+    except ChildProcessError as error:
+        raise PreparationError(f"{out}: not prepared, {error}") from error
     except OSError as error:
         raise PreparationError(f"{out}: cannot be written: {error.strerror}") from error
     finally:
@@ -164,20 +168,8 @@ def prepare(
     return PreparedFrames(out)
 
 
-def _decoded(
-    folder: VideoFolder, video_ids: Sequence[str], short_side: int, jobs: int
-) -> Iterator[tuple[str, np.ndarray | str]]:
-    """Each video's id with its small frames uint8 (n, h, w, 3), or with what is wrong with it."""
-    work = partial(_decode, folder, short_side)
-    shown = partial(tqdm, total=len(video_ids), desc="decoding", unit="video", mininterval=1.0)
-    if jobs == 1:
-        yield from zip(video_ids, shown(map(work, video_ids)), strict=True)
-        return
-    with get_context("spawn").Pool(jobs) as pool:  # a fork would inherit torch's threads
-        yield from zip(video_ids, shown(pool.imap(work, video_ids, chunksize=4)), strict=True)
-
-
 def _decode(folder: VideoFolder, short_side: int, video_id: str) -> np.ndarray | str:
+    """A video's small frames uint8 (n, h, w, 3), or what is wrong with it."""
     torch.set_num_threads(1)
     try:
         frames = folder.read(video_id, np.arange(folder.frames(video_id)))  # (n, H, W, 3)
@@ -202,21 +194,17 @@ def _remove_all_but_current(out: Path, part: Path) -> None:
                 path.unlink()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """``python -m stabn.data.prepared --root data/mini --out data/mini/small --short-side 56``."""
-    parser = argparse.ArgumentParser(description="Decode a data set's videos once, made small.")
-    parser.add_argument("--root", type=Path, required=True, help="data set with videos/<id>.webm")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the prepared set")
-    parser.add_argument("--short-side", type=int, required=True, help="pixels")
-    parser.add_argument("--jobs", type=int, help="processes (default: one for every core)")
-    options = parser.parse_args(arguments)
-    try:
-        folder = VideoFolder(options.root)
-        done = prepare(folder, folder.video_ids(), options.out, options.short_side, options.jobs)
-    except (PreparationError, VideoError) as error:
-        parser.exit(1, f"{error}\n")
-    print(f"{options.out}: {len(done.video_ids())} videos, {done.index['bytes'] / 1e6:.0f} MB")
-
-
-if __name__ == "__main__":
-    main()
+@click.command(help="Decode a data set's videos once, made small.")
+@click.option(
+    "--root", type=click.Path(path_type=Path), required=True, help="data set with videos/<id>.webm"
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="folder of the prepared set"
+)
+@click.option("--short-side", type=int, required=True, help="pixels")
+@click.option("--jobs", type=int, help="processes (default: one for every core)")
+def command(root: Path, out: Path, short_side: int, jobs: int | None) -> None:
+    """``stabn prepare --root data/mini --out data/mini_prepared --short-side 56``."""
+    folder = VideoFolder(root)
+    done = prepare(folder, folder.video_ids(), out, short_side, jobs)
+    click.echo(f"{out}: {len(done.video_ids())} videos, {done.index['bytes'] / 1e6:.0f} MB")

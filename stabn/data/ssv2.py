@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from stabn.data.video import VideoError, frame_count, read_frames
+from stabn.errors import UserError
 
 
-class AnnotationError(ValueError):
+class AnnotationError(UserError, ValueError):
     """An annotation file that is missing, malformed, or belongs to another data set."""
 
 

@@ -14,13 +14,14 @@ import imageio_ffmpeg
 import numpy as np
 
 from stabn.data.container import container, missing_bytes, not_a_video
+from stabn.errors import UserError
 
 decord.logging.set_level(decord.logging.QUIET)  # failures arrive as VideoError, not as log lines
 
 _REENCODE = "re-encode it, for example: ffmpeg -i {name} -an {stem}-h264.mp4"
 
 
-class VideoError(Exception):
+class VideoError(UserError):
     """A video file that cannot be read or written.
 
     Attributes:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from stabn.errors import UserError
 from stabn.models.resnet3d import ResNet3d
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ IMAGENET_URLS = {
 }
 
 
-class WeightsError(Exception):
+class WeightsError(UserError):
     """Weights that cannot be used; the message names the file and what to do."""
 
 

@@ -1,13 +1,14 @@
 """Keep a finished run's record where the book's tables look, to be committed.
 
-``python -m stabn.tables.promote runs/study/mini_st_abn_seed0 table1``, or with ``--finished`` every
+``stabn promote runs/study/mini_st_abn_seed0 table1``, or with ``--finished`` every
 finished run on Something-Something v2 in ``runs/``.
 """
 
-import argparse
-import sys
 from pathlib import Path
 
+import click
+
+from stabn.errors import UserError
 from stabn.tables.runs import REAL_CLASSES, TableError
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.records import read_record, write_record
@@ -55,25 +56,21 @@ def finished(root: str | Path = REPOSITORY) -> list[tuple[Path, str]]:
     return found
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m stabn.tables.promote", description=__doc__)
-    parser.add_argument("run", nargs="?", help="run folder, as in runs/study/mini_st_abn_seed0")
-    parser.add_argument("study", nargs="?", help="folder of book/results, as in table1")
-    parser.add_argument(
-        "--finished", action="store_true", help="instead: all on Something-Something v2 in runs/"
-    )
-    given = parser.parse_args(arguments)
-    if given.finished == (given.study is not None):
-        parser.error("give a run and a study, or --finished")
+@click.command()
+@click.argument("run", required=False)
+@click.argument("study", required=False)
+@click.option(
+    "--finished", "every", is_flag=True, help="Instead: all on Something-Something v2 in runs/."
+)
+def command(run: str | None, study: str | None, every: bool) -> None:
+    """Put the record of RUN, as in runs/study/mini_st_abn_seed0, into STUDY, as in table1.
+
+    STUDY is a folder of book/results; what lies there is committed, and the book's tables read it.
+    """
+    if every == (study is not None):
+        raise click.UsageError("give a run and a study, or --finished")
     try:
-        for run, study in finished() if given.finished else [(given.run, given.study)]:
-            print(promote(run, study))
-    except TableError as error:
-        sys.exit(f"error: {error}")
+        for each, where in finished() if every else [(run, study)]:
+            click.echo(promote(each, where))
     except OSError as error:
-        sys.exit(f"error: {error.filename}: cannot be written ({error.strerror})")
-
-
-if __name__ == "__main__":
-    main()
+        raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from error

@@ -7,13 +7,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stabn.errors import UserError
 from stabn.training.records import read_record
 
 ARMS = {"baseline": "3-D ResNet", "control": "matched control", "st_abn": "ST-ABN"}
 REAL_CLASSES = 174  # Something-Something v2 has 174 classes; any other set here is synthetic
 
 
-class TableError(Exception):
+class TableError(UserError):
     """A record that cannot be used; the message names the file and the remedy."""
 
 

@@ -20,7 +20,7 @@ TRAIN = (
     "mkdir -p runs/$NAME && papermill notebooks/launch/train.ipynb runs/$NAME/notebook.ipynb "
     "-f notebooks/launch/$NAME.yaml"
 )
-PROMOTE = "python -m stabn.tables.promote runs/$NAME table1"
+PROMOTE = "stabn promote runs/$NAME table1"
 
 
 def study(root: Path = REPOSITORY) -> list[Run]:

@@ -12,10 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from stabn.data.prepared import PreparationError
-from stabn.data.ssv2 import AnnotationError
-from stabn.data.video import VideoError
-from stabn.models.inflation import WeightsError, imagenet_state_dict, load_inflated
+from stabn.errors import UserError
+from stabn.models.inflation import imagenet_state_dict, load_inflated
 from stabn.models.official import load_official
 from stabn.models.st_abn import STABN
 from stabn.training.build import build_model
@@ -28,15 +26,8 @@ FORMAT = "stabn checkpoint 1"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-class CheckpointError(Exception):
+class CheckpointError(UserError):
     """A checkpoint that cannot be read, used or written; the message names file and remedy."""
-
-
-# What a user can cause: a command answers these with their message, anything else with a traceback.
-USER_ERRORS = (
-    *(CheckpointError, ConfigError, WeightsError),
-    *(AnnotationError, PreparationError, VideoError),
-)
 
 
 class Trained(NamedTuple):

@@ -1,15 +1,16 @@
 """One validated description of a run.
 
-It is flat, so that one YAML file serves both ``python -m stabn.training.train --config run.yaml``
+It is flat, so that one YAML file serves both ``stabn train --config run.yaml``
 and ``papermill notebooks/launch/train.ipynb … -f run.yaml``. Unknown keys and impossible values
 are refused, by name, before anything is read or written.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_origin
 
+import click
 import yaml
 from pydantic import (
     BaseModel,
@@ -22,13 +23,14 @@ from pydantic import (
 )
 
 from stabn.data.sampling import Rule
+from stabn.errors import UserError
 from stabn.models.resnet3d import BACKBONES
 from stabn.training.files import replacing
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """A description of a run that cannot be run; the message names the field and the remedy."""
 
 
@@ -275,3 +277,14 @@ def write_config(config: Strict, path: str | Path) -> None:
     """Write ``config`` as YAML that :func:`read_config` reads back to an equal one."""
     with replacing(path, "w") as file:
         yaml.safe_dump(config.model_dump(mode="json"), file, sort_keys=False)
+
+
+def configured(work: Callable[[Config], Any], cls: type[Config]) -> click.Command:
+    """The command that does ``work``, as a YAML file of the values of ``cls`` describes."""
+
+    @click.command(help=work.__doc__.split("\n")[0])
+    @click.option("--config", required=True, metavar="FILE", help=f"YAML: values of {cls.__name__}")
+    def command(config: str) -> None:
+        work(parse(cls, read_yaml(config), config))
+
+    return command

@@ -1,15 +1,14 @@
 """Predictions keyed by video id, then figures from predictions.
 
-``python -m stabn.training.evaluate runs/mini_st_abn``, alone or under torchrun: each video is
+``stabn evaluate runs/mini_st_abn``, alone or under torchrun: each video is
 scored once whatever the number of processes, and the figures are those of one process.
 """
 
-import argparse
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 import torch
@@ -23,7 +22,7 @@ from stabn.data.transforms import normalise
 from stabn.data.video import VideoError
 from stabn.metrics import Score, mass_in_mask, pointing_game, rank_correlation, topk_accuracy
 from stabn.training.build import class_texts, eval_loader
-from stabn.training.checkpoint import USER_ERRORS, Trained, load
+from stabn.training.checkpoint import Trained, load
 from stabn.training.config import EvalConfig, RunConfig, Strict, parse, read_yaml
 from stabn.training.files import replacing
 from stabn.training.pace import paced
@@ -321,19 +320,11 @@ def inverts(config: EvalConfig, effective: RunConfig) -> bool:
     return config.invert_spatial and attends(effective)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("run", nargs="?", help="run folder, as in runs/mini_st_abn")
-    parser.add_argument("--config", help="YAML of everything that can be set (see EvalConfig)")
-    arguments = parser.parse_args()
-    try:
-        values = read_yaml(arguments.config) if arguments.config else {}
-        values |= {"run": arguments.run} if arguments.run else {}
-        evaluate(parse(EvalConfig, values, arguments.config or "command line"))
-    except USER_ERRORS as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+@click.command(help="Score a trained network, each video once, and add the figures to its record.")
+@click.argument("run", required=False)
+@click.option("--config", metavar="FILE", help="YAML: values of EvalConfig")
+def command(run: str | None, config: str | None) -> None:
+    """Score RUN, a folder as in runs/mini_st_abn, or what a file describes."""
+    values = read_yaml(config) if config else {}
+    values |= {"run": run} if run else {}
+    evaluate(parse(EvalConfig, values, config or "command line"))

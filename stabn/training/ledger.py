@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stabn.data.dataset import Failure
+from stabn.errors import UserError
 from stabn.training.files import replacing
 from stabn.training.journal import read_journal
 from stabn.training.process import Process, gathered
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 ENOUGH = 1000  # clips: before so many are read, the share is taken of this number
 
 
-class DecodeFailuresError(Exception):
+class DecodeFailuresError(UserError):
     """More videos than allowed could not be decoded; the message names the ledger."""
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from stabn.data.dataset import Batch
 from stabn.data.transforms import normalise
+from stabn.errors import UserError
 from stabn.losses import ClassificationLoss, classification_loss
 from stabn.training.build import build_model, class_texts, eval_loader, train_loader
 from stabn.training.checkpoint import start_from
@@ -27,7 +28,7 @@ from stabn.training.resume import Progress, check_same_step, step_seed, store, t
 log = logging.getLogger(__name__)
 
 
-class NonFiniteLossError(Exception):
+class NonFiniteLossError(UserError):
     """The loss became NaN or infinite; the message lists the videos of that batch."""
 
 

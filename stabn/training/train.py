@@ -1,29 +1,26 @@
-"""Train one network: ``python -m stabn.training.train --config run.yaml``.
+"""Train one network: ``stabn train --config run.yaml``.
 
 Plain DistributedDataParallel, read from the environment: unlaunched it is one process, under
 torchrun as many as there are. Step s sees the same clips whatever the number of processes. A run
 whose folder holds ``last.pt`` goes on from there.
 """
 
-import argparse
 import logging
-import sys
 
 import torch.distributed as dist
 from torch import nn
 from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR, ReduceLROnPlateau
 
-from stabn.training.checkpoint import USER_ERRORS, load, save
-from stabn.training.config import ConfigError, RunConfig, read_config, write_config
+from stabn.training.checkpoint import load, save
+from stabn.training.config import ConfigError, RunConfig, configured, write_config
 from stabn.training.evaluate import figures_from_predictions, in_words, predict, report
 from stabn.training.files import remove_leftovers
 from stabn.training.journal import Journal
-from stabn.training.ledger import DecodeFailuresError, Ledger
+from stabn.training.ledger import Ledger
 from stabn.training.process import Process, heeding_sigterm, joined
 from stabn.training.records import new_record, peak_memory, read_record, write_record
 from stabn.training.resume import Progress, note_resumption
 from stabn.training.step import (
-    NonFiniteLossError,
     Run,
     learning_rate,
     set_up,
@@ -160,16 +157,4 @@ def close_folder(config: RunConfig, progress: Progress, me: Process) -> None:
         log.info("done in %.0f s: %s", record["wall_seconds"], path)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", required=True, help="YAML file: one `name: value` a line")
-    arguments = parser.parse_args()
-    try:
-        train(read_config(arguments.config))
-    except (*USER_ERRORS, NonFiniteLossError, DecodeFailuresError) as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+command = configured(train, RunConfig)

@@ -14,7 +14,7 @@ from skimage import data
 from torch.utils.data import DataLoader
 
 from stabn.data.dataset import ClipDataset, ClipKey, EvalSampler, collate
-from stabn.data.prepared import PreparationError, PreparedFrames, main, prepare
+from stabn.data.prepared import PreparationError, PreparedFrames, prepare
 from stabn.data.ssv2 import Record, VideoFolder
 from stabn.data.transforms import eval_transform, train_transform
 from stabn.data.video import VideoError, write_video
@@ -238,12 +238,10 @@ def test_a_damaged_set_is_refused(videos, tmp_path):
     refused("damaged")
 
 
-def test_the_command(videos, tmp_path, capsys):
+def test_the_command(videos, tmp_path, capsys, stabn):
     root = videos.folder.parent
-    main(["--root", str(root), "--out", str(tmp_path), "--short-side", "16", "--jobs", "1"])
+    stabn("prepare", "--root", root, "--out", tmp_path, "--short-side", 16, "--jobs", 1)
     assert "4 videos" in capsys.readouterr().out
     assert PreparedFrames(tmp_path).video_ids() == sorted(SIZES)
-    with pytest.raises(SystemExit) as caught:
-        main(["--root", str(tmp_path / "none"), "--out", str(tmp_path), "--short-side", "16"])
-    assert caught.value.code == 1
-    assert "no such folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"error: .*none/videos: no such folder"):
+        stabn("prepare", "--root", tmp_path / "none", "--out", tmp_path, "--short-side", 16)

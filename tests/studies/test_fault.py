@@ -11,7 +11,6 @@ from stabn.data.mini.sign import PARTNER
 from stabn.data.mini.truth import read_truth
 from stabn.data.ssv2 import class_text, read_split
 from stabn.data.transforms import normalise
-from stabn.knowledge.edits.standin import main as standin
 from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.finetune import finetune
 from stabn.knowledge.selection.config import SelectConfig
@@ -108,7 +107,7 @@ def test_mean_attention_lies_between_0_and_1(found):
     assert all(0 < value < 1 for value in found["m_t"].values())
 
 
-def test_every_arm_of_a_fine_tuning_is_measured(run, tmp_path, capsys):
+def test_every_arm_of_a_fine_tuning_is_measured(run, tmp_path, stabn):
     queue = select(
         parse(
             SelectConfig,
@@ -122,7 +121,7 @@ def test_every_arm_of_a_fine_tuning_is_measured(run, tmp_path, capsys):
             "test",
         )
     )
-    standin(["--queue", str(queue), "--out", str(tmp_path / "edits.json")])
+    stabn("stand-in", "--queue", queue, "--out", tmp_path / "edits.json")
     config = parse(
         FinetuneConfig,
         {

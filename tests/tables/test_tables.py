@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from scipy import stats
@@ -12,7 +13,7 @@ from scipy import stats
 from stabn import tables
 from stabn.tables.comparison import POINTS, Unit, compare, in_words
 from stabn.tables.html import DASH, differences_table
-from stabn.tables.promote import finished, main, promote
+from stabn.tables.promote import finished, promote
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig, read_config
 from tests.records import write
@@ -302,9 +303,9 @@ def test_promote_refuses_a_run_that_has_not_finished(tmp_path, changes):
     assert not (tmp_path / "book").exists()
 
 
-def test_promote_of_no_run_says_so(tmp_path):
+def test_promote_of_no_run_says_so(tmp_path, stabn):
     with pytest.raises(SystemExit, match="no such record"):
-        main([str(tmp_path / "nowhere"), "table1"])
+        stabn("promote", tmp_path / "nowhere", "table1")
 
 
 def test_what_fills_the_tables_is_the_real_set_and_finished(tmp_path, capsys):
@@ -328,9 +329,9 @@ def test_what_fills_the_tables_is_the_real_set_and_finished(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("given", [[], ["runs/x"], ["runs/x", "table1", "--finished"]])
-def test_promote_is_told_which(given):
-    with pytest.raises(SystemExit):
-        main(given)
+def test_promote_is_told_which(given, stabn):
+    with pytest.raises(click.UsageError, match="give a run and a study, or --finished"):
+        stabn("promote", *given)
 
 
 def test_committed_records_can_be_read():

@@ -35,6 +35,11 @@ def test_references_are_imports_and_modules_named_in_strings(script):
     }
 
 
+def test_a_command_named_in_a_string_is_its_module(script):
+    found = script("launch('stabn train'), launch('stabn preflight select'), say('stabn is')")
+    assert found == {"stabn.training.train", "stabn.knowledge.selection.preflight"}
+
+
 def test_closure_equals_what_python_itself_imports():
     """Modules that a fresh interpreter has loaded after the import: all are in the closure."""
     show = "import sys, stabn.models.st_abn; print(*[m for m in sys.modules if m[:5] == 'stabn'])"

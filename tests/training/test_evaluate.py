@@ -159,7 +159,7 @@ def test_two_processes_give_the_figures_of_one(run):
     (run / "record.json").unlink()
     (run / "predictions.parquet").unlink()
     options = LaunchOptions(nproc_per_node=2)
-    launch("stabn.training.evaluate", [str(run)], options)
+    launch("stabn evaluate", [str(run)], options)
     together = read_record(run / "record.json")["results"]["validation"]
     after = pd.read_parquet(run / "predictions.parquet")
     assert list(after["video_id"]) == list(before["video_id"])  # nine: no two shares are equal
@@ -190,7 +190,7 @@ def test_a_broken_video_is_left_out_and_counted_for_any_number_of_processes(run,
     found = []
     for world_size in (1, 2, 3):
         (run / "record.json").unlink()
-        launch_config("stabn.training.evaluate", config, LaunchOptions(nproc_per_node=world_size))
+        launch_config("stabn evaluate", config, LaunchOptions(nproc_per_node=world_size))
         predictions = pd.read_parquet(run / "predictions.parquet")
         assert list(predictions["video_id"]) == sorted(set(ids) - {ids[4]})
         figures = read_record(run / "record.json")["results"]["validation"]

@@ -67,7 +67,7 @@ def test_an_interrupted_run_and_two_processes_write_the_same_ledger(tiny, broken
         train(torn)
     monkeypatch.undo()
     train(torn)
-    launch_config("stabn.training.train", shared, LaunchOptions(nproc_per_node=2))
+    launch_config("stabn train", shared, LaunchOptions(nproc_per_node=2))
     assert ledger(whole) == ledger(torn) == ledger(shared)
     state = [read(config.folder / "last.pt")["model"] for config in (whole, torn)]
     assert all((state[0][name] == state[1][name]).all() for name in state[0])

@@ -39,7 +39,7 @@ def launched(config: RunConfig, path) -> subprocess.Popen:
     code = (
         "import sys; from stabn.training.config import read_config;"
         "from stabn.training.cluster.launch import LaunchOptions, launch_config;"
-        "launch_config('stabn.training.train', read_config(sys.argv[1]),"
+        "launch_config('stabn train', read_config(sys.argv[1]),"
         " LaunchOptions(nproc_per_node=2))"
     )
     return subprocess.Popen(
@@ -64,7 +64,7 @@ def torchrun_of(process: subprocess.Popen) -> psutil.Process:
 def test_torchrun_is_terminated_and_started_again(tiny, tmp_path):
     config = tiny(epochs=4, dropout=0.5, workers=1, eval_every=2)
     whole = config.model_copy(update={"out_dir": str(tmp_path / "whole")})
-    launch_config("stabn.training.train", whole, TWO)
+    launch_config("stabn train", whole, TWO)
 
     process = launched(config, tmp_path / "run.yaml")
     until(process, "step 2/12")
@@ -79,7 +79,7 @@ def test_torchrun_is_terminated_and_started_again(tiny, tmp_path):
     assert 2 <= stored < 12
     assert told(config)[-1]["step"] == stored  # the step it was in was the last one
 
-    launch_config("stabn.training.train", config, TWO)
+    launch_config("stabn train", config, TWO)
     assert same(weights(whole), weights(config))
     assert same(weights(whole, "best"), weights(config, "best"))
     assert told(whole) == told(config)

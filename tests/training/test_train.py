@@ -12,7 +12,6 @@ from torch.nn.functional import cross_entropy
 
 from stabn.data.transforms import normalise
 from stabn.losses import classification_loss
-from stabn.training import train as module
 from stabn.training.build import build_model, class_texts, split_videos, train_loader
 from stabn.training.checkpoint import read
 from stabn.training.cluster.launch import LaunchOptions, launch_config
@@ -248,7 +247,7 @@ def test_two_processes_step_along_the_mean_of_their_gradients(tiny, capfd):
         schedule="plateau",
         batch_size=12,
     )
-    launch_config("stabn.training.train", config, LaunchOptions(nproc_per_node=2))
+    launch_config("stabn train", config, LaunchOptions(nproc_per_node=2))
     assert capfd.readouterr().out.count("epoch 2  step 2/2") == 1  # rank 0 alone tells
 
     torch.manual_seed(config.seed)
@@ -282,7 +281,7 @@ from stabn.training import train
 for kind in (nn.BatchNorm1d, nn.BatchNorm3d):
     kind.train = lambda self, mode=True: nn.Module.train(self, False)
 if __name__ == "__main__":
-    train.main()
+    train.command()
 """
 
 
@@ -446,9 +445,8 @@ def test_dropouts_seeds_differ_between_steps_ranks_and_runs():
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-def test_the_command_line_answers_in_words(tiny, tmp_path, capsys, monkeypatch):
+def test_the_command_line_answers_in_words(tmp_path, stabn):
     path = tmp_path / "run.yaml"
     path.write_text("name: x\nlearning_rate: 1\n")
-    monkeypatch.setattr("sys.argv", ["train", "--config", str(path)])
     with pytest.raises(SystemExit, match=r"error: .*run\.yaml: unknown name 'learning_rate'"):
-        module.main()
+        stabn("train", "--config", path)

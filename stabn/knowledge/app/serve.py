@@ -1,6 +1,6 @@
 """Serve the queue to people who do not code: one page for annotators, one for the organiser.
 
-    python -m stabn.knowledge.app.serve --queue runs/mini_st_abn/queue
+    stabn annotate --queue runs/mini_st_abn/queue
 
 Two Voilà servers run in this process, each with a port and a token of its own; both listen on this
 machine only unless `--host` says otherwise. Whoever opens a page gets a kernel, which runs the
@@ -17,18 +17,17 @@ there are only a page that says so and the scripts of Voilà and JupyterLab, whi
 Voilà speaks HTTP: beyond a network that you trust put it behind a proxy that speaks HTTPS.
 """
 
-import argparse
 import asyncio
 import logging
 import os
 import secrets
 import signal
 import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import click
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
@@ -39,10 +38,12 @@ from traitlets.config import Config
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 
+from stabn.errors import UserError
 from stabn.knowledge.selection.queue import QueueError, read_queue
 
-NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks" / "app"
-TEMPLATE = Path(__file__).resolve().parent / "page"  # Voilà's, without what comes from other hosts
+HERE = Path(__file__).resolve().parent
+NOTEBOOKS = HERE / "notebooks"  # in a clone, links to those that the book shows
+TEMPLATE = HERE / "page"  # Voilà's, without what comes from other hosts
 EXTENSIONS = (  # of the front end: what draws widgets
     "@jupyter-widgets/jupyterlab-manager",
     "@voila-dashboards/widgets-manager8",
@@ -57,7 +58,7 @@ you, with everything that comes after the question mark.</p></body></html>"""
 CHECK = 60  # at most so many seconds between two looks for such kernels
 
 
-class ServeError(Exception):
+class ServeError(UserError):
     """The pages cannot be served; the message names the remedy."""
 
 
@@ -144,14 +145,8 @@ class Options:
 
 
 def make_page(notebook: str, port: int, token: str, options: Options) -> Page:
-    """A page that is ready to start.
-
-    Raises:
-        ServeError: the notebook is not there.
-    """
+    """A page that is ready to start."""
     path = NOTEBOOKS / notebook
-    if not path.exists():
-        raise ServeError(f"{path}: no such notebook; serve from a clone of the repository")
     settings = Config()
     settings.Voila.update(
         notebook_path=str(path),
@@ -189,7 +184,7 @@ def serve(options: Options) -> None:
     """Serve until interrupted (Ctrl-C or SIGTERM); end every kernel then.
 
     Raises:
-        ServeError: no queue, no notebook, or a port that is taken.
+        ServeError: no queue, or a port that is taken.
     """
     lines = look(options)
     os.environ.update(
@@ -269,31 +264,26 @@ def absolute(store: str) -> str:
     return store if file is None else str(file)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--queue", type=Path, default=Path("runs/mini_st_abn/queue"))
-    parser.add_argument(
-        "--store",
-        default=os.environ.get("STABN_STORE"),
-        help="file, or URL of a database (default: what STABN_STORE says, where a password is "
-        "better kept than in a command; else edits.sqlite beside the queue)",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=8866, help="of the annotators' page")
-    parser.add_argument("--organiser-port", type=int, default=8867)
-    parser.add_argument("--token", default="", help="of the annotators (default: a random one)")
-    parser.add_argument("--organiser-token", default="", help="(default: a random one)")
-    parser.add_argument("--overlap", type=int, default=1, help="annotators a video")
-    parser.add_argument("--idle", type=int, default=IDLE, help="seconds until an idle page ends")
-    arguments = parser.parse_args()
-    if arguments.store is None:
-        arguments.store = str(arguments.queue.parent / "edits.sqlite")
-    try:
-        serve(Options(**vars(arguments)))
-    except ServeError as error:
-        sys.exit(f"stabn.knowledge.app.serve: {error}")
-
-
-if __name__ == "__main__":
-    main()
+@click.command(help=__doc__.split("\n\n")[0])
+@click.option(
+    "--queue",
+    type=click.Path(path_type=Path),
+    default=Path("runs/mini_st_abn/queue"),
+    show_default=True,
+)
+@click.option(
+    "--store",
+    envvar="STABN_STORE",
+    help="File, or URL of a database (default: what STABN_STORE says, where a password is "
+    "better kept than in a command; else edits.sqlite beside the queue).",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8866, show_default=True, help="Of the annotators' page.")
+@click.option("--organiser-port", default=8867, show_default=True)
+@click.option("--token", default="", help="Of the annotators (default: a random one).")
+@click.option("--organiser-token", default="", help="(default: a random one)")
+@click.option("--overlap", default=1, show_default=True, help="Annotators a video.")
+@click.option("--idle", default=IDLE, show_default=True, help="Seconds until an idle page ends.")
+def command(queue: Path, store: str | None, **more) -> None:
+    """Serve until interrupted."""
+    serve(Options(queue=queue, store=store or str(queue.parent / "edits.sqlite"), **more))

@@ -11,11 +11,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from stabn.errors import UserError
+
 LEVELS = (0.0, 0.5, 1.0)  # irrelevant, context, motion: the paper's three
 Verdict = Literal["edited", "cannot_tell", "bad_video"]
 
 
-class EditError(ValueError):
+class EditError(UserError, ValueError):
     """An edit that cannot be; the message names the video, the field and, for levels, the frame."""
 
 

@@ -3,21 +3,21 @@
 Nobody looked at a video to make them. They are as good as an edit can be, and every result that
 rests on them says *stand-in*.
 
-    python -m stabn.knowledge.edits.standin --queue runs/mini_st_abn/queue --out runs/edits.json
+    stabn stand-in --queue runs/mini_st_abn/queue --out runs/edits.json
 """
 
-import argparse
 import re
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import numpy as np
 
 from stabn.data.mini.truth import read_truth
+from stabn.errors import UserError
 from stabn.knowledge.edits.edit import LEVELS, Edit, EditError
 from stabn.knowledge.edits.exchange import write_json
-from stabn.knowledge.selection.queue import Queue, QueueError, read_queue
+from stabn.knowledge.selection.queue import Queue, read_queue
 
 ANNOTATOR = "stand-in (the truth)"
 WRONG = ", {:.0%} of frames wrong"  # follows the name where noise was added
@@ -73,28 +73,19 @@ def stand_in_edits(
     return edits
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stabn.knowledge.edits.standin", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("--queue", required=True, type=Path, help="queue folder that select wrote")
-    parser.add_argument("--out", required=True, type=Path, help="JSON file of edits")
-    parser.add_argument("--limit", type=int, help="only so many videos, in the queue's order")
-    parser.add_argument("--noise", type=float, default=0.0, help="share of frames set wrongly")
-    parser.add_argument("--seed", type=int, default=0, help="of the noise")
-    given = parser.parse_args(arguments)
+@click.command()
+@click.option(
+    "--queue", required=True, type=click.Path(path_type=Path), help="folder that select wrote"
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="JSON file of edits")
+@click.option("--limit", type=int, help="only so many videos, in the queue's order")
+@click.option("--noise", default=0.0, show_default=True, help="share of frames set wrongly")
+@click.option("--seed", default=0, show_default=True, help="of the noise")
+def command(queue: Path, out: Path, limit: int | None, noise: float, seed: int) -> None:
+    """Edits that stand in for people's: the truth of mini-SSv2, written down as an edit."""
+    edits = stand_in_edits(read_queue(queue), limit=limit, noise=noise, seed=seed)
     try:
-        edits = stand_in_edits(
-            read_queue(given.queue), limit=given.limit, noise=given.noise, seed=given.seed
-        )
-        write_json(edits, given.out)
-    except (EditError, QueueError) as error:
-        sys.exit(f"error: {error}")
+        write_json(edits, out)
     except OSError as error:
-        sys.exit(f"error: {given.out}: cannot be written ({error.strerror})")
-    print(f"{given.out}: {len(edits)} stand-in edits, nobody's work")
-
-
-if __name__ == "__main__":
-    main()
+        raise UserError(f"{out}: cannot be written ({error.strerror})") from error
+    click.echo(f"{out}: {len(edits)} stand-in edits, nobody's work")

@@ -10,28 +10,25 @@ clips in the same order and drop the same features; they differ in what L_temp p
 The extractor is frozen, its batch normalisation too, so one f(x) serves all arms.
 """
 
-import argparse
 import logging
-import sys
 
 from torch.optim.lr_scheduler import OneCycleLR
 
-from stabn.knowledge.edits.edit import Edit, EditError
+from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json, write_json
 from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.step import Tuning, opened, read_lessons, set_up, take_steps
 from stabn.knowledge.finetuning.targets import read_edits, unchanged
-from stabn.knowledge.store.database import StoreError
-from stabn.training.checkpoint import USER_ERRORS, Trained, save
-from stabn.training.config import ConfigError, parse, read_yaml, write_config
+from stabn.training.checkpoint import Trained, save
+from stabn.training.config import ConfigError, configured, write_config
 from stabn.training.evaluate import check_classes, report
 from stabn.training.files import file_hash, remove_leftovers
 from stabn.training.journal import Journal
-from stabn.training.ledger import DecodeFailuresError, Ledger
+from stabn.training.ledger import Ledger
 from stabn.training.process import Process, agreeing, heeding_sigterm, joined
 from stabn.training.records import new_record, peak_memory, read_record, write_record
 from stabn.training.resume import note_resumption
-from stabn.training.step import NonFiniteLossError, learning_rate, writing_down
+from stabn.training.step import learning_rate, writing_down
 
 log = logging.getLogger(__name__)
 
@@ -183,19 +180,4 @@ def close_folder(tuning: Tuning) -> None:
         log.info("done in %.0f s: %s", record["wall_seconds"], path)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", required=True, help="YAML file: one `name: value` a line")
-    arguments = parser.parse_args()
-    try:
-        finetune(parse(FinetuneConfig, read_yaml(arguments.config), arguments.config))
-    except (
-        *(*USER_ERRORS, EditError, StoreError),
-        *(NonFiniteLossError, DecodeFailuresError),
-    ) as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+command = configured(finetune, FinetuneConfig)

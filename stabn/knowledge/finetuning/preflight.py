@@ -1,4 +1,4 @@
-"""What would stop a fine-tuning: ``python -m stabn.knowledge.finetuning.preflight``.
+"""What would stop a fine-tuning: ``stabn preflight finetune``.
 
 Given the fine-tuning's ``--config`` and launched as it will be, on as many processes, it looks at
 the checkpoint, the data, the edits, the folder and what lies in it, takes steps of all arms at full
@@ -11,7 +11,7 @@ from functools import partial
 
 from stabn.data.dataset import Batch
 from stabn.data.sampling import views
-from stabn.knowledge.edits.edit import Edit, EditError
+from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
 from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.step import (
@@ -25,11 +25,10 @@ from stabn.knowledge.finetuning.step import (
     take_steps,
 )
 from stabn.knowledge.finetuning.targets import read_edits, unchanged
-from stabn.knowledge.store.database import StoreError
-from stabn.training.config import RunConfig
+from stabn.training.config import RunConfig, configured
 from stabn.training.evaluate import check_classes
 from stabn.training.files import file_hash
-from stabn.training.preflight.findings import Findings, command_line, counted
+from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.preflight.trial import (
     forward,
@@ -45,7 +44,6 @@ from stabn.training.preflight.trial import (
 )
 from stabn.training.process import autocast, gathered, heeding_sigterm, joined
 from stabn.training.records import read_record
-from stabn.training.step import NonFiniteLossError
 
 
 def preflight(config: FinetuneConfig) -> None:
@@ -58,7 +56,7 @@ def preflight(config: FinetuneConfig) -> None:
         found = Findings(me)
         check_folder(found, config.folder)
         edits: list[Edit] | None = None
-        with found.checking("edits", EditError, StoreError):
+        with found.checking("edits"):
             edits = edits_to_use(config) if me.is_main else None
         edits = gathered([edits], me)[0]  # a file of SQLite is not for several machines to open
         with found.checking("checkpoint"):
@@ -69,10 +67,10 @@ def preflight(config: FinetuneConfig) -> None:
             if counts:
                 check_classes(before, run, config.start)
             if edits is not None and run.train_split in counts:
-                with found.checking("edits", EditError):
+                with found.checking("edits"):
                     lessons = check_edits(found, config, run, edits)
         found.settle()
-        with found.checking("run", EditError):
+        with found.checking("run"):
             tuning = set_up(config, before, run, lessons, me)
         found.settle()
         if tuning.progress.epoch >= config.epochs:
@@ -168,10 +166,4 @@ def scored_splits(config: FinetuneConfig, run: RunConfig) -> list[str]:
     return [run.report_split, *config.also_report, *inverted]
 
 
-def main() -> None:
-    """The command line."""
-    command_line(preflight, FinetuneConfig, NonFiniteLossError)
-
-
-if __name__ == "__main__":
-    main()
+command = configured(preflight, FinetuneConfig)

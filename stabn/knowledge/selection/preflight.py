@@ -1,4 +1,4 @@
-"""What would stop a selection: ``python -m stabn.knowledge.selection.preflight``.
+"""What would stop a selection: ``stabn preflight select``.
 
 Given the selection's ``--config`` and launched as it will be, on as many processes, it looks at the
 checkpoint, both splits and the queue's folder, scores clips at full size, has the network look at
@@ -16,7 +16,7 @@ import pandas as pd
 from stabn.data.dataset import ClipDataset
 from stabn.data.video import VideoError
 from stabn.knowledge.selection.config import SelectConfig
-from stabn.knowledge.selection.queue import QueueError, is_there
+from stabn.knowledge.selection.queue import is_there
 from stabn.knowledge.selection.select import (
     check_attends,
     empty_queue,
@@ -26,11 +26,11 @@ from stabn.knowledge.selection.select import (
 from stabn.knowledge.selection.whole_video import clips_at_a_time, look
 from stabn.training.build import eval_loader
 from stabn.training.checkpoint import Trained, load
-from stabn.training.config import RunConfig
+from stabn.training.config import RunConfig, configured
 from stabn.training.evaluate import as_asked, check_classes
 from stabn.training.pace import duration
 from stabn.training.preflight.evaluation import scoring_alone
-from stabn.training.preflight.findings import Findings, command_line
+from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.memory import tell_peak
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, free_bytes
 from stabn.training.preflight.trial import (
@@ -63,10 +63,10 @@ def preflight(config: SelectConfig) -> None:
         with found.checking("checkpoint"):
             trained = load(config.start)
             found.good("checkpoint", trained.origin)
-            with found.checking("checkpoint", QueueError):
+            with found.checking("checkpoint"):
                 check_attends(trained, config.start)
             effective = as_asked(trained.config, config)
-            with found.checking("classes", QueueError):
+            with found.checking("classes"):
                 named = named_classes(config, trained)
             splits = (effective.train_split, config.check_split or effective.eval_split)
             with found.checking("splits"):
@@ -74,7 +74,7 @@ def preflight(config: SelectConfig) -> None:
             counts = check_data(found, effective, splits, bears=1)
             if counts:
                 check_classes(trained, effective, config.start)
-            with found.checking("queue", QueueError):
+            with found.checking("queue"):
                 if me.is_main and not found.faults:
                     key = empty_queue(config, effective, trained, named, splits).key
                     there = is_there(out, key)
@@ -178,10 +178,4 @@ def check_room(found: Findings, config: SelectConfig, size: int, most: int) -> N
         check_disk(found, config.folder, needed, what, f"{REMEDY}, or set a lower `limit`")
 
 
-def main() -> None:
-    """The command line."""
-    command_line(preflight, SelectConfig, QueueError)
-
-
-if __name__ == "__main__":
-    main()
+command = configured(preflight, SelectConfig)

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from stabn.errors import UserError
 from stabn.training.files import replacing
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class QueueError(Exception):
+class QueueError(UserError):
     """A queue that cannot be made, read or used; the message names the file and the remedy."""
 
 

@@ -5,12 +5,10 @@ the network gets wrong on two splits, their misclassified training videos, worst
 the temporal attention of all its frames and what re-scoring an edit needs.
 """
 
-import argparse
 import difflib
 import hashlib
 import json
 import logging
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,8 +35,8 @@ from stabn.knowledge.selection.rescoring import save_features, save_head
 from stabn.knowledge.selection.whole_video import Look, looks
 from stabn.models.st_abn import STABN
 from stabn.training.build import eval_loader
-from stabn.training.checkpoint import USER_ERRORS, Trained, load
-from stabn.training.config import ConfigError, RunConfig, parse, read_yaml
+from stabn.training.checkpoint import Trained, load
+from stabn.training.config import ConfigError, RunConfig, configured
 from stabn.training.evaluate import (
     as_asked,
     attends,
@@ -327,19 +325,4 @@ def _written(part: Path, seen: Iterable[tuple[Any, Look]], count: int) -> tuple[
     return tuple(videos)
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stabn.knowledge.selection.select",
-        description="Queue the videos whose attention people are to correct, worst first.",
-    )
-    parser.add_argument("--config", required=True, help="YAML of the values of SelectConfig")
-    arguments = parser.parse_args()
-    try:
-        select(parse(SelectConfig, read_yaml(arguments.config), arguments.config))
-    except (*USER_ERRORS, QueueError) as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()
+command = configured(select, SelectConfig)

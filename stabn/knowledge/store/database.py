@@ -16,8 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import NullPool
 
+from stabn.errors import UserError
 
-class StoreError(Exception):
+
+class StoreError(UserError):
     """A store that cannot be used; the message names it (never its password) and the remedy."""
 
 

@@ -41,13 +41,13 @@ class LaunchOptions(Strict):
 
 
 def launch(
-    module: str,
+    command: str,
     arguments: Sequence[str] = (),
     options: LaunchOptions | None = None,
     *,
     run: str = "",
 ) -> None:
-    """Run ``python -m module`` under torchrun and print what it prints, line by line.
+    """Run ``python -m command`` under torchrun and print what it prints, line by line.
 
     Returns when every process has ended well. On an interrupt, or any other exception, the whole
     tree of processes is ended first; if this process is killed outright, the workers notice it
@@ -55,8 +55,8 @@ def launch(
     it is lost, this one's ends too.
 
     Args:
-        module: as in ``stabn.training.train``.
-        arguments: its command line.
+        command: a module and, if it has any, its command: ``stabn train``.
+        arguments: the rest of its command line.
         options: processes and machines; None for a single process.
         run: what the run is called; several machines must agree on it.
 
@@ -71,20 +71,20 @@ def launch(
     together = nullcontext()
     if options.nnodes > 1:
         job = os.environ.get("SLURM_JOB_ID")
-        doing = f"{module} {run} on {options.nnodes} machines" + (f", job {job}" if job else "")
+        doing = f"{command} {run} on {options.nnodes} machines" + (f", job {job}" if job else "")
         together = meeting(options.rdzv_endpoint, options.nnodes, doing)
     with together as machines:
-        _launch(module, arguments, options, machines)
+        _launch(command, arguments, options, machines)
 
 
 def _launch(
-    module: str, arguments: Sequence[str], options: LaunchOptions, machines: Machines | None
+    name: str, arguments: Sequence[str], options: LaunchOptions, machines: Machines | None
 ) -> None:
     command = [
         *(sys.executable, "-m", "torch.distributed.run"),
         *(machines.arguments if machines else ["--standalone"]),
         *(f"--nproc-per-node={options.nproc_per_node}", f"--nnodes={options.nnodes}"),
-        *("-m", module, *arguments),
+        *("-m", *name.split(), *arguments),
     ]
     threads = max(1, usable_cores() // options.nproc_per_node)
     environment = {
@@ -118,10 +118,10 @@ def _launch(
         elsewhere = machines.leave(word, preempted=preempted)
         preempted = preempted or machines.preempted
     if status != 0 and preempted and not elsewhere:
-        raise LaunchError(f"{module} was {PREEMPTED}")
+        raise LaunchError(f"{name} was {PREEMPTED}")
     if status != 0:
         why += "".join(f"{other}; " for other in elsewhere)
-        raise LaunchError(f"{module} failed with exit status {status}; {why}it ended with:\n{text}")
+        raise LaunchError(f"{name} failed with exit status {status}; {why}it ended with:\n{text}")
 
 
 def _killed(text: str, status: int) -> str:
@@ -195,14 +195,14 @@ def _kill_tree(process: subprocess.Popen) -> None:
 
 
 def launch_config(
-    module: str, config: Strict, options: LaunchOptions | None = None, *flags: str
+    command: str, config: Strict, options: LaunchOptions | None = None, *flags: str
 ) -> None:
-    """:func:`launch` a module that takes ``--config``, with ``config`` as its file."""
+    """:func:`launch` a command that takes ``--config``, with ``config`` as its file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         write_config(config, path)
         run = str(getattr(config, "folder", None) or getattr(config, "run", ""))
-        launch(module, ["--config", str(path), *flags], options, run=run)
+        launch(command, ["--config", str(path), *flags], options, run=run)
 
 
 def from_notebook(

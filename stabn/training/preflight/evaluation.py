@@ -1,4 +1,4 @@
-"""What would stop an evaluation: ``python -m stabn.training.preflight.evaluation``.
+"""What would stop an evaluation: ``stabn preflight evaluate``.
 
 Given the evaluation's ``--config`` and launched as it will be, on as many processes, it looks at
 the checkpoint, the data and the folder, reads and scores clips at full size, and says when all will
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from stabn.training.build import eval_loader
 from stabn.training.checkpoint import Trained, load
-from stabn.training.config import EvalConfig, RunConfig
+from stabn.training.config import EvalConfig, RunConfig, configured
 from stabn.training.evaluate import as_asked, check_classes, inverts
-from stabn.training.preflight.findings import Findings, command_line, counted
+from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.memory import tell_peak
 from stabn.training.preflight.ready import check_data, check_disk, check_folder
 from stabn.training.preflight.trial import (
@@ -76,10 +76,4 @@ def scoring_alone(trained: Trained, config: RunConfig, found: Findings) -> parti
     return partial(forward, trained.model.to(device).eval(), precision, device)
 
 
-def main() -> None:
-    """The command line."""
-    command_line(preflight, EvalConfig)
-
-
-if __name__ == "__main__":
-    main()
+command = configured(preflight, EvalConfig)

@@ -1,20 +1,17 @@
 """What a preflight finds: said as it comes, and what is in the run's way once more at the end."""
 
-import argparse
 import logging
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from stabn.training.checkpoint import USER_ERRORS
-from stabn.training.config import Config, parse, read_yaml
+from stabn.errors import UserError
 from stabn.training.process import Process, gathered
 
 log = logging.getLogger(__name__)
 
 
-class PreflightError(Exception):
+class PreflightError(UserError):
     """The run would not go through; the message lists what is in its way."""
 
 
@@ -40,14 +37,11 @@ class Findings:
             self.faults.append(told)
 
     @contextmanager
-    def checking(self, name: str, *more: type[Exception]) -> Iterator[None]:
-        """An error that a user can cause becomes a fault; the checks after it still run.
-
-        ``more``: such errors beside ``USER_ERRORS``.
-        """
+    def checking(self, name: str) -> Iterator[None]:
+        """An error that a user can cause becomes a fault; the checks after it still run."""
         try:
             yield
-        except (*USER_ERRORS, *more) as error:
+        except UserError as error:
             self.fault(name, str(error))
 
     def settle(self) -> None:
@@ -68,22 +62,6 @@ class Findings:
         count = "this is" if len(told) == 1 else f"{len(told)} things are"
         listed = "\n  ".join(told)
         raise PreflightError(f"{count} in the run's way:\n  {listed}")
-
-
-def command_line(
-    preflight: Callable[[Config], None], cls: type[Config], *more: type[Exception]
-) -> None:
-    """The command line of a preflight of what ``cls`` describes.
-
-    ``more``: errors beside ``USER_ERRORS`` that are told in a line.
-    """
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--config", required=True, help=f"YAML of the values of {cls.__name__}")
-    path = parser.parse_args().config
-    try:
-        preflight(parse(cls, read_yaml(path), path))
-    except (*USER_ERRORS, PreflightError, *more) as error:
-        sys.exit(f"error: {error}")
 
 
 def counted(count: int, noun: str) -> str:

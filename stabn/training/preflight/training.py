@@ -1,4 +1,4 @@
-"""What would stop a run at night, found before it: ``python -m stabn.training.preflight.training``.
+"""What would stop a run at night, found before it: ``stabn preflight train``.
 
 Given the run's ``--config`` and launched as the run will be, on as many processes, it looks at what
 the run will need, reads clips as the run's loader does, takes steps at full size, and says what
@@ -7,8 +7,8 @@ memory that takes and when the run will have finished. What it trains is thrown 
 
 from functools import partial
 
-from stabn.training.config import RunConfig
-from stabn.training.preflight.findings import Findings, command_line, counted
+from stabn.training.config import RunConfig, configured
+from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.preflight.trial import (
     forward,
@@ -23,7 +23,7 @@ from stabn.training.preflight.trial import (
     weight_bytes,
 )
 from stabn.training.process import heeding_sigterm, joined
-from stabn.training.step import NonFiniteLossError, Run, set_up, take_step
+from stabn.training.step import Run, set_up, take_step
 
 
 def preflight(config: RunConfig) -> None:
@@ -78,10 +78,4 @@ def stored_bytes(run: Run) -> int:
     return (run.config.keep_last + 1) * (weights + state_bytes(run.optimizer)) + 2 * weights
 
 
-def main() -> None:
-    """The command line."""
-    command_line(preflight, RunConfig, NonFiniteLossError)
-
-
-if __name__ == "__main__":
-    main()
+command = configured(preflight, RunConfig)

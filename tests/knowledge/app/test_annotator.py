@@ -206,7 +206,7 @@ class TestVideoByVideo:
 
     def test_the_guidelines_and_the_editor_have_one_name_for_what_is_untouched(self, ada):
         words = "“looked at, nothing to correct”"
-        assert words in page.GUIDELINES.replace("\n", " ")
+        assert words in GUIDELINES.replace("\n", " ")
         assert words in ada.editor.saved
         do(ada, "next")
         press(ada, "Previous video")

@@ -63,7 +63,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "stabn.knowledge.app.serve", *arguments]
+    return [sys.executable, "-m", "stabn", "annotate", *arguments]
 
 
 @contextmanager

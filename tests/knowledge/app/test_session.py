@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stabn.knowledge.app.session import PAUSE, RENEW, WORTH, Session, SessionError, clean_name
+from stabn.knowledge.app.session import RENEW, Session, SessionError, clean_name
+from stabn.knowledge.app.work import PAUSE, WORTH
 from stabn.knowledge.selection.queue import Queue, QueuedVideo
 from stabn.knowledge.store.database import ConnectionLost, StoreError
 from stabn.knowledge.store.store import Store

@@ -7,7 +7,7 @@ from stabn.data.mini.truth import read_truth
 from stabn.data.ssv2 import read_classes, read_split
 from stabn.knowledge.edits.edit import EditError
 from stabn.knowledge.edits.exchange import read_json
-from stabn.knowledge.edits.standin import main, noise_of, stand_in_edits
+from stabn.knowledge.edits.standin import noise_of, stand_in_edits
 from stabn.knowledge.selection.queue import Queue, QueuedVideo, write_queue
 
 
@@ -63,17 +63,17 @@ def test_the_queues_first_come_first(queue):
     assert [edit.video_id for edit in few] == [video.video_id for video in queue.videos[:2]]
 
 
-def test_the_command_writes_what_finetuning_reads(queue, tmp_path, capsys):
+def test_the_command_writes_what_finetuning_reads(queue, tmp_path, capsys, stabn):
     write_queue(queue)
     out = tmp_path / "edits.json"
-    main(["--queue", str(queue.folder), "--out", str(out), "--limit", "3"])
+    stabn("stand-in", "--queue", queue.folder, "--out", out, "--limit", 3)
     assert "3 stand-in edits, nobody's work" in capsys.readouterr().out
     assert [e.levels for e in read_json(out)] == [e.levels for e in stand_in_edits(queue, limit=3)]
 
 
-def test_impossible_requests_are_named(queue, tmp_path):
+def test_impossible_requests_are_named(queue, tmp_path, stabn):
     for options, said in [({"noise": 1.5}, "noise"), ({"limit": 0}, "limit")]:
         with pytest.raises(EditError, match=said):
             stand_in_edits(queue, **options)
     with pytest.raises(SystemExit, match=r"error: .*queue"):
-        main(["--queue", str(tmp_path / "nothing"), "--out", str(tmp_path / "edits.json")])
+        stabn("stand-in", "--queue", tmp_path / "nothing", "--out", tmp_path / "edits.json")

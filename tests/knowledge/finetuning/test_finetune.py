@@ -280,7 +280,7 @@ def test_the_divisor_counts_edited_clips_or_all(settings, kind, expected):
 def test_two_processes_end_as_one_record(settings):
     """Through torchrun: each arm is averaged over ranks and scored once."""
     config = settings(epochs=1, invert_spatial=False, workers=0)
-    launch_config("stabn.knowledge.finetuning.finetune", config, LaunchOptions(nproc_per_node=2))
+    launch_config("stabn finetune", config, LaunchOptions(nproc_per_node=2))
     record = read_record(config.folder / "record.json")
     assert record["hardware"]["processes"] == 2
     assert {f["videos"] for f in record["results"].values()} == {9}

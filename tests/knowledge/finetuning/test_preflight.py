@@ -14,7 +14,7 @@ from stabn.knowledge.edits.exchange import write_json
 from stabn.knowledge.finetuning import preflight as module
 from stabn.knowledge.finetuning import step as tuning
 from stabn.knowledge.finetuning.finetune import finetune
-from stabn.knowledge.finetuning.preflight import main, preflight, stored_bytes
+from stabn.knowledge.finetuning.preflight import preflight, stored_bytes
 from stabn.knowledge.finetuning.step import opened, read_lessons, set_up, take_steps
 from stabn.knowledge.store.store import Store
 from stabn.training.build import build_model, class_texts
@@ -218,7 +218,7 @@ def test_sigterm_ends_it(settings, monkeypatch):
 
 def test_two_processes(settings, capfd):
     config = settings(workers=1)
-    launch_config("stabn.knowledge.finetuning.preflight", config, LaunchOptions(nproc_per_node=2))
+    launch_config("stabn preflight finetune", config, LaunchOptions(nproc_per_node=2))
     out = capfd.readouterr().out
     assert re.search(r"\[0\]   ok       run .* 2 processes", out)
     assert "2 at a time in 2 processes" in out
@@ -228,15 +228,12 @@ def test_two_processes(settings, capfd):
 def test_two_processes_stop_with_the_fault(settings):
     config = settings(edits="no/edits.json")
     with pytest.raises(LaunchError, match=r"in the run's way:\n  edits: no/edits\.json"):
-        launch_config(
-            "stabn.knowledge.finetuning.preflight", config, LaunchOptions(nproc_per_node=2)
-        )
+        launch_config("stabn preflight finetune", config, LaunchOptions(nproc_per_node=2))
 
 
-def test_the_command_line_answers_in_words(tmp_path, monkeypatch):
+def test_the_command_line_answers_in_words(tmp_path, monkeypatch, stabn):
     (tmp_path / "f.yaml").write_text("name: x\nrun: no/run\nedits: no/edits.json\n")
-    monkeypatch.setattr("sys.argv", ["preflight", "--config", str(tmp_path / "f.yaml")])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"error: 2 things are in the run's way:\n  edits: no/edi"):
-        main()
+        stabn("preflight", "finetune", "--config", tmp_path / "f.yaml")
     assert [path.name for path in tmp_path.iterdir()] == ["f.yaml"]

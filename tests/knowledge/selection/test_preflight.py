@@ -11,7 +11,7 @@ import torch
 from stabn.data.video import VideoError
 from stabn.knowledge.selection import preflight as module
 from stabn.knowledge.selection.config import SelectConfig
-from stabn.knowledge.selection.preflight import longest, main, preflight
+from stabn.knowledge.selection.preflight import longest, preflight
 from stabn.knowledge.selection.select import select
 from stabn.training.build import build_model, class_texts, dataset
 from stabn.training.checkpoint import save
@@ -154,16 +154,15 @@ def test_a_long_video_that_is_broken_gives_way_to_the_next(asked, tiny_run, monk
 
 def test_two_processes(asked, capfd):
     config = asked(workers=1, limit=3)
-    launch_config("stabn.knowledge.selection.preflight", config, LaunchOptions(nproc_per_node=2))
+    launch_config("stabn preflight select", config, LaunchOptions(nproc_per_node=2))
     out = capfd.readouterr().out
     assert re.search(r"\[0\]   ok       run .* 2 processes", out)
     assert re.search(r"\[0\]   ok       time .* for 3", out)
 
 
-def test_the_command_line_answers_in_words(tmp_path, monkeypatch):
+def test_the_command_line_answers_in_words(tmp_path, monkeypatch, stabn):
     (tmp_path / "select.yaml").write_text("run: no/run\n")
-    monkeypatch.setattr("sys.argv", ["preflight", "--config", str(tmp_path / "select.yaml")])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"error: this is in the run's way:\n  checkpoint: no/run"):
-        main()
+        stabn("preflight", "select", "--config", tmp_path / "select.yaml")
     assert not (tmp_path / "no").exists()

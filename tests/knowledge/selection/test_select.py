@@ -237,7 +237,7 @@ def test_two_processes_make_the_queue_of_one(asked, tmp_path):
     config = asked(out=str(tmp_path / "both"))
     write_config(config, tmp_path / "select.yaml")
     arguments = ["--config", str(tmp_path / "select.yaml")]
-    launch("stabn.knowledge.selection.select", arguments, LaunchOptions(nproc_per_node=2))
+    launch("stabn select", arguments, LaunchOptions(nproc_per_node=2))
     both = read_queue(tmp_path / "both")
     assert both.key == one.key
     assert both.accuracy == one.accuracy
@@ -339,9 +339,7 @@ def test_a_broken_video_is_left_out_counted_and_listed(
 ):
     root, ids = spoilt
     config = asked(data_root=str(root))
-    launch_config(
-        "stabn.knowledge.selection.select", config, LaunchOptions(nproc_per_node=world_size)
-    )
+    launch_config("stabn select", config, LaunchOptions(nproc_per_node=world_size))
     queue = read_queue(tmp_path / "queue")
     assert set(queue.failed) == set(ids)
     assert "is an empty file" in queue.failed[ids[1]]
@@ -411,7 +409,7 @@ def test_another_data_set_is_refused(asked, tiny_set, tmp_path):
 
 def test_the_command_says_what_is_wrong_in_one_line(asked, tmp_path):
     write_config(asked(classes=["Droping"]), tmp_path / "select.yaml")
-    command = [sys.executable, "-m", "stabn.knowledge.selection.select"]
+    command = [sys.executable, "-m", "stabn", "select"]
     done = subprocess.run(
         [*command, "--config", str(tmp_path / "select.yaml")], capture_output=True, text=True
     )

@@ -23,7 +23,7 @@ from stabn.training.cluster.launch import LaunchOptions, launch_config
 
 machines.LOST_AFTER, machines.GRACE = int(sys.argv[3]), 3
 options = LaunchOptions(nnodes=2, rdzv_endpoint=sys.argv[2])
-launch_config("stabn.training.train", read_config(sys.argv[1]), options)
+launch_config("stabn train", read_config(sys.argv[1]), options)
 """
 
 

@@ -80,7 +80,7 @@ def test_no_worker_outlives_the_process_that_launched_it(worker, how):
 
 def test_several_machines_need_a_place_to_meet():
     with pytest.raises(ConfigError, match=r"rdzv_endpoint.*nnodes > 1"):
-        launch("stabn.training.train", [], LaunchOptions(nnodes=2))
+        launch("stabn train", [], LaunchOptions(nnodes=2))
 
 
 def test_a_taken_port_is_told_before_anything_is_started(capfd):
@@ -89,7 +89,7 @@ def test_a_taken_port_is_told_before_anything_is_started(capfd):
         server_says.start()
         options = LaunchOptions(nnodes=2, rdzv_endpoint=f"127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(ConfigError, match=r"rdzv_endpoint: the port of .* another program"):
-            launch("stabn.training.train", [], options)
+            launch("stabn train", [], options)
         server_says.join()
     assert "torch" not in capfd.readouterr().out
 

@@ -12,7 +12,7 @@ import pytest
 from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch_config
 from stabn.training.config import EvalConfig, parse
 from stabn.training.preflight import evaluation as module
-from stabn.training.preflight.evaluation import main, preflight
+from stabn.training.preflight.evaluation import preflight
 from stabn.training.preflight.findings import PreflightError
 from stabn.training.process import TERMINATED
 from tests.preflights import everything_in, found, with_videos_of_its_own
@@ -162,7 +162,7 @@ def test_sigterm_ends_it(run, monkeypatch):
 
 def test_four_processes_of_which_one_has_nothing_to_score(run, capfd):
     config = asked(run, split="tuning", workers=1)
-    launch_config("stabn.training.preflight.evaluation", config, LaunchOptions(nproc_per_node=4))
+    launch_config("stabn preflight evaluate", config, LaunchOptions(nproc_per_node=4))
     out = capfd.readouterr().out
     assert re.search(r"\[0\]   ok       run .* 4 processes", out)
     assert re.search(r"\[0\]   ok       time .* 3 videos", out)
@@ -171,15 +171,12 @@ def test_four_processes_of_which_one_has_nothing_to_score(run, capfd):
 def test_two_processes_stop_with_the_fault(run, capfd):
     config = asked(run, split="exam")
     with pytest.raises(LaunchError, match=r"in the run's way:\n  data: .*exam"):
-        launch_config(
-            "stabn.training.preflight.evaluation", config, LaunchOptions(nproc_per_node=2)
-        )
+        launch_config("stabn preflight evaluate", config, LaunchOptions(nproc_per_node=2))
 
 
-def test_the_command_line_answers_in_words(tmp_path, monkeypatch):
+def test_the_command_line_answers_in_words(tmp_path, monkeypatch, stabn):
     (tmp_path / "evaluate.yaml").write_text("run: no/run\n")
-    monkeypatch.setattr("sys.argv", ["preflight", "--config", str(tmp_path / "evaluate.yaml")])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"error: this is in the run's way:\n  checkpoint: no/run"):
-        main()
+        stabn("preflight", "evaluate", "--config", tmp_path / "evaluate.yaml")
     assert not (tmp_path / "no").exists()

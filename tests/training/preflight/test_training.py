@@ -14,7 +14,7 @@ from stabn.training.config import RunConfig
 from stabn.training.preflight.findings import Findings, PreflightError
 from stabn.training.preflight.memory import counting_saved
 from stabn.training.preflight.ready import check_folder, checkpoint_bytes
-from stabn.training.preflight.training import main, preflight, stored_bytes
+from stabn.training.preflight.training import preflight, stored_bytes
 from stabn.training.preflight.trial import read_ahead, together
 from stabn.training.process import Process
 from stabn.training.step import set_up, take_step
@@ -176,7 +176,7 @@ def test_a_run_taken_up_and_a_finished_one(tiny, monkeypatch, said):
 
 def test_two_processes_and_parts(tiny, capfd):
     launch_config(
-        "stabn.training.preflight.training",
+        "stabn preflight train",
         tiny(batch_size=8, accumulate=2, workers=1),
         LaunchOptions(nproc_per_node=2),
     )
@@ -188,7 +188,7 @@ def test_two_processes_and_parts(tiny, capfd):
 def test_two_processes_stop_with_the_fault(tiny, capfd):
     config = tiny(weights="no/such.pt")
     with pytest.raises(LaunchError, match=r"in the run's way:\n  run: no/such\.pt"):
-        launch_config("stabn.training.preflight.training", config, LaunchOptions(nproc_per_node=2))
+        launch_config("stabn preflight train", config, LaunchOptions(nproc_per_node=2))
 
 
 def test_what_is_kept_for_the_way_back_is_counted():
@@ -268,10 +268,9 @@ def test_workers_read_while_the_network_computes():
     assert together(2.0, 3.0, workers=0) == 5.0
 
 
-def test_the_command_line_answers_in_words(tiny, tmp_path, monkeypatch):
+def test_the_command_line_answers_in_words(tmp_path, monkeypatch, stabn):
     path = tmp_path / "run.yaml"
     path.write_text("name: x\nweights: no/such.pt\ndata_root: no/set\n")
-    monkeypatch.setattr("sys.argv", ["preflight", "--config", str(path)])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"error: this is in the run's way:\n  data: no/set"):
-        main()
+        stabn("preflight", "train", "--config", path)

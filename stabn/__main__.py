@@ -1,0 +1,79 @@
+"""The front door: ``stabn COMMAND``, or ``python -m stabn COMMAND``."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from stabn.errors import UserError
+
+# In the order in which a person needs them: where a command lives, and what it does.
+PREFLIGHT = {
+    "train": ("stabn.training.preflight.training", "Of a training."),
+    "evaluate": ("stabn.training.preflight.evaluation", "Of an evaluation."),
+    "select": ("stabn.knowledge.selection.preflight", "Of a selection."),
+    "finetune": ("stabn.knowledge.finetuning.preflight", "Of a fine-tuning."),
+}
+COMMANDS = {
+    "mini": ("stabn.data.mini.make", "Draw mini-SSv2, the synthetic set."),
+    "prepare": ("stabn.data.prepared", "Decode a set once, small, to train faster on it."),
+    "preflight": (PREFLIGHT, "Find what would stop a night's run, before it begins."),
+    "train": ("stabn.training.train", "Train a network, on one process or on many."),
+    "evaluate": ("stabn.training.evaluate", "Score a trained network, video by video."),
+    "explain": ("stabn.explain", "Show where and when a network looks in a video."),
+    "select": ("stabn.knowledge.selection.select", "Queue the videos whose attention is wrong."),
+    "annotate": ("stabn.knowledge.app.serve", "Serve the pages on which people correct it."),
+    "stand-in": ("stabn.knowledge.edits.standin", "Take the truth of mini-SSv2 in their place."),
+    "finetune": ("stabn.knowledge.finetuning.finetune", "Teach the network what they corrected."),
+    "promote": ("stabn.tables.promote", "Put a finished run's record into the book."),
+}
+
+
+class Door(click.Group):
+    """Commands that are imported when they are asked for: the list alone needs no PyTorch."""
+
+    def __init__(self, name: str, commands: dict, **more) -> None:
+        super().__init__(name, **more)
+        self.rooms = commands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the order of the table."""
+        return list(self.rooms)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """A command, or a further door."""
+        if name not in self.rooms:
+            return None
+        place, what = self.rooms[name]
+        if isinstance(place, dict):
+            return Door(name, place, help=what)
+        return import_module(place).command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command's line, without importing it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, what) in self.rooms.items()])
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command; what a person can put right is told in a line."""
+        try:
+            super().invoke(ctx)
+        except UserError as error:
+            sys.exit(f"error: {error}")
+
+
+door = Door(
+    "stabn",
+    COMMANDS,
+    help="Attention branch networks for video: train them, see where and when they look, and "
+    "correct it. `stabn COMMAND --help` says more.",
+)
+
+
+def main() -> None:
+    """The command line."""
+    door(prog_name="stabn")
+
+
+if __name__ == "__main__":
+    main()
