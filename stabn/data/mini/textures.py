@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import skimage.data
 from PIL import Image
+
+from stabn.extras import needs
 
 # file in scikit-image's data folder → the word a caption uses for it
 TRAIN_SOURCES = {
@@ -43,7 +44,15 @@ def sources(split: str) -> dict[str, str]:
 
 @cache
 def photograph(name: str) -> Image.Image:
-    """A bundled photograph, RGB, at most `LONG_SIDE` on its long side."""
+    """A bundled photograph, RGB, at most `LONG_SIDE` on its long side.
+
+    Raises:
+        MissingExtra: scikit-image is not installed.
+        FileNotFoundError: it is, in a version without this photograph.
+    """
+    needs("mini", "skimage")
+    import skimage.data  # here, as a network that trains on other videos does not need it
+
     path = Path(skimage.data.__file__).parent / name
     if not path.exists():
         raise FileNotFoundError(

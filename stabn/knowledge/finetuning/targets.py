@@ -14,7 +14,6 @@ from stabn.data.dataset import Videos
 from stabn.knowledge.edits.agreement import consensus
 from stabn.knowledge.edits.edit import Edit, EditError
 from stabn.knowledge.edits.exchange import UNKNOWN_MODEL, read_json
-from stabn.knowledge.store.store import Store
 
 Levels = Mapping[str, np.ndarray]  # video id → float32 (n,) in [0, 1], one for every source frame
 
@@ -28,9 +27,12 @@ def read_edits(source: str) -> list[Edit]:
     Raises:
         EditError: the file is missing, damaged, or holds an impossible edit.
         StoreError: no such store, or one that cannot be read.
+        MissingExtra: a store is read with SQLAlchemy, which is not installed.
     """
     if source.endswith(".json"):
         return read_json(source)
+    from stabn.knowledge.store.store import Store  # here, as the core has no databases
+
     return Store(source, create=False).edits()
 
 
