@@ -1,9 +1,11 @@
 """A prepared set equals the videos decoded and shrunk one by one; it is written whole or not."""
 
 import json
+import os
 import pickle
 import resource
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +137,21 @@ def test_broken_videos_are_all_named_and_the_old_set_stays(videos, tmp_path, job
         assert f"{broken.path(video_id)}: was cut short" in message
     assert str(broken.path("1")) not in message
     assert contents(out) == before
+
+
+class Deadly(VideoFolder):
+    """Videos that take the process that reads them."""
+
+    def read(self, video_id, indices):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_is_said_and_the_old_set_stays(videos, tmp_path):
+    prepare(videos, ["1"], tmp_path, 16, jobs=1)
+    before = contents(tmp_path)
+    with pytest.raises(PreparationError, match="not prepared, a process was killed while decoding"):
+        prepare(Deadly(videos.folder.parent), ["1", "2"], tmp_path, 16, jobs=2)
+    assert contents(tmp_path) == before
 
 
 def test_a_new_set_replaces_the_old_one(videos, tmp_path):
