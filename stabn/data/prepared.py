@@ -6,7 +6,6 @@ last, so what a reader finds is the old set or the new one, whole. The data file
 content, so equal sets are equal folders.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
+import click
 import decord
 import numpy as np
 import torch
@@ -23,11 +23,12 @@ from stabn.data.processes import in_processes
 from stabn.data.ssv2 import VideoFolder
 from stabn.data.transforms import resize
 from stabn.data.video import VideoError
+from stabn.errors import UserError
 
 _VERSION = 1
 
 
-class PreparationError(Exception):
+class PreparationError(UserError):
     """A set that could not be prepared, or a prepared set that is missing or damaged."""
 
 
@@ -49,7 +50,7 @@ class PreparedFrames:
             promised = self.index["bytes"]
         except OSError as error:
             raise PreparationError(
-                f"{error.filename}: {error.strerror}; make it with python -m stabn.data.prepared"
+                f"{error.filename}: {error.strerror}; make it with stabn prepare"
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise PreparationError(f"{index}: damaged ({error}); prepare the set again") from error
@@ -193,21 +194,17 @@ def _remove_all_but_current(out: Path, part: Path) -> None:
                 path.unlink()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """``python -m stabn.data.prepared --root data/mini --out data/mini/small --short-side 56``."""
-    parser = argparse.ArgumentParser(description="Decode a data set's videos once, made small.")
-    parser.add_argument("--root", type=Path, required=True, help="data set with videos/<id>.webm")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the prepared set")
-    parser.add_argument("--short-side", type=int, required=True, help="pixels")
-    parser.add_argument("--jobs", type=int, help="processes (default: one for every core)")
-    options = parser.parse_args(arguments)
-    try:
-        folder = VideoFolder(options.root)
-        done = prepare(folder, folder.video_ids(), options.out, options.short_side, options.jobs)
-    except (PreparationError, VideoError) as error:
-        parser.exit(1, f"{error}\n")
-    print(f"{options.out}: {len(done.video_ids())} videos, {done.index['bytes'] / 1e6:.0f} MB")
-
-
-if __name__ == "__main__":
-    main()
+@click.command(help="Decode a data set's videos once, made small.")
+@click.option(
+    "--root", type=click.Path(path_type=Path), required=True, help="data set with videos/<id>.webm"
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="folder of the prepared set"
+)
+@click.option("--short-side", type=int, required=True, help="pixels")
+@click.option("--jobs", type=int, help="processes (default: one for every core)")
+def command(root: Path, out: Path, short_side: int, jobs: int | None) -> None:
+    """``stabn prepare --root data/mini --out data/mini_prepared --short-side 56``."""
+    folder = VideoFolder(root)
+    done = prepare(folder, folder.video_ids(), out, short_side, jobs)
+    click.echo(f"{out}: {len(done.video_ids())} videos, {done.index['bytes'] / 1e6:.0f} MB")

@@ -3,14 +3,13 @@
 The label of a clip depends on how one object moves in a hand, among others that move by
 themselves. Nothing here is a recording of people: every figure made from it says *synthetic*.
 
-    python -m stabn.data.mini.make --out data/mini --size mini --seed 0
+    stabn mini --out data/mini --size mini --seed 0
 
 The biased variant has a fault that people can mend (see :mod:`stabn.data.mini.sign`):
 
-    python -m stabn.data.mini.make --out data/mini_biased --variant biased
+    stabn mini --out data/mini_biased --variant biased
 """
 
-import argparse
 import json
 import logging
 import os
@@ -19,13 +18,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 
 from stabn.data.mini import actions, scene, sign
 from stabn.data.mini.scene import MiniVideo
 from stabn.data.processes import in_processes
 from stabn.data.ssv2 import class_text
-from stabn.data.video import VideoError, write_video
+from stabn.data.video import write_video
+from stabn.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -222,23 +223,16 @@ def _make(order: tuple[Path, Size, int, _Video]) -> tuple[str, dict]:
     }
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", required=True, type=Path, help="folder to make")
-    parser.add_argument("--variant", default="plain", choices=VARIANTS)
-    parser.add_argument("--size", default="mini", choices=SIZES)
-    parser.add_argument("--seed", default=0, type=int)
-    parser.add_argument("--jobs", type=int, help="processes (default: one a core)")
-    arguments = parser.parse_args()
+@click.command(help=__doc__.split("\n\n")[0])
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="folder to make")
+@click.option("--variant", default="plain", show_default=True, type=click.Choice(list(VARIANTS)))
+@click.option("--size", default="mini", show_default=True, type=click.Choice(list(SIZES)))
+@click.option("--seed", default=0, show_default=True)
+@click.option("--jobs", type=int, help="processes (default: one a core)")
+def command(out: Path, variant: str, size: str, seed: int, jobs: int | None) -> None:
+    """Make the set."""
     try:
-        out = generate(
-            *(arguments.out, arguments.size, arguments.seed, arguments.jobs, arguments.variant)
-        )
-    except (OSError, ValueError, VideoError) as error:
-        parser.exit(1, f"stabn.data.mini.make: {error}\n")
-    print(f"mini-SSv2 is in {out}")
-
-
-if __name__ == "__main__":
-    main()
+        generate(out, size, seed, jobs, variant)
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
+    click.echo(f"mini-SSv2 is in {out}")
