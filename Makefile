@@ -12,7 +12,7 @@ PY := .venv/bin/python
 export OMP_WAIT_POLICY = passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test browser slurm lab annotate study tables bench soak sync picture dist clean
+.PHONY: help env book test browser slurm lab annotate study pretext tables bench soak sync picture dist clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
@@ -31,9 +31,8 @@ $(READY):
 	  && printf '{"step": "environment", "seconds": %d, "peak_mib": null, "finished": "%s"}\n' \
 	       $$(( $$(date +%s) - start )) "$$(date -u +%Y-%m-%dT%H:%M:%SZ)" > _build/steps/environment.json
 
-book: $(READY)  ## build the book: data, training, chapters, pages (a second run redoes only what changed)
-	@mkdir -p _build
-	@$(PY) -m doit run $(ARGS) book
+book: $(READY)  ## build the book: data, training, chapters, pages (a second run redoes only what changed; QUICK=1 trains nothing)
+	@$(PY) -m tools.build $(if $(filter-out 0,$(QUICK)),quick_book,book)
 
 test: $(READY) browser slurm  ## run every test, the pages in a headless browser included (after `make book`)
 	@$(PY) -m tools.steps tests -- $(PY) -m pytest $(ARGS)
@@ -51,8 +50,10 @@ annotate: $(READY)  ## serve the annotators' and the organiser's pages (QUEUE=fo
 	@$(PY) -m stabn.knowledge.app.serve --queue $(QUEUE) --store $(STORE) $(ARGS)
 
 study: $(READY)  ## repeat the launch notebooks over seeds and arms (hours; resumable), write book/results/
-	@mkdir -p _build
-	@SEEDS="$(SEEDS)" $(PY) -m doit run $(ARGS) study
+	@SEEDS="$(SEEDS)" $(PY) -m tools.build study
+
+pretext: $(READY)  ## make book/assets/mini_pretext.pt again, what the small networks start from
+	@$(PY) -m tools.build pretext
 
 tables: $(READY)  ## fill Tables 1 to 3 from the runs on Something-Something v2 that have finished
 	@$(PY) -m stabn.tables.promote --finished

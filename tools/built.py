@@ -4,9 +4,13 @@ from pathlib import Path
 
 import yaml
 
-from tools.steps import ROOT
+from tools.steps import BUILD, ROOT
 
-SITE = ROOT / "_build" / "site"
+SITE = BUILD / "site"
+EXECUTED = BUILD / "executed"  # the chapters
+# of `make book QUICK=1`: its pages, and those of its chapters that differ
+QUICK = BUILD / "quick" / "site"
+EXECUTED_QUICK = BUILD / "quick" / "executed"
 HTML = SITE / "_build" / "html"
 
 

@@ -5,7 +5,7 @@ import sys
 
 import nbformat
 
-from tools.stage import EXECUTED
+from tools.built import EXECUTED
 from tools.steps import ROOT
 
 CHAPTER = "12_reading_attention"

@@ -1,4 +1,4 @@
-"""Gather what Sphinx reads under `_build/site`: pages, executed chapters, launch notebooks, assets.
+"""Gather what Sphinx reads in one folder: pages, executed chapters, launch notebooks, assets.
 
 A file is written only when its content changed, so that Sphinx reads again only what is new.
 """
@@ -7,37 +7,48 @@ import importlib.util
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 
 from tools import api, status
-from tools.built import SITE
+from tools.built import EXECUTED_QUICK
 from tools.steps import ROOT, STEPS, duration
 
-EXECUTED = ROOT / "_build" / "executed"
+QUICK_LINE = (
+    '<p class="measured">A quick look (<code>make book QUICK=1</code>): nothing was trained for '
+    "this page; its networks are those that come with the book.</p>"
+)
 FIG_ALT = re.compile(r"^#\| fig-alt: *(.+)\n?", re.MULTILINE)
 
 
-def stage() -> None:
-    """Bring ``_build/site`` up to date; a page that went away takes the old output with it."""
+def stage(site: Path, chapters: Sequence[Path], *, quick: bool) -> None:
+    """Bring the folder up to date; a page that went away takes the old output with it.
+
+    Args:
+        site: the folder.
+        chapters: executed notebooks.
+        quick: without the records of this machine's runs, and every page that differs says so.
+    """
+    status_page = status.page()
     wanted = {
         **_pages(),
-        **_notebooks(),
-        **_records(),
+        **_notebooks(chapters),
+        **_records(runs=not quick),
         "_toc.yml": (ROOT / "book" / "_toc.yml").read_bytes(),
-        "book/status.md": status.page().encode(),
+        "book/status.md": (under_title(status_page, QUICK_LINE) if quick else status_page).encode(),
         **{name: page.encode() for name, page in api.pages().items()},
         "book/assets/mathjax/tex-svg.js": _mathjax().read_bytes(),
     }
-    output = SITE / "_build"
-    for path in [path for path in SITE.rglob("*") if path.is_file()]:
-        name = path.relative_to(SITE)
+    output = site / "_build"
+    for path in [path for path in site.rglob("*") if path.is_file()]:
+        name = path.relative_to(site)
         if name.parts[0] != "_build" and name.as_posix() not in wanted:
             path.unlink()
             shutil.rmtree(output, ignore_errors=True)
     for name, content in wanted.items():
-        path = SITE / name
+        path = site / name
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -49,19 +60,16 @@ def _pages() -> dict[str, bytes]:
     return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in files}
 
 
-def _records() -> dict[str, bytes]:
+def _records(*, runs: bool) -> dict[str, bytes]:
     """Records that pages link to, at the same relative address in the sources and in the site."""
     files = [path for path in ROOT.glob("book/results/**/*.*") if path.suffix in (".json", ".csv")]
-    files += ROOT.glob("runs/mini_*/record.json")
+    files += ROOT.glob("runs/mini_*/record.json") if runs else []
     names = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in sorted(files)}
     return names | {f"extra/{name}": content for name, content in names.items()}
 
 
-def _notebooks() -> dict[str, bytes]:
-    pages = {}
-    for path in sorted(EXECUTED.glob("*.ipynb")):
-        if (ROOT / "notebooks" / path.name).exists():
-            pages[f"notebooks/{path.name}"] = _chapter(path)
+def _notebooks(chapters: Sequence[Path]) -> dict[str, bytes]:
+    pages = {f"notebooks/{path.name}": _chapter(path) for path in chapters}
     for path in sorted(ROOT.glob("notebooks/[a-z]*/*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         # a notebook that was never run does not say how to colour its code
@@ -75,9 +83,12 @@ def _chapter(path: Path) -> bytes:
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("papermill", None)
     title = notebook.cells[0]
-    heading, _, rest = title.source.partition("\n")
-    title.source = f"{heading}\n\n{measured(path.stem)}\n{rest}"
-    section = heading.lstrip("# ")
+    section = title.source.partition("\n")[0].lstrip("# ")
+    quick = path.parent == EXECUTED_QUICK
+    step = f"{'quick_' if quick else ''}chapter/{path.stem}"
+    title.source = under_title(title.source, measured(step))
+    if quick:
+        title.source = under_title(title.source, QUICK_LINE)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         if cell.cell_type == "markdown":
@@ -100,10 +111,15 @@ def _described(cell: nbformat.NotebookNode, section: str) -> str:
     return " ".join(printed.split())[:400] or f"Figure in the section “{section}”"
 
 
-def measured(chapter: str) -> str:
+def under_title(text: str, line: str) -> str:
+    """``text`` with a paragraph more, right under its title."""
+    heading, _, rest = text.partition("\n")
+    return f"{heading}\n\n{line}\n{rest}"
+
+
+def measured(step: str) -> str:
     """One line of Markdown: what this chapter cost on the machine that built the book."""
-    path = STEPS / "chapter" / f"{chapter}.json"
-    record = json.loads(path.read_text())
+    record = json.loads((STEPS / f"{step}.json").read_text())
     return (
         f'<p class="measured">ran in {duration(record["seconds"])}, '
         f"at most {record['peak_mib'] / 1024:.1f} GiB of memory, "

@@ -10,12 +10,13 @@ from tools import stage
 
 
 @pytest.fixture
-def chapter(tmp_path, monkeypatch):
-    """An executed chapter of three figures, staged."""
+def executed(tmp_path, monkeypatch):
+    """An executed chapter of three figures, with a record of what it took, by both ways."""
     monkeypatch.setattr(stage, "STEPS", tmp_path)
-    (tmp_path / "chapter").mkdir()
-    record = {"step": "chapter/00_x", "seconds": 42.3, "peak_mib": 512, "finished": ""}
-    (tmp_path / "chapter" / "00_x.json").write_text(json.dumps(record))
+    for way, seconds in (("chapter", 42.3), ("quick_chapter", 7.0)):
+        (tmp_path / way).mkdir()
+        record = {"step": f"{way}/00_x", "seconds": seconds, "peak_mib": 512, "finished": ""}
+        (tmp_path / way / "00_x.json").write_text(json.dumps(record))
     picture = new_output("display_data", {"image/png": "AA=="})
     printed = new_output("stream", name="stdout", text="The curve\nrises.\n")
     notebook = new_notebook(
@@ -29,7 +30,13 @@ def chapter(tmp_path, monkeypatch):
     )
     path = tmp_path / "00_x.ipynb"
     nbformat.write(notebook, path)
-    return nbformat.reads(stage._chapter(path).decode(), as_version=4)
+    return path
+
+
+@pytest.fixture
+def chapter(executed):
+    """It, staged."""
+    return nbformat.reads(stage._chapter(executed).decode(), as_version=4)
 
 
 def test_the_cost_stands_under_the_title(chapter):
@@ -46,3 +53,24 @@ def test_a_figure_is_described_by_its_line_else_by_what_is_printed_else_by_its_s
 
 def test_the_describing_line_is_not_shown(chapter):
     assert chapter.cells[1].source == "plot()"
+
+
+def test_a_chapter_of_a_quick_look_says_so_under_its_title(executed, monkeypatch):
+    monkeypatch.setattr(stage, "EXECUTED_QUICK", executed.parent)
+    notebook = nbformat.reads(stage._chapter(executed).decode(), as_version=4)
+    lines = notebook.cells[0].source.splitlines()
+    assert lines[0] == "# 0. Title"
+    assert "nothing was trained" in lines[2]
+    assert "ran in 7.0 s" in notebook.cells[0].source
+
+
+def test_a_quick_look_shows_no_record_of_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "ROOT", tmp_path)
+    for name in ("book/results/table1/a.json", "runs/mini_x/record.json"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("{}")
+    assert "runs/mini_x/record.json" in stage._records(runs=True)
+    assert set(stage._records(runs=False)) == {
+        "book/results/table1/a.json",
+        "extra/book/results/table1/a.json",
+    }

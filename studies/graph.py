@@ -1,0 +1,140 @@
+"""The studies as a graph: `make study` repeats the launch notebooks over seeds, sets and arms.
+
+A run that has a result is left alone for good: its record says which commit made it.
+"""
+
+import os
+from pathlib import Path
+
+from tools.graph import LAUNCH, PY, STREAMED, call, made, make, papermill, prepared, run
+
+BIASED, BIASED_PREPARED = Path("data/mini_biased"), Path("data/mini_biased_prepared")
+FINETUNED = "mini_finetune"
+ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
+# sweep → (value in the record's name, options of the stand-in, parameters of the fine-tuning)
+SWEEPS = {
+    "share": [(v, ["--limit", str(round(9.6 * v))], []) for v in (0.5, 2, 5, 10)],
+    "gamma": [(v, [], ["-p", "gamma", str(v)]) for v in (1, 10, 1000)],
+    "batch": [(v, [], ["-p", "gamma", str(v), "-p", "divisor", "batch"]) for v in (100,)],
+    "noise": [(v, ["--noise", str(v / 100)], []) for v in (10, 30, 50)],
+}
+
+
+def task_biased():
+    """The variant of mini-SSv2 with a known fault."""
+    return made(BIASED, "biased")
+
+
+def task_prepare_biased():
+    """That variant, decoded once."""
+    return prepared(BIASED, BIASED_PREPARED)
+
+
+def task_study():
+    """The launch notebooks over seeds and arms."""
+    for seed in os.environ.get("SEEDS", "0 1 2 3 4").split():
+        for arm in ARMS:
+            yield studied("table1", "train", f"{arm}_seed{seed}", arm, seed, need=["prepare"])
+        yield from studied_finetuning(seed)
+        yield from studied_fault(seed)
+        yield from studied_sweeps(seed)
+
+
+def studied(study, notebook, name, parameters, seed, *, need, given=(), first=(), then=()):
+    """One run of a study: what comes first, the launch notebook, what follows; then its record."""
+    folder, result = Path("runs/study") / name, Path("book/results") / study / f"{name}.json"
+    options = ["-p", "seed", seed, "-p", "name", name, "-p", "out_dir", folder.parent, *given]
+    command = papermill(
+        *(LAUNCH / f"{notebook}.ipynb", folder / "notebook.ipynb"),
+        *("-f", LAUNCH / f"{parameters}.yaml", *options, *STREAMED),
+    )
+    promote = [PY, "-m", "stabn", "promote", folder, study]
+    return {
+        "name": name,
+        "task_dep": [] if result.exists() else need,  # the book reads results, and makes no study
+        "uptodate": [result.exists],
+        "targets": [result],
+        "actions": [call(make, folder), *(run(*one) for one in (*first, command, *then, promote))],
+    }
+
+
+def studied_finetuning(seed):
+    """Selection, stand-in edits and fine-tuning of one seed's ST-ABN."""
+    name, trained = f"{FINETUNED}_seed{seed}", f"mini_st_abn_seed{seed}"
+    result = Path("book/results/table2") / f"{name}.json"
+    yield edits_of(trained, "mini_select", unless=result)
+    yield studied(
+        *("table2", "finetune", name, FINETUNED, seed),
+        need=[f"study:{trained}_edits"],
+        given=learning_from(trained),
+    )
+
+
+def edits_of(trained, parameters, *, unless):
+    """A queue of a studied run's videos, and stand-in edits of them."""
+    folder = Path("runs/study") / trained
+    queue, edits = folder / "queue", folder / "edits.json"
+    select = papermill(
+        *(LAUNCH / "select.ipynb", folder / "select.ipynb"),
+        *("-f", LAUNCH / f"{parameters}.yaml", "-p", "run", folder, *STREAMED),
+    )
+    stand_in = [PY, "-m", "stabn", "stand-in", "--queue", queue, "--out", edits]
+    return {
+        "name": f"{trained}_edits",
+        "task_dep": [] if unless.exists() else [f"study:{trained}"],
+        "uptodate": [unless.exists],
+        "actions": [run(*select), run(*stand_in)],
+    }
+
+
+def learning_from(trained):
+    """What a studied fine-tuning is given beside its parameter file."""
+    folder = Path("runs/study") / trained
+    return ["-p", "run", folder, "-p", "edits", folder / "edits.json"]
+
+
+def studied_fault(seed):
+    """The set with a known fault: both fusions, four arms, and a network without the fault."""
+    need = ["prepare_biased"]
+    clean = f"mini_biased_clean_seed{seed}"
+    others = [
+        papermill(
+            *(LAUNCH / "evaluate.ipynb", Path("runs/study") / clean / f"{split}.ipynb"),
+            *("-p", "run", Path("runs/study") / clean, "-p", "split", split),
+            *("-p", "invert_spatial", "false", *STREAMED),
+        )
+        for split in ("validation_aligned", "validation_absent")
+    ]
+    yield studied("fault", "train", clean, "mini_biased_clean", seed, need=need, then=others)
+    for fusion in ("paper", "gated"):
+        trained = f"mini_biased_{fusion}_seed{seed}"
+        yield studied("fault", "train", trained, f"mini_biased_{fusion}", seed, need=need)
+        name = f"mini_biased_{fusion}_finetune_seed{seed}"
+        result = Path("book/results/fault") / f"{name}.json"
+        yield edits_of(trained, "mini_biased_select", unless=result)
+        yield studied(
+            *("fault", "finetune", name, "mini_biased_finetune", seed),
+            need=[f"study:{trained}_edits"],
+            given=learning_from(trained),
+            then=[[PY, "-m", "studies.fault", Path("runs/study") / name]],
+        )
+
+
+def studied_sweeps(seed):
+    """What the gain on the set with a known fault depends on."""
+    trained = f"mini_biased_gated_seed{seed}"
+    folder = Path("runs/study") / trained
+    for sweep, points in SWEEPS.items():
+        for value, stand_in, parameters in points:
+            name, edits = f"{sweep}_{value}_seed{seed}", folder / f"edits_{sweep}_{value}.json"
+            command = [PY, "-m", "stabn", "stand-in", "--queue", folder / "queue"]
+            # with other videos repeated the control is another one; else it is that study's
+            arms = "[knowledge, control]" if sweep == "share" else "[knowledge]"
+            given = ["-p", "run", folder, "-p", "edits", edits, "-p", "arms", arms, *parameters]
+            given += ["-p", "also_report", "[]", "-p", "invert_spatial", "false"]
+            yield studied(
+                *("sweeps", "finetune", name, "mini_biased_finetune", seed),
+                need=[f"study:{trained}_edits"],
+                first=[[*command, "--out", edits, *stand_in]],
+                given=given,
+            )

@@ -1,0 +1,36 @@
+"""What a step is expected to take: what it took here last time, else what its kind does."""
+
+import json
+
+from tools.gate import Cost
+from tools.steps import STEPS
+
+# kind of step → seconds and MiB on two plain cores, and the most threads it has use for
+KINDS = {
+    "data": (120, 800, None),
+    "biased": (120, 800, None),
+    "prepare": (30, 1200, None),
+    "prepare_biased": (30, 1200, None),
+    "train": (540, 1200, 4),
+    "evaluate": (30, 1200, 4),
+    "select": (40, 1200, 4),
+    "stand_in": (8, 600, 1),
+    "finetune": (240, 1400, 4),
+    "pretext": (360, 1600, 4),
+    "study": (540, 1400, 4),
+    "chapter": (20, 1200, 2),
+    "quick_chapter": (20, 1200, 2),
+    "book": (60, 1000, None),
+    "quick_book": (60, 1000, None),
+}
+OTHER = (20, 1200, 2)
+
+
+def expected(step: str) -> Cost:
+    """What ``step`` will take, as far as one can know."""
+    seconds, mib, threads = KINDS.get(step.split("/")[0], OTHER)
+    path = STEPS / f"{step}.json"
+    if path.exists():
+        record = json.loads(path.read_text())
+        seconds, mib = record["seconds"], record["peak_mib"]
+    return Cost(seconds, mib * 2**20, threads)
