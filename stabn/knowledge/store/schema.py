@@ -48,3 +48,16 @@ SKIPS = sa.Table(
 def pair(table: sa.Table, video_id: str | sa.Column, annotator: str) -> sa.ColumnElement[bool]:
     """Rows of a table that belong to this video and this annotator."""
     return sa.and_(table.c.video_id == video_id, table.c.annotator == annotator)
+
+
+def only_latest(*columns: sa.Table | sa.Column) -> sa.Select:
+    """The columns of each annotator's latest revision of each video."""
+    later = REVISIONS.alias()
+    newest = (
+        sa.select(sa.func.max(later.c.number))
+        .where(later.c.video_id == REVISIONS.c.video_id)
+        .where(later.c.annotator == REVISIONS.c.annotator)
+        .scalar_subquery()
+    )
+    joined = sa.select(*columns).join(VIDEOS, VIDEOS.c.video_id == REVISIONS.c.video_id)
+    return joined.where(REVISIONS.c.number == newest)

@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from stabn.knowledge.edits.edit import Edit, EditError
-from stabn.knowledge.store import leases
+from stabn.knowledge.store import backup, leases, videos
 from stabn.knowledge.store.database import Database, StoreError
-from stabn.knowledge.store.schema import LEASES, REVISIONS, TABLES, VERSION, VIDEOS, pair
+from stabn.knowledge.store.schema import REVISIONS, TABLES, VERSION, VIDEOS, only_latest, pair
 from stabn.training.files import replacing
 
 if TYPE_CHECKING:
@@ -83,30 +83,23 @@ class Store:
 
     # -- edits -----------------------------------------------------------------------------------
 
-    def register(self, videos: Iterable[tuple[str, int]]) -> None:
+    def register(self, queue: Iterable[tuple[str, int]]) -> None:
         """Make videos known, in queue order; those known already keep their places.
 
         Args:
-            videos: (video_id, number of source frames) of each.
+            queue: (video_id, number of source frames) of each video.
 
         Raises:
             StoreError: A video is known with another number of frames, or has none; no video of
                 this call is registered.
         """
-        wanted = list(videos)
+        wanted = list(queue)
         with self._database.reading() as connection:
-            new = self._unknown(connection, wanted)
+            new = videos.unknown(connection, wanted, self.name)
         if not new:  # the usual case, every time a page is opened: no lock needed
             return
         with self._database.writing() as connection:
-            new = self._unknown(connection, wanted)
-            place = connection.scalar(sa.select(sa.func.count()).select_from(VIDEOS))
-            rows = [
-                {"video_id": video_id, "place": place + i, "frames": frames}
-                for i, (video_id, frames) in enumerate(new.items())
-            ]
-            if rows:
-                connection.execute(sa.insert(VIDEOS), rows)
+            videos.add(connection, videos.unknown(connection, wanted, self.name))
 
     def save(self, edit: Edit, *, after: int | None) -> int:
         """Add a revision; when this returns, it is on disk.
@@ -163,7 +156,7 @@ class Store:
         Raises:
             StoreError: The store cannot be read.
         """
-        query = _only_latest(REVISIONS).order_by(VIDEOS.c.place, REVISIONS.c.annotator)
+        query = only_latest(REVISIONS).order_by(VIDEOS.c.place, REVISIONS.c.annotator)
         with self._database.reading() as connection:
             return [self._revision(row).edit for row in connection.execute(query)]
 
@@ -209,7 +202,7 @@ class Store:
             StoreError: The video is unknown, or the store cannot be written.
         """
         with self._database.writing() as connection:
-            self._frames(connection, video_id)
+            videos.frames(connection, video_id, self.name)
             leases.hold(connection, annotator, video_id, self._clock() + seconds)
 
     def renew(self, annotator: str, video_id: str, *, seconds: float = LEASE) -> None:
@@ -238,7 +231,7 @@ class Store:
             StoreError: The video is unknown, or the store cannot be written.
         """
         with self._database.writing() as connection:
-            self._frames(connection, video_id)
+            videos.frames(connection, video_id, self.name)
             leases.skip(connection, annotator, video_id)
 
     # -- the whole -------------------------------------------------------------------------------
@@ -254,25 +247,10 @@ class Store:
         Raises:
             StoreError: The store cannot be read.
         """
-        import pandas as pd  # here, as it is large and those who only save do not need it
+        from stabn.knowledge.store import progress  # pandas, which those who only save do not need
 
-        held = sa.select(LEASES).where(LEASES.c.until > self._clock())
-        latest = _only_latest(REVISIONS.c.video_id, REVISIONS.c.verdict)
         with self._database.reading() as connection:
-            videos = connection.execute(sa.select(VIDEOS).order_by(VIDEOS.c.place)).all()
-            holders = connection.execute(held.order_by(LEASES.c.annotator)).all()
-            saved = connection.execute(latest.order_by(REVISIONS.c.annotator)).all()
-        leased_by: dict[str, tuple[str, ...]] = {}
-        verdicts: dict[str, tuple[str, ...]] = {}
-        for row in holders:
-            leased_by[row.video_id] = (*leased_by.get(row.video_id, ()), row.annotator)
-        for row in saved:
-            verdicts[row.video_id] = (*verdicts.get(row.video_id, ()), row.verdict)
-        table = pd.DataFrame(videos, columns=["video_id", "place", "frames"])
-        table["leased_by"] = [leased_by.get(video_id, ()) for video_id in table.video_id]
-        table["verdicts"] = [verdicts.get(video_id, ()) for video_id in table.video_id]
-        table.insert(3, "finished", [len(said) for said in table.verdicts])
-        return table
+            return progress.table(connection, self._clock())
 
     def backup(self, path: str | Path) -> None:
         """Copy everything, as of one moment, to a new SQLite file, which is itself a store.
@@ -286,58 +264,23 @@ class Store:
         path = Path(path)
         if path.exists():
             raise StoreError(f"{path}: exists already; give the backup a name of its own")
-        copy = sa.create_engine("sqlite://")
-        with copy.begin() as target, self._database.reading() as source:
-            TABLES.create_all(target)
-            for table in TABLES.sorted_tables:
-                if rows := [dict(row._mapping) for row in source.execute(sa.select(table))]:
-                    target.execute(sa.insert(table), rows)
-        raw = copy.raw_connection()
+        with self._database.reading() as connection:
+            copy = backup.copied(connection)
         try:
             with replacing(path) as file:
-                file.write(raw.serialize())
+                file.write(copy)
         except OSError as error:
             raise StoreError(
                 f"{path}: the backup could not be written ({error.strerror}); choose another folder"
             ) from error
-        finally:
-            raw.close()
-            copy.dispose()
 
     # -- queries ---------------------------------------------------------------------------------
-
-    def _unknown(
-        self, connection: sa.Connection, videos: Iterable[tuple[str, int]]
-    ) -> dict[str, int]:
-        """Those of ``videos`` that are not registered yet, with their frames."""
-        query = sa.select(VIDEOS.c.video_id, VIDEOS.c.frames)
-        known = dict(connection.execute(query).all())
-        new: dict[str, int] = {}
-        for video_id, frames in videos:
-            if frames < 1:
-                raise StoreError(f"{self.name}: video {video_id}: has {frames} frames")
-            before = known.get(video_id, new.get(video_id, frames))
-            if before != frames:
-                raise StoreError(
-                    f"{self.name}: video {video_id}: is known with {before} frames, not {frames}; "
-                    "use a new store for another copy of the videos"
-                )
-            if video_id not in known:
-                new[video_id] = frames
-        return new
-
-    def _frames(self, connection: sa.Connection, video_id: str) -> int:
-        query = sa.select(VIDEOS.c.frames).where(VIDEOS.c.video_id == video_id)
-        frames = connection.scalar(query)
-        if frames is None:
-            raise StoreError(f"{self.name}: video {video_id}: is unknown; register it first")
-        return frames
 
     def _append(self, edit: Edit, after: int | None) -> int:
         of = f"{self.name}: video {edit.video_id}"
         number = (after or 0) + 1
         with self._database.writing(alone=False) as connection:
-            frames = self._frames(connection, edit.video_id)
+            frames = videos.frames(connection, edit.video_id, self.name)
             if frames != edit.frames:
                 raise StoreError(f"{of}: has {frames} frames, the edit {edit.frames}")
             latest = self._latest(connection, edit.video_id, edit.annotator)
@@ -378,16 +321,3 @@ class Store:
             raise StoreError(f"{name}: is damaged ({error}); go back to a backup") from error
         except EditError as error:
             raise StoreError(f"{error}; go back to a backup") from error
-
-
-def _only_latest(*columns: sa.Table | sa.Column) -> sa.Select:
-    """The columns of each annotator's latest revision of each video."""
-    later = REVISIONS.alias()
-    newest = (
-        sa.select(sa.func.max(later.c.number))
-        .where(later.c.video_id == REVISIONS.c.video_id)
-        .where(later.c.annotator == REVISIONS.c.annotator)
-        .scalar_subquery()
-    )
-    joined = sa.select(*columns).join(VIDEOS, VIDEOS.c.video_id == REVISIONS.c.video_id)
-    return joined.where(REVISIONS.c.number == newest)
