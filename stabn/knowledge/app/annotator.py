@@ -5,7 +5,6 @@ somebody types is ever shown other than escaped.
 """
 
 import asyncio
-import html
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,8 @@ import numpy as np
 from stabn.data.ssv2 import VideoFolder
 from stabn.data.video import VideoError
 from stabn.knowledge.app import practice
+from stabn.knowledge.app.guidelines import GUIDELINES
+from stabn.knowledge.app.parts import button, row, text, write
 from stabn.knowledge.app.session import NAME_LENGTH, Session, SessionError
 from stabn.knowledge.editor.editor import Editor
 from stabn.knowledge.edits.edit import Draft
@@ -33,31 +34,6 @@ log = logging.getLogger(__name__)
 PATIENCE = 5.0  # seconds until somebody is told that saving takes too long
 TICK = 5.0  # seconds between two attempts to save what could not be saved
 SUBMIT = 0.3  # seconds by which the name may come after the Enter that was pressed behind it
-
-
-GUIDELINES = """
-<div style="max-width: 46em; line-height: 1.5"><h1>When should the network look?</h1>
-<p>A network watched short videos and got some of them wrong. Beside each video you see, frame by
-frame, how much it relied on that frame. Please put that right: say <b>when</b> there is something
-to see.</p>
-<ul>
-<li><b>1</b>: the action that the title names is going on in this frame.</li>
-<li><b>0.5</b>: it is not, but the frame helps to understand it: the hand comes or goes, and can be
-seen.</li>
-<li><b>0</b>: nothing in this frame has to do with it. The thing that only lies there is 0, and so
-is whatever else moves.</li>
-</ul>
-<p>The quickest way: <b>All 0</b>; drag from the first frame to the last that you mean (or click the
-one, hold Shift and click the other), and press a key: <kbd>2</kbd> sets them to 1, <kbd>1</kbd> to
-0.5, <kbd>0</kbd> to 0. Or choose a brush above the frames and drag over them. Every change is saved
-at once, and every change can be undone. <kbd>Enter</kbd> goes on to the next video.</p>
-<p>If the network was right already, change nothing and go on: “Next video” on a video that you did
-not change keeps it as “looked at, nothing to correct”. If you do not want to answer now, press
-“Skip”: the video comes again at the end. If you cannot tell, say so: that is an answer too. A frame
-more or less at the edges does not matter.</p>
-<p>The table of probabilities shows what this network makes of your levels. It is no mark for them:
-a right correction may well lower the right answer, until the network has learned from it.</p></div>
-"""
 
 
 def _nothing() -> None:
@@ -77,7 +53,7 @@ def annotate(
     try:
         return App(Store(store_url, timeout=PATIENCE), read_queue(queue_folder), overlap=overlap)
     except (QueueError, StoreError) as error:
-        return _text(f"There is nothing to annotate here yet. {error}")
+        return text(f"There is nothing to annotate here yet. {error}")
 
 
 class App(widgets.VBox):
@@ -121,9 +97,9 @@ class App(widgets.VBox):
         name.on_msg(lambda _, message, __: _is_enter(message) and _later(SUBMIT, start))
         self._show(
             widgets.HTML(GUIDELINES),
-            _row(_button("Practise first", lambda: self._try(self._practise, name.value))),
-            _row(name, _button("Start", start, "primary")),
-            _text(
+            row(button("Practise first", lambda: self._try(self._practise, name.value))),
+            row(name, button("Start", start, "primary")),
+            text(
                 f"Your edits are kept under this name (1 to {NAME_LENGTH} characters). Come back "
                 "under the same name and you go on where you were."
             ),
@@ -135,21 +111,21 @@ class App(widgets.VBox):
         draft = Draft(np.full(len(clip.levels), 0.5))  # the made-up network looks at all alike
         self._use_editor(clip.frames, draft, sampled=(), truth=clip.truth, predicted=clip.predicted)
         self.editor.saved, self.editor.note = "nothing is kept", "practice"
-        truth = _text("")
+        truth = text("")
 
         def tell() -> None:
             self.editor.true_levels = clip.levels.tolist()
-            _write(truth, practice.compare(draft.levels, clip.levels))
+            write(truth, practice.compare(draft.levels, clip.levels))
             self.editor.focus()
 
         self._show(
-            _text(
+            text(
                 f"Practice, on a drawn clip and a made-up network. Mark when this happens: "
                 f"{clip.truth}."
             ),
-            _row(
-                _button("Show the truth", lambda: self._try(tell), "primary"),
-                _button("Done practising", lambda: self._try(self._after_practice)),
+            row(
+                button("Show the truth", lambda: self._try(tell), "primary"),
+                button("Done practising", lambda: self._try(self._after_practice)),
             ),
             truth,
             editor=True,
@@ -172,7 +148,7 @@ class App(widgets.VBox):
         self._without = ""
         problem = None if session.current is None else self._load(session.current)
         shown = session.current is not None and problem is None
-        told, state = [_text(self._without)], _text("")
+        told, state = [text(self._without)], text("")
         if session.current is None:
             steps = {"Previous video": session.previous, "Look again": session.next}
         else:
@@ -185,25 +161,25 @@ class App(widgets.VBox):
         if problem is not None:
             del steps["Cannot tell"]
             told += [
-                _text(f"Video {session.position.place} cannot be shown: {problem}"),
-                _text("If it stays so, press “Bad video”: the organiser sees it, and you go on."),
+                text(f"Video {session.position.place} cannot be shown: {problem}"),
+                text("If it stays so, press “Bad video”: the organiser sees it, and you go on."),
             ]
-        conflict = _row(
-            _button("Take the other tab’s version", lambda: self._step(session.take_theirs)),
-            _button("Keep mine as a further revision", lambda: self._step(session.keep_mine)),
+        conflict = row(
+            button("Take the other tab’s version", lambda: self._step(session.take_theirs)),
+            button("Keep mine as a further revision", lambda: self._step(session.keep_mine)),
         )
 
         def tell() -> None:
             conflict.layout.display = "flex" if session.conflict else "none"
             here = session.unsaved or not shown  # trouble is no small print beside the picture
-            _write(state, f"{session.state}." if here else "", alert=session.unsaved)
+            write(state, f"{session.state}." if here else "", alert=session.unsaved)
             if shown:
                 self.editor.saved = "" if session.unsaved else session.state
                 self.editor.note = str(session.position)
 
-        buttons = [_button(n, lambda s=step: self._step(s)) for n, step in steps.items()]
-        who = _text(f"Annotating as {session.annotator}")
-        self._show(_row(who, *buttons), *told, state, conflict, editor=shown, status=tell)
+        buttons = [button(n, lambda s=step: self._step(s)) for n, step in steps.items()]
+        who = text(f"Annotating as {session.annotator}")
+        self._show(row(who, *buttons), *told, state, conflict, editor=shown, status=tell)
 
     def _load(self, video: QueuedVideo) -> str | None:
         """Show a video in the editor; why not, if it cannot be."""
@@ -276,7 +252,7 @@ class App(widgets.VBox):
         self._status()
 
     def _say(self, what: str) -> None:
-        _write(self._message, what, alert=True)
+        write(self._message, what, alert=True)
 
     def _show(
         self,
@@ -323,29 +299,3 @@ def _is_enter(message: object) -> bool:
 
 def _later(seconds: float, step: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_later(seconds, step)
-
-
-def _text(what: str) -> widgets.HTML:
-    """A paragraph of plain text, whatever it holds."""
-    paragraph = widgets.HTML()
-    _write(paragraph, what)
-    return paragraph
-
-
-def _write(paragraph: widgets.HTML, what: str, *, alert: bool = False) -> None:
-    text, role = html.escape(what), ""
-    if alert:
-        text, role = f"<b>⚠ {text}</b>", "role='alert'"
-    paragraph.value = f"<p {role} style='margin: .3em 1em .3em 0'>{text}</p>" if what else ""
-    paragraph.layout.display = None if what else "none"
-
-
-def _button(text: str, step: Callable[[], None], style: str = "") -> widgets.Button:
-    button = widgets.Button(description=text, button_style=style, layout={"width": "auto"})
-    button.on_click(lambda _: step())
-    return button
-
-
-def _row(*parts: widgets.Widget) -> widgets.Box:
-    layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="center")
-    return widgets.Box(parts, layout=layout)

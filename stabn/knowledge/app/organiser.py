@@ -12,6 +12,7 @@ from pathlib import Path
 import ipywidgets as widgets
 import pandas as pd
 
+from stabn.knowledge.app.parts import button
 from stabn.knowledge.edits.agreement import agreement_table, alpha
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import write_json, write_npy
@@ -58,15 +59,11 @@ class Organiser(widgets.VBox):
     def __init__(self, store: Store, queue: Queue, folder: Path):
         self._store, self._queue, self._folder = store, queue, folder
         self.message, self.report = widgets.HTML(), widgets.HTML()
-        buttons = []
-        for name, step in [
-            ("Refresh", self.refresh),
-            ("Export edits", self.export),
-            ("Make a backup", self.backup),
-        ]:
-            button = widgets.Button(description=name, layout={"width": "auto"})
-            button.on_click(lambda _, step=step: self._try(step))
-            buttons.append(button)
+        buttons = [
+            button("Refresh", lambda: self._try(self.refresh)),
+            button("Export edits", lambda: self._try(self.export)),
+            button("Make a backup", lambda: self._try(self.backup)),
+        ]
         super().__init__([widgets.HBox(buttons), self.message, self.report])
         self._try(self.refresh)
 

@@ -14,6 +14,7 @@ from stabn.data.mini.make import example
 from stabn.data.ssv2 import VideoFolder
 from stabn.knowledge.app import annotator as page
 from stabn.knowledge.app.annotator import App, annotate
+from stabn.knowledge.app.guidelines import GUIDELINES
 from stabn.knowledge.app.practice import PRACTICE, compare
 from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.queue import Queue, QueuedVideo, read_queue, write_queue
