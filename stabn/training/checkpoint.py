@@ -5,6 +5,7 @@ texts, so that a file alone is enough to rebuild the network that made it.
 """
 
 import logging
+import os
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,8 @@ from stabn.training.files import replacing
 log = logging.getLogger(__name__)
 
 FORMAT = "stabn checkpoint 1"
-REPOSITORY = Path(__file__).resolve().parents[2]
+# where `runs/` and `book/` lie; a quick look at the book names a folder without runs
+REPOSITORY = Path(os.environ.get("STABN_ROOT", Path(__file__).resolve().parents[2]))
 
 
 class CheckpointError(UserError):

@@ -2,7 +2,10 @@
 
 import ast
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from contextlib import chdir
 from pathlib import Path
 
@@ -18,12 +21,19 @@ TABLES = sorted(REPOSITORY.glob("stabn/tables/*.py"))
 
 
 @pytest.fixture(scope="module")
-def tasks():
-    """Every task by name, dependencies through files included."""
+def dodo():
+    """The module."""
     with chdir(REPOSITORY):
         spec = importlib.util.spec_from_file_location("dodo", REPOSITORY / "dodo.py")
-        dodo = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(dodo)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def tasks(dodo):
+    """Every task by name, dependencies through files included."""
+    with chdir(REPOSITORY):
         return TaskControl(load_tasks(vars(dodo))).tasks
 
 
@@ -96,6 +106,21 @@ def test_a_quick_look_trains_nothing_and_touches_no_run(tasks):
     for name in names:
         files = [*tasks[name].file_dep, *tasks[name].targets]
         assert not [file for file in files if file.startswith(("runs/", "data/"))], name
+
+
+def test_a_quick_look_takes_the_committed_network_whatever_was_trained_here(dodo, tmp_path):
+    with chdir(REPOSITORY):
+        dodo.without_runs(tmp_path)
+        dodo.without_runs(tmp_path)  # several chapters may do it at once
+    program = "from stabn.training.checkpoint import load_trained as l; print(l('mini_st_abn'))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        env=os.environ | {"STABN_ROOT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert "the small checkpoint that comes with the book" in done.stdout, done.stderr
 
 
 def test_quick_and_full_pages_lie_apart_and_share_what_does_not_differ(tasks):
