@@ -134,7 +134,7 @@ class Step:
                 self._sampled(memory)
                 if self.log and self.seconds > due:
                     line, due = last_lines(self.log, 1), due + TOLD_EVERY
-                    if line != told:
+                    if line != told and not line.startswith("$ "):  # the command said nothing yet
                         say(f"  {self.name}, {duration(self.seconds)}: {line[:100]}")
                     told = line
                 over.wait(SAMPLE_EVERY)
