@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from stabn.models.planes import PlaneConv3d
 from stabn.models.resnet3d import Stage, residual_stage
 
 
@@ -21,7 +22,7 @@ class ClassHead(nn.Module):
 
     def __init__(self, num_classes: int, num_frames: int, kind: str, dropout: float):
         super().__init__()
-        self.conv = nn.Conv3d(num_classes, num_classes, kernel_size=1, bias=False)
+        self.conv = PlaneConv3d(num_classes, num_classes, (1, 1, 1))
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(num_classes * num_frames, num_classes) if kind == "fc" else None
 
@@ -37,7 +38,7 @@ class SpatialHead(nn.Module):
 
     def __init__(self, num_classes: int):
         super().__init__()
-        self.conv = nn.Conv3d(num_classes, 1, kernel_size=1, bias=False)
+        self.conv = PlaneConv3d(num_classes, 1, (1, 1, 1))
         self.bn = nn.BatchNorm3d(1)
 
     def start_from_evidence(self) -> None:
@@ -63,7 +64,7 @@ class TemporalHead(nn.Module):
 
     def __init__(self, num_classes: int, num_frames: int, tail: str = "two_fc"):
         super().__init__()
-        self.conv = nn.Conv3d(num_classes, 1, kernel_size=3, padding=1, bias=False)
+        self.conv = PlaneConv3d(num_classes, 1, (3, 3, 3))
         self.bn = nn.BatchNorm3d(1)
         self.mix = nn.Conv2d(num_frames, num_frames, kernel_size=1, bias=False)
         self.fc1 = nn.Linear(num_frames, num_frames)
@@ -122,7 +123,7 @@ class AttentionBranch(nn.Module):
         self.stage = residual_stage(channels, stage, stride=1)
         self.to_classes = nn.Sequential(
             nn.BatchNorm3d(stage.channels),
-            nn.Conv3d(stage.channels, num_classes, kernel_size=1, bias=False),
+            PlaneConv3d(stage.channels, num_classes, (1, 1, 1)),
             nn.BatchNorm3d(num_classes),
             nn.ReLU(inplace=True),
         )
@@ -150,7 +151,7 @@ class Fusion(nn.Module):
     def __init__(self, channels: int, kind: str = "paper", relu: bool = True):
         super().__init__()
         self.kind = kind
-        self.conv = nn.Conv3d(2 * channels, channels, kernel_size=1, bias=False)
+        self.conv = PlaneConv3d(2 * channels, channels, (1, 1, 1))
         self.bn = nn.BatchNorm3d(channels)
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
 

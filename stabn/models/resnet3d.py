@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
+from stabn.models.planes import PlaneConv3d, PlaneMaxPool3d
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -92,28 +94,23 @@ def backbone_named(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def _conv(inputs: int, outputs: int, kernel: tuple[int, int, int], stride: int = 1) -> nn.Conv3d:
-    padding = tuple(k // 2 for k in kernel)
-    return nn.Conv3d(inputs, outputs, kernel, (1, stride, stride), padding, bias=False)
-
-
 class Bottleneck(nn.Module):
     """kt×1×1, then 1×3×3 (carrying the stride), then 1×1×1, around a shortcut."""
 
     def __init__(self, inputs: int, channels: int, temporal_kernel: int, stride: int):
         super().__init__()
         width = channels // 4
-        self.conv1 = _conv(inputs, width, (temporal_kernel, 1, 1))
+        self.conv1 = PlaneConv3d(inputs, width, (temporal_kernel, 1, 1))
         self.bn1 = nn.BatchNorm3d(width)
-        self.conv2 = _conv(width, width, (1, 3, 3), stride)
+        self.conv2 = PlaneConv3d(width, width, (1, 3, 3), stride)
         self.bn2 = nn.BatchNorm3d(width)
-        self.conv3 = _conv(width, channels, (1, 1, 1))
+        self.conv3 = PlaneConv3d(width, channels, (1, 1, 1))
         self.bn3 = nn.BatchNorm3d(channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = None
         if stride != 1 or inputs != channels:
             self.downsample = nn.Sequential(
-                _conv(inputs, channels, (1, 1, 1), stride), nn.BatchNorm3d(channels)
+                PlaneConv3d(inputs, channels, (1, 1, 1), stride), nn.BatchNorm3d(channels)
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,7 +125,7 @@ class ConvBlock(nn.Module):
 
     def __init__(self, inputs: int, channels: int, temporal_kernel: int, stride: int):
         super().__init__()
-        self.conv1 = _conv(inputs, channels, (temporal_kernel, 3, 3), stride)
+        self.conv1 = PlaneConv3d(inputs, channels, (temporal_kernel, 3, 3), stride)
         self.bn1 = nn.BatchNorm3d(channels)
         self.relu = nn.ReLU(inplace=True)
 
@@ -202,10 +199,10 @@ class ResNet3d(nn.Module):
         super().__init__()
         spec = backbone_named(backbone)
         self.backbone = spec
-        self.conv1 = _conv(3, spec.stem_channels, spec.stem_kernel, stride=2)
+        self.conv1 = PlaneConv3d(3, spec.stem_channels, spec.stem_kernel, stride=2)
         self.bn1 = nn.BatchNorm3d(spec.stem_channels)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
+        self.maxpool = PlaneMaxPool3d(3, stride=2, padding=1)
         channels = spec.stem_channels
         for number, stage in enumerate(spec.stages, start=1):
             self.add_module(f"layer{number}", residual_stage(channels, stage))
