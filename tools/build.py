@@ -213,7 +213,9 @@ def kernels_profile() -> None:
     """Kernels start from a profile of the build's own, not from the reader's."""
     profile = BUILD / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
-    settings = "c = get_config()\nc.IPKernelApp.log_level = 50\n"
+    quiet = "c.IPKernelApp.log_level = 50"
+    apart = "c.HistoryManager.enabled = False"  # kernels side by side would share one data base
+    settings = f"c = get_config()\n{quiet}\n{apart}\n"
     (profile / "ipython_kernel_config.py").write_text(settings)
     os.environ["IPYTHONDIR"] = str(profile.parent)
 
