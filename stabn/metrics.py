@@ -7,10 +7,9 @@ nothing (the same everywhere) scores exactly that level.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike
-from scipy import ndimage
-from scipy.stats import rankdata
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def rank_correlation(
 
 def _standard_ranks(rows: np.ndarray) -> np.ndarray:
     """Ranks of each row, centred and of length 1 (a constant row: zeros); products correlate."""
-    ranks = rankdata(rows, axis=1) if rows.size else rows
+    ranks = pd.DataFrame(rows).rank(axis=1).to_numpy()  # equal values share their mean rank
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
     return np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
@@ -168,6 +167,8 @@ def pointing_game(
 
 def _grown(mask: np.ndarray, tolerance: float) -> np.ndarray:
     """Everywhere within ``tolerance`` pixels of the mask."""
+    from scipy import ndimage  # here, as training has no use for it
+
     return ndimage.distance_transform_edt(~mask) <= tolerance if mask.any() else mask
 
 

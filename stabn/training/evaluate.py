@@ -12,7 +12,6 @@ import click
 import numpy as np
 import pandas as pd
 import torch
-from scipy.special import log_softmax
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -180,8 +179,8 @@ def figures_from_predictions(predictions: pd.DataFrame) -> dict[str, Any]:
         logits = np.stack(predictions[f"{prefix}logits"]).astype(np.float64)  # (N, K)
         figures[f"{prefix}top1"] = topk_accuracy(logits, labels, 1)
         figures[f"{prefix}top5"] = topk_accuracy(logits, labels, 5)
-        own = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
-        figures[f"{prefix}loss"] = float(-own.mean())
+        own = logits[np.arange(len(labels)), labels]
+        figures[f"{prefix}loss"] = float((np.logaddexp.reduce(logits, axis=1) - own).mean())
     right = np.stack(predictions["logits"]).argmax(axis=1) == labels
     figures["per_class"] = {
         int(c): {"videos": int((labels == c).sum()), "top1": float(right[labels == c].mean())}

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from stabn.losses import ClassificationLoss
 from stabn.training.files import replacing
@@ -41,6 +40,8 @@ class Journal:
             lines = [x for x in lines if "eval_split" not in x or x["epoch"] <= epoch]
             with replacing(path, "w") as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
+            from torch.utils.tensorboard import SummaryWriter  # large, and rank 0's alone
+
             events = path.parent / "tensorboard" / path.stem
             self.board = SummaryWriter(str(events), purge_step=step + 1)
         self._start()

@@ -27,7 +27,7 @@ Row = TypeVar("Row")
 LAUNCHER_PID = "STABN_LAUNCHER_PID"  # set by stabn.training.cluster.launch
 PREEMPTED = "pre-empted (SIGTERM): everything is stored; started again, the run goes on from there"
 TERMINATED = 128 + signal.SIGTERM  # exit status 143, as a shell gives it
-PRELOADED = ("stabn.training.step", "stabn.metrics", "pandas")  # what a worker would import
+PRELOADED = ("stabn.training.build", "stabn.__main__")  # what a worker would import
 SILENCE = 600  # seconds that a loader's worker may be silent
 PATIENCE = 30  # seconds that torchrun grants between SIGTERM and SIGKILL
 
