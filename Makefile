@@ -12,7 +12,7 @@ PY := .venv/bin/python
 export OMP_WAIT_POLICY = passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test browser slurm lab annotate study pretext tables bench soak sync picture dist clean
+.PHONY: help env book test check browser slurm lab annotate study pretext tables bench soak sync picture dist clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
@@ -34,8 +34,14 @@ $(READY):
 book: $(READY)  ## build the book: data, training, chapters, pages (a second run redoes only what changed; QUICK=1 trains nothing)
 	@$(PY) -m tools.build $(if $(filter-out 0,$(QUICK)),quick_book,book)
 
+# A file a worker at a time: what a file's tests share is made once. The order is tests/conftest.py's.
+SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
+
 test: $(READY) browser slurm  ## run every test, the pages in a headless browser included (after `make book`)
-	@$(PY) -m tools.steps tests -- $(PY) -m pytest $(ARGS)
+	@$(PY) -m tools.steps tests -- $(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+
+check: $(READY)  ## while working: lint, layers, pairs and the tests that need no book, browser or cluster
+	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --check --quiet . && $(PY) -m pytest $(SIDE_BY_SIDE) -m 'not slow' $(ARGS)
 
 browser: $(READY)  ## find a Chromium for the tests of pages, or fetch one
 	@$(PY) -m tools.browser

@@ -1,7 +1,11 @@
-"""A tiny mini-SSv2 and a tiny run, made once a session for whoever needs them."""
+"""The order of the tests; a tiny mini-SSv2 and a tiny run, made once for whoever needs them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+# Tests run side by side, a worker a core: a thread each, and for what they start as well.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
@@ -10,8 +14,25 @@ from stabn.__main__ import door
 from stabn.data.mini import make as mini
 from stabn.training.config import RunConfig, parse
 from stabn.training.train import train
+from tools.machine import cores, memory_free
+
+WORKER = 3 << 30  # bytes: a worker, its browser or the runs that it launches
 
 torch.set_num_threads(1)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For ``-n auto``: as many workers as there are cores to use and memory for."""
+    return max(1, min(cores(), memory_free() // WORKER))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The fast and telling files first, then the slow ones; the longest are not to begin last."""
+    seconds: dict[Path, float] = {}
+    for item in items:
+        if slow := item.get_closest_marker("slow"):
+            seconds[item.path] = max(seconds.get(item.path, 0), *slow.args)
+    items.sort(key=lambda item: (item.path in seconds, -seconds.get(item.path, 0)))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ import pytest
 
 from stabn.data.video import probe
 
+pytestmark = pytest.mark.slow(50)
+
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 PROVENANCE = {"question", "code", "hardware", "versions", "started", "command", "note", "rows"}
 STEP = {

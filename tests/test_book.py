@@ -13,6 +13,8 @@ from stabn.tables.finetunings import parts_of_record
 from tools.built import HTML, SITE, built, pages_in_order
 from tools.steps import ROOT
 
+pytestmark = pytest.mark.slow(60)
+
 # what a browser fetches by itself, as opposed to a link that a reader may follow
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
 FETCHED_LINKS = {"stylesheet", "preload", "icon", "modulepreload", "prefetch", "preconnect"}

@@ -12,6 +12,8 @@ from tools import browser as chromium
 from tools.built import HTML, built, pages_in_order
 from tools.steps import ROOT
 
+pytestmark = pytest.mark.slow(200)
+
 SHOTS = ROOT / "_build" / "screenshots"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 THEMES = ("light", "dark")

@@ -13,6 +13,8 @@ PAGES = sorted(path.stem for path in ROOT.glob("notebooks/*.py"))
 CHAPTERS = [name for name in PAGES if re.match(r"\d\d_", name)]
 LAUNCH = sorted(path.stem for path in ROOT.glob("notebooks/launch/*.py"))
 
+needs_the_book = pytest.mark.slow(10)
+
 
 def source(name: str) -> nbformat.NotebookNode:
     """A notebook as it is kept, without outputs."""
@@ -36,6 +38,7 @@ def prose(notebook: nbformat.NotebookNode) -> str:
     return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
+@needs_the_book
 @pytest.mark.parametrize("name", PAGES)
 def test_the_executed_notebook_is_the_one_that_is_here(name):
     then = [(cell.cell_type, cell.source) for cell in executed(name).cells]
@@ -43,6 +46,7 @@ def test_the_executed_notebook_is_the_one_that_is_here(name):
     assert then == now, "executed from another version: run `make book`"
 
 
+@needs_the_book
 @pytest.mark.parametrize("name", PAGES)
 def test_every_cell_ran_in_order_without_error_or_warning(name):
     cells = code(executed(name))
@@ -53,6 +57,7 @@ def test_every_cell_ran_in_order_without_error_or_warning(name):
     assert not noise, "".join(noise)
 
 
+@needs_the_book
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_show_something_and_stay_small(name):
     outputs = [output for cell in code(executed(name)) for output in cell.outputs]

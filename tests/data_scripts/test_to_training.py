@@ -5,12 +5,15 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 import torch
 from lookalike import fill, run_script, write_lists
 
 from stabn.models.resnet3d import ResNet3d
 from stabn.training.journal import read_journal
 from stabn.training.records import read_record
+
+pytestmark = pytest.mark.slow(60)
 
 LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
 SIZES = {

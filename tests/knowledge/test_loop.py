@@ -16,6 +16,8 @@ from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import parse, read_yaml
 from stabn.training.records import read_record
 
+pytestmark = pytest.mark.slow(50)
+
 LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
 
 
@@ -63,7 +65,7 @@ def test_select_edit_and_fine_tune(tiny_run, tmp_path):
     selected = papermill("select", tmp_path / "select.ipynb", **how)
     assert selected.returncode == 0, selected.stderr
 
-    stood_in = run("stabn.knowledge.edits.standin", "--queue", queue, "--out", edits)
+    stood_in = run("stabn", "stand-in", "--queue", queue, "--out", edits)
     assert stood_in.returncode == 0, stood_in.stderr
     assert "nobody's work" in stood_in.stdout
 

@@ -136,7 +136,7 @@ class Attempt:
         for member in found["papermill"].children(recursive=True):
             with suppress(psutil.Error):
                 parent, command = names.get(member.ppid()), member.cmdline()
-                name, training = None, "stabn.training.train" in command  # not its preflight
+                name, training = None, "stabn train" in " ".join(command)  # not its preflight
                 if parent == "papermill" and "ipykernel_launcher" in command:
                     name = "kernel"
                 elif parent == "kernel" and training and "torch.distributed.run" in command:

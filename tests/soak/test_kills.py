@@ -17,6 +17,8 @@ from tests.soak.compare import differences, same, state
 from tests.soak.kills import GONE, faults, soak
 from tests.soak.plan import ENDS, PHASES, STEPS, Plan, plans
 
+pytestmark = pytest.mark.slow(120)
+
 SEED = 25  # a worker, torchrun and papermill, with both signals
 EPOCHS = 8
 

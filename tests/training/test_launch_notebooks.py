@@ -15,6 +15,8 @@ from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import EvalConfig, RunConfig, read_config, write_config
 from stabn.training.records import read_record
 
+pytestmark = pytest.mark.slow(40)
+
 LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
 
 

@@ -7,6 +7,10 @@ import sys
 import psutil
 import pytest
 
+from tests.training.cluster.launched import PATIENCE
+
+pytestmark = pytest.mark.slow(30)
+
 RANK = """
 import sys
 import torch
@@ -73,8 +77,8 @@ def test_they_end_with_their_process(rank, how):
     members = family(rank)
     assert len(members) >= 2
     rank.send_signal(how)
-    rank.wait(60)
-    assert not psutil.wait_procs(members, timeout=60)[1]
+    rank.wait(PATIENCE)
+    assert not psutil.wait_procs(members, timeout=PATIENCE)[1]
 
 
 def test_one_that_is_lost_ends_the_process_with_the_cause(rank):
@@ -82,7 +86,7 @@ def test_one_that_is_lost_ends_the_process_with_the_cause(rank):
     worker.kill()
     while ask(rank):
         pass
-    _, said = rank.communicate(timeout=60)
+    _, said = rank.communicate(timeout=PATIENCE)
     assert rank.returncode == 1
     assert "ConfigError: workers: a process that reads videos was lost" in said
 
@@ -92,7 +96,7 @@ def test_a_server_that_is_lost_ends_them_all(rank):
     next(m for m in members if m.children()).kill()
     while ask(rank):
         pass
-    _, said = rank.communicate(timeout=60)
+    _, said = rank.communicate(timeout=PATIENCE)
     assert rank.returncode == 1
     assert "ConfigError: workers: a process that reads videos was lost" in said
-    assert not psutil.wait_procs(members, timeout=60)[1]
+    assert not psutil.wait_procs(members, timeout=PATIENCE)[1]

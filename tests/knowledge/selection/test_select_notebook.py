@@ -15,6 +15,8 @@ from stabn.knowledge.selection.queue import read_queue
 from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import parse, read_yaml
 
+pytestmark = pytest.mark.slow(30)
+
 LAUNCH = Path(__file__).parents[3] / "notebooks" / "launch"
 
 

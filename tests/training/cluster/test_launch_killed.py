@@ -10,6 +10,8 @@ import pytest
 
 from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch
 
+pytestmark = pytest.mark.slow(40)
+
 WORKER = """
 import os, sys, time
 from stabn.training.process import joined

@@ -14,6 +14,8 @@ from tests.training.cluster.launched import same
 from tests.training.cluster.slurm import Cluster
 from tools.slurm import missing
 
+pytestmark = pytest.mark.slow(100)
+
 TWO = ("-p", "nproc_per_node", "2")
 
 
@@ -57,7 +59,7 @@ def test_a_requeued_job_goes_on_where_it_was(submit, whole):
     job.until("step 4/120")
     job.control("requeue", job.number)
     job.becomes("PENDING")
-    assert f"LaunchError: stabn.training.train was {PREEMPTED}" in job.said()
+    assert f"LaunchError: stabn train was {PREEMPTED}" in job.said()
     assert PREEMPTED in notebook_says(config)
     assert 4 <= read(config.folder / "last.pt")["progress"]["step"] < 120
 
