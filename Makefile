@@ -12,7 +12,7 @@ PY := .venv/bin/python
 export OMP_WAIT_POLICY = passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test check browser slurm lab annotate study pretext tables bench soak sync picture dist clean
+.PHONY: help env book test check lint browser slurm lab annotate study pretext tables bench soak sync picture dist clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
@@ -40,8 +40,11 @@ SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 test: $(READY) browser slurm  ## run every test, the pages in a headless browser included (after `make book`)
 	@$(PY) -m tools.steps tests -- $(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
-check: $(READY)  ## while working: lint, layers, pairs and the tests that need no book, browser or cluster
-	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --check --quiet . && $(PY) -m pytest $(SIDE_BY_SIDE) -m 'not slow' $(ARGS)
+check: lint  ## while working: lint, layers, pairs and the tests that need no book, browser or cluster
+	@$(PY) -m pytest $(SIDE_BY_SIDE) -m 'not slow' $(ARGS)
+
+lint: $(READY)  ## style and likely mistakes of every Python file
+	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --check --quiet .
 
 browser: $(READY)  ## find a Chromium for the tests of pages, or fetch one
 	@$(PY) -m tools.browser
