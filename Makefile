@@ -56,7 +56,7 @@ lab: $(READY)  ## open the chapters in JupyterLab
 	$(PY) -m jupyter lab notebooks
 
 annotate: $(READY)  ## serve the annotators' and the organiser's pages (QUEUE=folder STORE=file or URL)
-	@$(PY) -m stabn.knowledge.app.serve --queue $(QUEUE) --store $(STORE) $(ARGS)
+	@$(PY) -m stabn annotate --queue $(QUEUE) --store $(STORE) $(ARGS)
 
 study: $(READY)  ## repeat the launch notebooks over seeds and arms (hours; resumable), write book/results/
 	@SEEDS="$(SEEDS)" $(PY) -m tools.build study
@@ -65,7 +65,7 @@ pretext: $(READY)  ## make book/assets/mini_pretext.pt again, what the small net
 	@$(PY) -m tools.build pretext
 
 tables: $(READY)  ## fill Tables 1 to 3 from the runs on Something-Something v2 that have finished
-	@$(PY) -m stabn.tables.promote --finished
+	@$(PY) -m stabn promote --finished
 	@mkdir -p _build/tables
 	@for n in 1 2 3; do \
 	  $(PY) -m papermill notebooks/results_table$$n.ipynb _build/tables/table$$n.ipynb --cwd notebooks -k python3 \
