@@ -233,7 +233,7 @@ def sphinx(site, notebooks, quick):
     stage.stage(site.absolute(), [path.absolute() for path in notebooks], quick=quick)
     command = [Path(PY).with_name("jupyter-book"), "build", site, "--config", "_config.yml"]
     command += ["--toc", (site / "_toc.yml").resolve(), "--path-output", site]
-    command += ["-W", "-n", "--keep-going"]
+    command += ["-W", "-n", "--keep-going", "-q"]  # its warnings alone are what it says
     try:
         steps.run(command)
     except steps.StepFailed:
