@@ -66,6 +66,7 @@ with joined() as me:
 """
 
 
+@pytest.mark.slow(15)
 @pytest.mark.parametrize(
     ("what", "told"),
     [

@@ -236,9 +236,11 @@ def test_a_global_batch_is_the_same_for_any_number_of_processes(tiny):
         assert all(torch.equal(alone[video_id], shared[video_id]) for video_id in alone)
 
 
+@pytest.mark.slow(20)
 def test_two_processes_step_along_the_mean_of_their_gradients(tiny, capfd):
     """DDP written out: BN sees each share alone, and its running statistics are rank 0's."""
     config = tiny(
+        seed=1,  # with 0 a ReLU's input is so near to 0 that the order of a sum decides its sign
         dropout=0,
         optimizer="sgd",
         momentum=0,
@@ -285,6 +287,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow(20)
 @pytest.mark.parametrize(("model", "world_size"), [("baseline", 1), ("st_abn", 2)])
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole(
     tiny, tmp_path, monkeypatch, model, world_size

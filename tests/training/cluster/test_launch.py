@@ -54,6 +54,7 @@ def are_gone(family: list[int]) -> None:
     until(lambda: all(map(gone, family)), f"the end of {family}")
 
 
+@pytest.mark.slow(20)
 def test_a_worker_that_dies_ends_the_run_with_its_last_words(worker, capfd):
     with pytest.raises(LaunchError, match=r"(?s)sleepy_worker failed.*no memory left for rank 1"):
         launch(worker, ["die"], LaunchOptions(nproc_per_node=2))
@@ -64,6 +65,7 @@ def test_a_worker_that_dies_ends_the_run_with_its_last_words(worker, capfd):
     are_gone(workers)
 
 
+@pytest.mark.slow(20)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_process_that_launched_it(worker, how):
     code = (

@@ -160,6 +160,7 @@ def test_sigterm_ends_it(run, monkeypatch):
     assert left.value.code == TERMINATED
 
 
+@pytest.mark.slow(20)
 def test_four_processes_of_which_one_has_nothing_to_score(run, capfd):
     config = asked(run, split="tuning", workers=1)
     launch_config("stabn preflight evaluate", config, LaunchOptions(nproc_per_node=4))
@@ -168,6 +169,7 @@ def test_four_processes_of_which_one_has_nothing_to_score(run, capfd):
     assert re.search(r"\[0\]   ok       time .* 3 videos", out)
 
 
+@pytest.mark.slow(20)
 def test_two_processes_stop_with_the_fault(run, capfd):
     config = asked(run, split="exam")
     with pytest.raises(LaunchError, match=r"in the run's way:\n  data: .*exam"):

@@ -21,6 +21,7 @@ with joined() as me:
 """
 
 
+@pytest.mark.slow(5)
 def test_a_fault_that_one_process_alone_finds_is_told_with_the_others(tmp_path, monkeypatch):
     (tmp_path / "finding.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -174,6 +174,7 @@ def test_a_run_taken_up_and_a_finished_one(tiny, monkeypatch, said):
     assert "is trained already" in found(said(), "ok", "run")[-1]
 
 
+@pytest.mark.slow(15)
 def test_two_processes_and_parts(tiny, capfd):
     launch_config(
         "stabn preflight train",
@@ -185,6 +186,7 @@ def test_two_processes_and_parts(tiny, capfd):
     assert "2 at a time in 2 processes" in out
 
 
+@pytest.mark.slow(15)
 def test_two_processes_stop_with_the_fault(tiny, capfd):
     config = tiny(weights="no/such.pt")
     with pytest.raises(LaunchError, match=r"in the run's way:\n  run: no/such\.pt"):
