@@ -30,6 +30,8 @@ from stabn.knowledge.store.store import Store
 from stabn.training.config import parse
 from tools import browser as chromium
 
+pytestmark = pytest.mark.slow(120)
+
 PATIENCE = 120_000  # ms; a slow machine is no fault of the page
 EVIL = "Ada <script>alert(1)</script>"
 TOKENS = {"annotators": "token-of-annotators", "organiser": "token-of-the-organiser"}

@@ -20,6 +20,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tools import browser as chromium
 from tools.steps import ROOT
 
+pytestmark = pytest.mark.slow(80)
+
 SHOTS = ROOT / "_build" / "screenshots"
 WIDE, HALF = {"width": 1280, "height": 900}, {"width": 640, "height": 800}
 PATIENCE = 120_000  # ms; a slow machine is no fault of the page
