@@ -14,6 +14,8 @@ from stabn.knowledge.editor.modules import linked
 from stabn.knowledge.edits.edit import Draft
 from tools import browser as chromium
 
+pytestmark = pytest.mark.slow(10)
+
 FOLDER = Path(modules.__file__).parent
 HOST = "https://editor.test/"  # answered here, from the folder
 LOAD = "await import(URL.createObjectURL(new Blob([a], {type: 'text/javascript'})))"  # as anywidget

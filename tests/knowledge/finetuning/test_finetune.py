@@ -277,6 +277,7 @@ def test_the_divisor_counts_edited_clips_or_all(settings, kind, expected):
     assert divisor(settings(), torch.tensor([False]), ALONE) == 1
 
 
+@pytest.mark.slow(20)
 def test_two_processes_end_as_one_record(settings):
     """Through torchrun: each arm is averaged over ranks and scored once."""
     config = settings(epochs=1, invert_spatial=False, workers=0)

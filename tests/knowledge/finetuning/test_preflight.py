@@ -216,6 +216,7 @@ def test_sigterm_ends_it(settings, monkeypatch):
     assert left.value.code == TERMINATED
 
 
+@pytest.mark.slow(20)
 def test_two_processes(settings, capfd):
     config = settings(workers=1)
     launch_config("stabn preflight finetune", config, LaunchOptions(nproc_per_node=2))
@@ -225,6 +226,7 @@ def test_two_processes(settings, capfd):
     assert not config.folder.exists()
 
 
+@pytest.mark.slow(20)
 def test_two_processes_stop_with_the_fault(settings):
     config = settings(edits="no/edits.json")
     with pytest.raises(LaunchError, match=r"in the run's way:\n  edits: no/edits\.json"):

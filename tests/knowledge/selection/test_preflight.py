@@ -152,6 +152,7 @@ def test_a_long_video_that_is_broken_gives_way_to_the_next(asked, tiny_run, monk
     assert f"{lengths[1][0]}, {lengths[1][1]} frames" in found(said(), "ok", "whole video")[0]
 
 
+@pytest.mark.slow(10)
 def test_two_processes(asked, capfd):
     config = asked(workers=1, limit=3)
     launch_config("stabn preflight select", config, LaunchOptions(nproc_per_node=2))

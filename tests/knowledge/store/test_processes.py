@@ -13,6 +13,8 @@ import pytest
 
 from stabn.knowledge.store.store import Store
 
+pytestmark = pytest.mark.slow(40)
+
 VIDEOS = [f"video {i}" for i in range(5)]
 PATIENCE = 120.0  # seconds; what is waited for takes a few on a quiet machine
 
