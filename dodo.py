@@ -98,12 +98,12 @@ def task_train():
         path = LAUNCH / f"{folder.name}.yaml"
         files = [notebook, path, given_to(folder.name)["weights"], key_of(PREPARED)]
         # an evaluation would add nothing to what the baseline's training reports
-        made = ["best.pt"] if folder == ST_ABN else ["best.pt", "record.json"]
+        whole = ["best.pt"] if folder == ST_ABN else ["best.pt", "record.json"]
         fields = keyed(launched("train"), files=files, without=SHOWING)
         command = papermill(notebook, folder / "notebook.ipynb", "-f", path, *STREAMED)
         yield fields | {
             "name": folder.name,
-            "targets": [*(folder / name for name in made), key_of(folder)],
+            "targets": [*(folder / name for name in whole), key_of(folder)],
             "actions": resumable(folder, fields, command),
         }
 
