@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     seconds: dict[Path, float] = {}
     for item in items:
         if slow := item.get_closest_marker("slow"):
-            seconds[item.path] = max(seconds.get(item.path, 0), *slow.args)
+            seconds[item.path] = max(seconds.get(item.path, 0), sum(slow.args))
     items.sort(key=lambda item: (item.path in seconds, -seconds.get(item.path, 0)))
 
 
