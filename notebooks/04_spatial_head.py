@@ -183,8 +183,8 @@ print("with a kernel of length T it would be: h", tuple(h.shape), "→", tuple(w
 
 # %%
 def changed_frames(a, b):
-    """Positions t at which two (N, 1, T, H', W') differ at all."""
-    return (a != b).flatten(3).any(dim=3)[0, 0].nonzero().flatten().tolist()
+    """Positions t at which two (N, 1, T, H', W') differ by more than rounding."""
+    return ((a - b).abs() > 1e-6).flatten(3).any(dim=3)[0, 0].nonzero().flatten().tolist()
 
 
 middle = T // 2
