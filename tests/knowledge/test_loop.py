@@ -11,9 +11,10 @@ from papermill import inspect_notebook
 from pydantic_core import PydanticUndefined
 
 from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.queue import read_queue
 from stabn.training.cluster.launch import LaunchOptions
-from stabn.training.config import parse, read_yaml
+from stabn.training.config import parse, read_yaml, write_config
 from stabn.training.records import read_record
 
 pytestmark = pytest.mark.slow(50)
@@ -27,9 +28,9 @@ def run(*command: object) -> subprocess.CompletedProcess:
     )
 
 
-def papermill(notebook: str, output: Path, **parameters: object) -> subprocess.CompletedProcess:
+def papermill(output: Path, **parameters: object) -> subprocess.CompletedProcess:
     given = [part for name, value in parameters.items() for part in ("-p", name, value)]
-    return run("papermill", LAUNCH / f"{notebook}.ipynb", output, "--no-progress-bar", *given)
+    return run("papermill", LAUNCH / "finetune.ipynb", output, "--no-progress-bar", *given)
 
 
 def test_the_parameters_cell_says_what_the_configuration_says():
@@ -61,8 +62,10 @@ def test_the_papers_settings_are_the_defaults():
 
 def test_select_edit_and_fine_tune(tiny_run, tmp_path):
     queue, edits = tmp_path / "queue", tmp_path / "edits.json"
-    how = {"run": tiny_run.folder, "out": queue, "classes": "[0, 1]", "include_correct": "true"}
-    selected = papermill("select", tmp_path / "select.ipynb", **how)
+    how = {"run": str(tiny_run.folder), "out": str(queue)}
+    how |= {"classes": [0, 1], "include_correct": True}
+    write_config(parse(SelectConfig, how, "test"), tmp_path / "select.yaml")
+    selected = run("stabn", "select", "--config", tmp_path / "select.yaml")
     assert selected.returncode == 0, selected.stderr
 
     stood_in = run("stabn", "stand-in", "--queue", queue, "--out", edits)
@@ -71,7 +74,7 @@ def test_select_edit_and_fine_tune(tiny_run, tmp_path):
 
     how = {"name": "tuned", "out_dir": tmp_path, "run": tiny_run.folder, "edits": edits}
     how |= {"epochs": 1, "batch_size": 4, "lr": 0.01, "log_every": 1}
-    tuned = papermill("finetune", tmp_path / "finetune.ipynb", **how)
+    tuned = papermill(tmp_path / "finetune.ipynb", **how)
     assert tuned.returncode == 0, tuned.stderr
 
     record = read_record(tmp_path / "tuned/record.json")
@@ -85,15 +88,10 @@ def test_select_edit_and_fine_tune(tiny_run, tmp_path):
     assert all(arm in tables for arm in ("before", "knowledge", "control", "placebo", "modified"))
     assert any("image/png" in output.get("data", {}) for output in shown)
 
-    evaluated = papermill(
-        "evaluate", tmp_path / "evaluate.ipynb", run=tmp_path / "tuned", checkpoint="placebo"
-    )
-    assert evaluated.returncode == 0, evaluated.stderr
-
 
 def test_edits_that_are_not_there_stop_the_notebook_with_exit_status_1(tiny_run, tmp_path):
     how = {"name": "tuned", "out_dir": tmp_path, "run": tiny_run.folder}
-    failed = papermill("finetune", tmp_path / "f.ipynb", **how, edits=tmp_path / "nowhere.json")
+    failed = papermill(tmp_path / "f.ipynb", **how, edits=tmp_path / "nowhere.json")
     assert failed.returncode == 1
     assert "nowhere.json" in failed.stderr
     assert not (tmp_path / "tuned").exists()
