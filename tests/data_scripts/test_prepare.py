@@ -17,6 +17,8 @@ from skimage import data
 from stabn.data.ssv2 import VideoFolder, read_classes, read_split
 from stabn.data.video import probe, read_frames, write_video
 
+pytestmark = pytest.mark.slow(30)
+
 
 def prepare(root, out, *options) -> int:
     given = ["--root", root, "--out", out, "--jobs", 1, *options]

@@ -17,6 +17,8 @@ from stabn.data.ssv2 import AnnotationError, class_text, read_classes
 from stabn.data.video import VideoError
 from stabn.training.files import file_hash
 
+pytestmark = pytest.mark.slow(30)
+
 
 def verify(root, *options) -> int:
     return main(["--root", str(root), "--jobs", "1", *map(str, options)])

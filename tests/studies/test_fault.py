@@ -23,6 +23,8 @@ from stabn.training.records import read_record
 from stabn.training.train import train
 from studies import fault
 
+pytestmark = pytest.mark.slow(25)
+
 ALONE = Process(0, 1, torch.device("cpu"))
 
 
