@@ -3,12 +3,14 @@
 from tools.closure import PACKAGE, graph
 
 INTRODUCTIONS = {
+    "commands": ("Commands and errors", "What a person calls, and what it says when it cannot."),
     "data": ("Data", "From a file to a batch."),
     "models": ("Models", "The 3-D ResNet, the attention branch, and the network made of both."),
     "training": ("Training", "A run, from its description to its record."),
     "knowledge": ("Human knowledge", "From weak classes to edits, from edits to a taught network."),
     "explaining": ("Losses, measures, figures", "What it is trained by, judged by, and shown by."),
 }
+COMMANDS = ("__main__", "explain", "errors", "extras")  # top-level modules
 
 
 def pages() -> dict[str, str]:
@@ -19,6 +21,7 @@ def pages() -> dict[str, str]:
         if module.split(".")[0] != PACKAGE or module in packages:
             continue
         part = module.split(".")[1]
+        part = "commands" if part in COMMANDS else part
         parts[part if part in INTRODUCTIONS else "explaining"].append(module)
     return {f"book/api/{part}.md": _page(part, modules) for part, modules in parts.items()}
 
