@@ -21,6 +21,8 @@ from stabn.data.ssv2 import Record, VideoFolder
 from stabn.data.transforms import eval_transform, train_transform
 from stabn.data.video import VideoError, write_video
 
+pytestmark = pytest.mark.slow(15)
+
 SIZES = {"1": (5, 32, 48), "2": (9, 40, 30), "7": (3, 24, 24), "a b": (4, 24, 70)}
 
 

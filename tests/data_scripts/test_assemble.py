@@ -14,6 +14,8 @@ from assemble import find_parts, main
 from common import DataError
 from lookalike import FOLDER, MTIME, archive_of, kill_when, run_script, split, tree
 
+pytestmark = pytest.mark.slow(10)
+
 
 def names(numbers) -> set[str]:
     return {f"videos/{n}.webm" for n in numbers}

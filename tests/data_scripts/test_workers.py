@@ -5,6 +5,8 @@ import pytest
 from tasks import do
 from workers import Lost, in_workers
 
+pytestmark = pytest.mark.slow(8)
+
 
 def children() -> set[int]:
     return {p.pid for p in psutil.Process().children(recursive=True) if "spawn_main" in _line(p)}

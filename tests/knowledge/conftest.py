@@ -49,7 +49,7 @@ def postgresql_url(postgresql) -> str:
     return postgresql.format(name)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow(20))])
 def store_url(request, tmp_path) -> str:
     """Where a store can be made, in one database and then in the other."""
     if request.param == "sqlite":

@@ -12,6 +12,8 @@ import pytest
 from tools.processes import Processes
 from tools.steps import ROOT
 
+pytestmark = pytest.mark.slow(20)
+
 
 class Builds:
     """Builds of tests/tools/small_build.py in one folder."""

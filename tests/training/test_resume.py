@@ -12,6 +12,8 @@ from stabn.training.journal import Journal, read_journal
 from stabn.training.records import read_record
 from stabn.training.train import train
 
+pytestmark = pytest.mark.slow(20)
+
 
 class Stopped(BaseException):
     """As a kill: nothing catches it."""
@@ -125,7 +127,6 @@ def test_what_the_stored_state_stands_for_cannot_be_changed(interrupted, schedul
         train(changed)
 
 
-@pytest.mark.slow(15)
 def test_on_another_number_of_processes_the_same_clips_follow_and_it_says_so(interrupted, capfd):
     config = interrupted(2)
     launch_config("stabn train", config, LaunchOptions(nproc_per_node=2))

@@ -23,6 +23,8 @@ from stabn.training.resume import step_seed
 from stabn.training.step import NonFiniteLossError, make_optimizer, make_schedule
 from stabn.training.train import train
 
+pytestmark = pytest.mark.slow(30)
+
 ALONE = Process(0, 1, torch.device("cpu"))
 
 
@@ -236,7 +238,6 @@ def test_a_global_batch_is_the_same_for_any_number_of_processes(tiny):
         assert all(torch.equal(alone[video_id], shared[video_id]) for video_id in alone)
 
 
-@pytest.mark.slow(20)
 def test_two_processes_step_along_the_mean_of_their_gradients(tiny, capfd):
     """DDP written out: BN sees each share alone, and its running statistics are rank 0's."""
     config = tiny(
@@ -287,7 +288,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow(20)
 @pytest.mark.parametrize(("model", "world_size"), [("baseline", 1), ("st_abn", 2)])
 def test_a_batch_in_parts_gives_the_gradient_of_the_whole(
     tiny, tmp_path, monkeypatch, model, world_size

@@ -36,6 +36,8 @@ from stabn.training.resume import step_seed
 from stabn.training.step import NonFiniteLossError
 from stabn.training.train import train
 
+pytestmark = pytest.mark.slow(35)
+
 ALONE = Process(0, 1, torch.device("cpu"))
 EDITED = 6  # of the 12 training videos, as the fixture has it
 
@@ -277,7 +279,6 @@ def test_the_divisor_counts_edited_clips_or_all(settings, kind, expected):
     assert divisor(settings(), torch.tensor([False]), ALONE) == 1
 
 
-@pytest.mark.slow(20)
 def test_two_processes_end_as_one_record(settings):
     """Through torchrun: each arm is averaged over ranks and scored once."""
     config = settings(epochs=1, invert_spatial=False, workers=0)
