@@ -44,13 +44,6 @@ from stabn.knowledge.editor.editor import Editor
 from stabn.knowledge.edits.edit import Draft, Edit, EditError
 from stabn.knowledge.edits.words import describe
 from stabn.knowledge.selection.queue import Queue, QueuedVideo, read_queue, write_queue
-from stabn.knowledge.selection.rescoring import (
-    Features,
-    Rescorer,
-    load_head,
-    save_features,
-    save_head,
-)
 from stabn.knowledge.selection.select import candidates, weak_classes
 from stabn.knowledge.selection.whole_video import whole_video_attention
 from stabn.metrics import rank_correlation
@@ -357,6 +350,8 @@ for k in dict.fromkeys([int(label[i]), int(before.argmax()), int(after.argmax())
 # if the answer comes while they drag, so it matters how small the second part of the network is.
 
 # %%
+from stabn.knowledge.selection.rescoring import load_head, save_head
+
 timers = {
     "re-scoring": Timer("f(l)", globals={"f": rescore, "l": draft.levels}),
     "whole network": Timer("f(x)", globals={"f": model, "x": clip}),
@@ -384,6 +379,8 @@ print(f"{ratio:.2f} in multiply–adds")
 # The library's `Rescorer` answers from that folder alone. We write one for our video.
 
 # %%
+from stabn.knowledge.selection.rescoring import Features, Rescorer, save_features
+
 with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
     m_t = own.temporal_attention[i : i + 1]
