@@ -17,6 +17,7 @@ def records(tmp_path, monkeypatch):
     return tmp_path / "steps"
 
 
+@pytest.mark.slow(10)
 def test_time_and_memory_of_the_whole_tree_are_recorded(records):
     """A child that holds 64 MiB in a grandchild: the tree's peak has at least that."""
     grandchild = "x = b'1' * 2**26; import time; time.sleep(3)"
@@ -63,6 +64,7 @@ def test_a_step_of_several_commands_has_one_log_and_begins_it_anew(tmp_path):
     assert [line for line in step.log.read_text().splitlines() if line[0] != "$"] == ["1", "12"]
 
 
+@pytest.mark.slow(10)
 def test_a_long_step_says_how_far_it_is_only_when_there_is_news(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(steps, "TOLD_EVERY", 0.3)
     monkeypatch.setattr(steps, "SAMPLE_EVERY", 0.05)

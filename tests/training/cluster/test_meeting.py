@@ -13,6 +13,8 @@ from stabn.training.cluster import machines, meeting
 from stabn.training.cluster.machines import Machines
 from stabn.training.config import ConfigError
 
+pytestmark = pytest.mark.slow(12)
+
 
 @pytest.fixture
 def endpoint() -> str:
