@@ -3,7 +3,7 @@
 PYTHON ?= python3
 ARGS ?=
 QUEUE ?= runs/mini_st_abn/queue
-STORE ?= runs/mini_st_abn/edits.sqlite
+STORE ?=
 SEEDS ?= 0 1 2 3 4
 # The environment is made again only when what it is made from changes: the hash is in the marker's name.
 READY := .venv/.ready-$(shell cat requirements.txt pyproject.toml | cksum | cut -d' ' -f1)
@@ -55,8 +55,8 @@ slurm: $(READY)  ## find a Slurm for the tests of the job script, or fetch one
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(PY) -m jupyter lab notebooks
 
-annotate: $(READY)  ## serve the annotators' and the organiser's pages (QUEUE=folder STORE=file or URL)
-	@$(PY) -m stabn annotate --queue $(QUEUE) --store $(STORE) $(ARGS)
+annotate: $(READY)  ## serve the annotators' and the organiser's pages (QUEUE=folder STORE=file or URL; else beside the queue)
+	@$(PY) -m stabn annotate --queue $(QUEUE) $(if $(STORE),--store $(STORE)) $(ARGS)
 
 study: $(READY)  ## repeat the launch notebooks over seeds and arms (hours; resumable), write book/results/
 	@SEEDS="$(SEEDS)" $(PY) -m tools.build study

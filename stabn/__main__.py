@@ -9,10 +9,10 @@ from stabn.errors import UserError
 
 # In the order in which a person needs them: where a command lives, and what it does.
 PREFLIGHT = {
-    "train": ("stabn.training.preflight.training", "Of a training."),
-    "evaluate": ("stabn.training.preflight.evaluation", "Of an evaluation."),
-    "select": ("stabn.knowledge.selection.preflight", "Of a selection."),
-    "finetune": ("stabn.knowledge.finetuning.preflight", "Of a fine-tuning."),
+    "train": ("stabn.training.preflight.training", "What would stop a training."),
+    "evaluate": ("stabn.training.preflight.evaluation", "What would stop an evaluation."),
+    "select": ("stabn.knowledge.selection.preflight", "What would stop a selection."),
+    "finetune": ("stabn.knowledge.finetuning.preflight", "What would stop a fine-tuning."),
 }
 COMMANDS = {
     "mini": ("stabn.data.mini.make", "Draw mini-SSv2, the synthetic set."),
@@ -21,10 +21,16 @@ COMMANDS = {
     "train": ("stabn.training.train", "Train a network, on one process or on many."),
     "evaluate": ("stabn.training.evaluate", "Score a trained network, video by video."),
     "explain": ("stabn.explain", "Show where and when a network looks in a video."),
-    "select": ("stabn.knowledge.selection.select", "Queue the videos whose attention is wrong."),
-    "annotate": ("stabn.knowledge.app.serve", "Serve the pages on which people correct it."),
-    "stand-in": ("stabn.knowledge.edits.standin", "Take the truth of mini-SSv2 in their place."),
-    "finetune": ("stabn.knowledge.finetuning.finetune", "Teach the network what they corrected."),
+    "select": (
+        "stabn.knowledge.selection.select",
+        "Queue the videos whose attention people are to correct.",
+    ),
+    "annotate": ("stabn.knowledge.app.serve", "Serve the pages on which people correct attention."),
+    "stand-in": (
+        "stabn.knowledge.edits.standin",
+        "Write the truth of mini-SSv2 as edits, without people.",
+    ),
+    "finetune": ("stabn.knowledge.finetuning.finetune", "Teach a network what people corrected."),
     "promote": ("stabn.tables.promote", "Put a finished run's record into the book."),
 }
 

@@ -28,6 +28,7 @@ from stabn.models.resnet3d import BACKBONES
 from stabn.training.files import replacing
 
 Precision = Literal["fp32", "bf16", "fp16"]
+EXAMPLES = "notebooks/launch/*.yaml"  # of parameter files
 
 
 class ConfigError(UserError, ValueError):
@@ -256,7 +257,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); give a file such as {EXAMPLES}"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not YAML ({error})") from None
     if not isinstance(values, dict):
@@ -282,8 +285,13 @@ def write_config(config: Strict, path: str | Path) -> None:
 def configured(work: Callable[[Config], Any], cls: type[Config]) -> click.Command:
     """The command that does ``work``, as a YAML file of the values of ``cls`` describes."""
 
-    @click.command(help=work.__doc__.split("\n")[0])
-    @click.option("--config", required=True, metavar="FILE", help=f"YAML: values of {cls.__name__}")
+    told = work.__doc__.split("\n")[0].replace("``", "")
+    fields = "\n".join(f"  {name}: {f.description}" for name, f in cls.model_fields.items())
+
+    @click.command(
+        help=f"{told}\n\n\b\nWhat FILE can name, a line each (examples: {EXAMPLES}):\n{fields}"
+    )
+    @click.option("--config", required=True, metavar="FILE", help="YAML: a `name: value` a line.")
     def command(config: str) -> None:
         work(parse(cls, read_yaml(config), config))
 
