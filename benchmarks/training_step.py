@@ -164,7 +164,7 @@ def measure(
     """
     model = build_model(config, CLASSES).to(device).train()
     warm_up, timed = (2, 5) if device.type == "cuda" else (1, 1)
-    n = 1024 if args.quick else 8192 if device.type == "cuda" else 4096
+    n = 256 if args.quick else 8192 if device.type == "cuda" else 4096
     found, rates = {way: Measured() for way in ways(device)}, {}
     for turn in range(TURNS):
         left = {way: known for way, known in found.items() if known.note is None}

@@ -91,7 +91,8 @@ def test_a_step_record_has_a_row_for_every_way(tmp_path):
 
 def test_what_does_not_fit_is_a_row_without_figures(tmp_path):
     """A batch beyond any address space; the run goes on to its end."""
-    record = record_of("training_step.py", tmp_path, "--device", "cpu", "--batch", str(10**11))
+    huge = ("--batch", str(10**11), "--minutes", "10")
+    record = record_of("training_step.py", tmp_path, "--device", "cpu", *huge)
     assert {row["note"] for row in record["rows"]} == {"out of memory"}
     assert {row["model"] for row in record["rows"]} == {"baseline", "st_abn"}
     for name in ("clips_per_second", "ratio", "peak_gib", "share_of_matrix_rate"):

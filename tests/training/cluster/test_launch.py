@@ -65,6 +65,11 @@ def test_a_worker_that_dies_ends_the_run_with_its_last_words(worker, capfd):
     are_gone(workers)
 
 
+def heed_interrupts() -> None:
+    """What a shell starts in the background ignores them, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow(20)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_process_that_launched_it(worker, how):
@@ -73,7 +78,11 @@ def test_no_worker_outlives_the_process_that_launched_it(worker, how):
         f"launch({worker!r}, [], LaunchOptions(nproc_per_node=2))"
     )
     launcher = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=heed_interrupts,
     )
     said = ""
     while len(pids(said)) < 2:
