@@ -127,6 +127,8 @@ class Runner(MThreadRunner):
         CURRENT.set(step)
         say(f"▶ {name}")
         failed = super().execute_task(task)
+        if not failed and self._processes.over:  # it may end well and have done half of its work
+            failed = TaskFailed("the build was ending")
         if failed:
             say(f"  {name}: ended after {duration(step.seconds)}")
             return failed

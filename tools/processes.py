@@ -7,6 +7,7 @@ whoever its parent is by now.
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,11 +50,25 @@ class Processes:
             ended += len(found)
             for process in found:
                 _quietly(process.terminate)
-            _, alive = psutil.wait_procs(found, timeout=patience)
-            for process in alive:
+            for process in self._outlasting(found, patience):
                 _quietly(process.kill)
-            psutil.wait_procs(alive, timeout=patience)
+            self._outlasting(found, patience)
         return ended
+
+    def _outlasting(self, found: list[psutil.Process], patience: float) -> list[psutil.Process]:
+        """Those that live on after ``patience`` seconds, or none as soon as none does.
+
+        psutil's own wait would take a child's exit status, and its step then passes for a success.
+        """
+        until = time.monotonic() + patience
+        while (alive := [p for p in found if self._is_ours(p)]) and time.monotonic() < until:
+            time.sleep(0.05)
+        return alive
+
+    @property
+    def over(self) -> bool:
+        """Whether the build is ending."""
+        return self._over
 
     def running(self) -> list[psutil.Process]:
         """Living processes that bear the mark."""
