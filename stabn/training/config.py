@@ -81,7 +81,7 @@ class RunConfig(Strict):
         2000, ge=1, description="pretext: training clips; other splits a tenth"
     )
     data_root: str = Field("data/ssv2", description="folder with labels, splits and videos/")
-    prepared: str | None = Field(None, description="decoded frames made by stabn.data.prepared")
+    prepared: str | None = Field(None, description="decoded frames, of `stabn prepare`")
     train_split: str = Field("train", description="split to learn from")
     eval_split: str = Field("validation", description="split that steers: plateau, best checkpoint")
     report_split: str = Field("validation", description="split scored once, after training")

@@ -233,10 +233,10 @@ def command(out: Path, variant: str, size: str, seed: int, jobs: int | None) -> 
     """Make the set."""
     try:
         generate(out, size, seed, jobs, variant)
+    except (ChildProcessError, ValueError) as error:
+        raise UserError(str(error)) from error
     except OSError as error:
         raise UserError(
             f"--out {out}: cannot be made ({error.strerror}); choose another"
         ) from error
-    except ValueError as error:
-        raise UserError(str(error)) from error
     click.echo(f"mini-SSv2 is in {out}")

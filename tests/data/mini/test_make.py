@@ -255,3 +255,22 @@ def test_truth_is_asked_for_by_name(made, tmp_path):
 def test_an_unknown_size_names_the_known_ones():
     with pytest.raises(ValueError, match="mini, full"):
         example(0, size="huge")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ChildProcessError("a process was killed: ask for fewer jobs"), "ask for fewer jobs"),
+        (
+            PermissionError(13, "Permission denied"),
+            r"--out .*\(Permission denied\); choose another",
+        ),
+    ],
+)
+def test_the_command_tells_the_remedy(stabn, tmp_path, monkeypatch, error, said):
+    def failing(*arguments):
+        raise error
+
+    monkeypatch.setattr(mini, "generate", failing)
+    with pytest.raises(SystemExit, match=f"^error: .*{said}"):
+        stabn("mini", "--out", tmp_path / "set")
