@@ -181,7 +181,7 @@ with joined() as me:  # reads RANK and WORLD_SIZE
 """
 
 # %% [markdown]
-# The library's `launch` runs it under torchrun: it prints what the processes print, ends all of them
+# The library's `launch` runs it, under torchrun where it is to be several processes: it prints what the processes print, ends all of them
 # when one fails or the notebook is stopped, and raises an error that names the cause. The launch
 # notebooks call the same function.
 

@@ -79,7 +79,8 @@ launch_config("stabn preflight evaluate", config, options)
 # %% [markdown]
 # ## Scoring
 #
-# torchrun starts the processes; each runs `stabn/training/evaluate.py` on its share of the videos.
+# Each process runs `stabn/training/evaluate.py` on its share of the videos; several are started by
+# torchrun.
 # A network with spatial attention is scored twice: as it is, and with $1 - M_s$ in place of $M_s$
 # (the paper's equation (7) and Table 3). If the network uses what its attention says, the second
 # score is lower. What takes long says every minute how far it is.

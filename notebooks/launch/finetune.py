@@ -108,7 +108,8 @@ launch_config("stabn preflight finetune", config, options)
 # %% [markdown]
 # ## Training
 #
-# torchrun starts `nproc_per_node` processes; each runs `stabn/knowledge/finetuning/finetune.py`. The feature
+# `nproc_per_node` processes run `stabn/knowledge/finetuning/finetune.py`; several are started by
+# torchrun. The feature
 # extractor is frozen, its batch normalisation too, so each batch passes through it once and serves
 # all arms. $L_{temp}$ is averaged over the edited clips of a batch, over all processes, and is
 # nothing for the others. Run again with the same parameters, it goes on from the last checkpoint,

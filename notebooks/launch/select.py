@@ -87,8 +87,8 @@ launch_config("stabn preflight select", config, options)
 # %% [markdown]
 # ## Selecting
 #
-# torchrun starts the processes; each runs `stabn/knowledge/selection/select.py` on its share of the
-# videos. Both splits are scored as in evaluation, without augmentation. Then the network is shown
+# Each process runs `stabn/knowledge/selection/select.py` on its share of the videos; several are
+# started by torchrun. Both splits are scored as in evaluation, without augmentation. Then the network is shown
 # every frame of each selected video: $M_t$ depends on a frame's position in the clip, so it is read
 # from interleaved samples, the first frame of every segment, then the second, and so on. A frame
 # that is visited twice gets the mean.

@@ -133,8 +133,8 @@ launch_config("stabn preflight train", config, options)
 # %% [markdown]
 # ## Training
 #
-# torchrun starts `nproc_per_node` processes, and each of them runs `stabn/training/train.py`,
-# which can be read from top to bottom. A line is printed every `log_every` steps: the loss over
+# `nproc_per_node` processes run `stabn/training/train.py`; several are started by torchrun. That file
+# can be read from top to bottom. A line is printed every `log_every` steps: the loss over
 # both branches, the accuracy on the clips of that interval, the learning rate, the speed. After
 # every `eval_every` epochs `eval_split` is scored as well; the weights with the best accuracy
 # there are kept as `best.pt`.

@@ -103,7 +103,7 @@ def joined() -> Iterator[Process]:
         stream=sys.stdout,
     )
     terminated = threading.Event()
-    if "TORCHELASTIC_RUN_ID" in os.environ:
+    if {LAUNCHER_PID, "TORCHELASTIC_RUN_ID"} & os.environ.keys():
         _leave_with_the_launcher(terminated)
     device = torch.device("cpu")
     if torch.cuda.is_available():
@@ -263,18 +263,20 @@ def usable_cores() -> int:
 
 
 def _leave_with_the_launcher(terminated: threading.Event) -> None:
-    """End this process when torchrun, or the notebook that called it, has vanished.
+    """End this process when what started it, torchrun or the notebook itself, has vanished.
 
-    torchrun's workers live in sessions of their own: a SIGKILL to either would otherwise leave them
-    behind, holding their GPUs. Where all were sent SIGTERM, a process may first store its state.
+    What they start lives in sessions of its own: a SIGKILL to either would otherwise leave it
+    behind, holding its GPU. Where all were sent SIGTERM, a process may first store its state.
     """
-    torchrun = os.getppid()
-    notebook = int(os.environ.get(LAUNCHER_PID, torchrun))
-    if notebook != torchrun and psutil.Process(torchrun).ppid() != notebook:
-        os._exit(1)  # torchrun had vanished before this process came to look: its parent is another
+    parent = os.getppid()
+    notebook = int(os.environ.get(LAUNCHER_PID, parent))
+    if notebook != parent and psutil.Process(parent).ppid() != notebook:
+        os._exit(1)  # the parent had vanished before this process came to look: it has another one
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:  # as slurm.sh has the notebook do
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def watch() -> None:
-        while os.getppid() == torchrun and _alive(notebook):
+        while os.getppid() == parent and _alive(notebook):
             time.sleep(1)
         if terminated.is_set():
             time.sleep(PATIENCE)

@@ -1,4 +1,7 @@
-"""torchrun from a notebook: streams its output, fails loudly, leaves no orphan."""
+"""A command from a notebook, under torchrun where it needs several processes.
+
+Its output is streamed, its failure is loud, and no orphan is left.
+"""
 
 import os
 import re
@@ -47,9 +50,9 @@ def launch(
     *,
     run: str = "",
 ) -> None:
-    """Run ``python -m command`` under torchrun and print what it prints, line by line.
+    """Run ``python -m command`` and print what it prints, line by line.
 
-    Returns when every process has ended well. On an interrupt, or any other exception, the whole
+    One process is started as it is, several by torchrun. Returns when every process has ended well. On an interrupt, or any other exception, the whole
     tree of processes is ended first; if this process is killed outright, the workers notice it
     within a second and end by themselves. Where another machine's part fails, or the connection to
     it is lost, this one's ends too.
@@ -80,12 +83,14 @@ def launch(
 def _launch(
     name: str, arguments: Sequence[str], options: LaunchOptions, machines: Machines | None
 ) -> None:
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run"),
+    alone = options.nproc_per_node == options.nnodes == 1
+    torchrun = [
+        "torch.distributed.run",
         *(machines.arguments if machines else ["--standalone"]),
-        *(f"--nproc-per-node={options.nproc_per_node}", f"--nnodes={options.nnodes}"),
-        *("-m", *name.split(), *arguments),
+        *(f"--nproc-per-node={options.nproc_per_node}", f"--nnodes={options.nnodes}", "-m"),
     ]
+    # torchrun for a single process would import PyTorch once more, and end in a stack of its own
+    command = [sys.executable, "-m", *(() if alone else torchrun), *name.split(), *arguments]
     threads = max(1, usable_cores() // options.nproc_per_node)
     environment = {
         "OMP_NUM_THREADS": str(threads),  # torchrun would say 1
@@ -110,7 +115,8 @@ def _launch(
         status = process.wait()
     text = "".join(tail)
     # where there are several machines it may be the launcher itself that has ended torchrun
-    why = _killed(text, status if machines is None else 0)
+    started = "process 0" if alone else "torchrun"
+    why = _killed(text, started, status if machines is None else 0)
     elsewhere: list[str] = []
     if machines:
         failed = status != 0 and not preempted
@@ -124,9 +130,15 @@ def _launch(
         raise LaunchError(f"{name} failed with exit status {status}; {why}it ended with:\n{text}")
 
 
-def _killed(text: str, status: int) -> str:
-    """Who was killed, and by which signal, from torchrun's account and its exit status; or ""."""
-    who, number = "torchrun", -status
+def _killed(text: str, started: str, status: int) -> str:
+    """Who was killed, and by which signal; or "".
+
+    Args:
+        text: the last lines, torchrun's account among them.
+        started: who was started here, by name.
+        status: its exit status.
+    """
+    who, number = started, -status
     if found := KILLED.search(text):
         who, number = f"process {found[2]}", int(found[1])
     elif "death signal, shutting down workers" in text:  # it exits with status 1 then
@@ -165,9 +177,10 @@ def _running(command: list[str], environment: Mapping[str, str]) -> Iterator[sub
 
 
 def _end_tree(process: subprocess.Popen, patience: float = PATIENCE + 5) -> None:
-    """Ask torchrun to stop, wait, then kill whatever is left of the tree.
+    """Ask what was started to stop, wait, then kill whatever is left of the tree.
 
-    It asks its workers, who may first store their state, and kills them after ``PATIENCE`` seconds.
+    torchrun asks its workers, who may first store their state, and kills them after ``PATIENCE``
+    seconds.
     """
     if process.poll() is not None:
         return

@@ -72,10 +72,11 @@ def heed_interrupts() -> None:
 
 @pytest.mark.slow(20)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_the_process_that_launched_it(worker, how):
+@pytest.mark.parametrize("count", [1, 2])
+def test_no_worker_outlives_the_process_that_launched_it(worker, count, how):
     code = (
         "from stabn.training.cluster.launch import *;"
-        f"launch({worker!r}, [], LaunchOptions(nproc_per_node=2))"
+        f"launch({worker!r}, [], LaunchOptions(nproc_per_node={count}))"
     )
     launcher = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -85,7 +86,7 @@ def test_no_worker_outlives_the_process_that_launched_it(worker, how):
         preexec_fn=heed_interrupts,
     )
     said = ""
-    while len(pids(said)) < 2:
+    while len(pids(said)) < count:
         line = launcher.stdout.readline()
         assert line, f"the launcher ended before its workers were up: {said}"
         said += line

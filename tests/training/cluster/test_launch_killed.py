@@ -26,8 +26,11 @@ def victim(who: str) -> psutil.Process | None:
     """torchrun, or the worker with that rank, among this process's descendants."""
     for process in psutil.Process().children(recursive=True):
         try:
-            torchrun = "torch.distributed.run" in process.cmdline()
-            rank = None if torchrun else process.environ().get("RANK")
+            command = process.cmdline()
+            if "sleepy_worker" not in command:
+                continue
+            torchrun = "torch.distributed.run" in command
+            rank = None if torchrun else process.environ().get("RANK", "0")
         except psutil.Error:
             continue
         if who == "torchrun" if torchrun else who == f"process {rank}":
@@ -36,16 +39,19 @@ def victim(who: str) -> psutil.Process | None:
 
 
 @pytest.mark.parametrize(
-    ("who", "how", "hint"),
+    ("count", "who", "how", "hint"),
     [
-        ("process 1", signal.SIGKILL, r" \(for want of memory\?.*\)"),
-        ("process 0", signal.SIGTERM, ""),
-        ("process 1", signal.SIGBUS, ""),
-        ("torchrun", signal.SIGKILL, r" \(for want of memory\?.*\)"),
-        ("torchrun", signal.SIGTERM, ""),
+        (1, "process 0", signal.SIGKILL, r" \(for want of memory\?.*\)"),
+        (1, "process 0", signal.SIGTERM, ""),
+        (2, "process 1", signal.SIGKILL, r" \(for want of memory\?.*\)"),
+        (2, "process 0", signal.SIGTERM, ""),
+        (2, "torchrun", signal.SIGKILL, r" \(for want of memory\?.*\)"),
+        (2, "torchrun", signal.SIGTERM, ""),
     ],
 )
-def test_the_error_names_the_victim_and_the_signal(tmp_path, monkeypatch, capfd, who, how, hint):
+def test_the_error_names_the_victim_and_the_signal(
+    tmp_path, monkeypatch, capfd, count, who, how, hint
+):
     (tmp_path / "sleepy_worker.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     struck = threading.Event()
@@ -54,7 +60,7 @@ def test_the_error_names_the_victim_and_the_signal(tmp_path, monkeypatch, capfd,
         said = ""
         while not struck.wait(0.05):
             said += capfd.readouterr().out
-            if all(f"worker {rank} is up" in said for rank in (0, 1)):
+            if all(f"worker {rank} is up" in said for rank in range(count)):
                 os.kill(victim(who).pid, how)
                 struck.set()
 
@@ -62,7 +68,7 @@ def test_the_error_names_the_victim_and_the_signal(tmp_path, monkeypatch, capfd,
     thread.start()
     try:
         with pytest.raises(LaunchError) as raised:
-            launch("sleepy_worker", [], LaunchOptions(nproc_per_node=2))
+            launch("sleepy_worker", [], LaunchOptions(nproc_per_node=count))
     finally:
         struck.set()
         thread.join()
