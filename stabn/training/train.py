@@ -13,10 +13,11 @@ from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR, ReduceLROnPlateau
 
 from stabn.training.checkpoint import load, save
 from stabn.training.config import ConfigError, RunConfig, configured, write_config
-from stabn.training.evaluate import figures_from_predictions, in_words, predict, report
+from stabn.training.evaluate import figures_from_predictions, in_words, report
 from stabn.training.files import remove_leftovers
 from stabn.training.journal import Journal
 from stabn.training.ledger import Ledger
+from stabn.training.predict import predict
 from stabn.training.process import Process, heeding_sigterm, joined
 from stabn.training.records import new_record, peak_memory, read_record, write_record
 from stabn.training.resume import Progress, note_resumption

@@ -18,7 +18,8 @@ from stabn.training.build import dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load
 from stabn.training.cluster.launch import LaunchOptions, launch, launch_config
 from stabn.training.config import EvalConfig, parse
-from stabn.training.evaluate import _rows, evaluate, figures_from_predictions, predict
+from stabn.training.evaluate import evaluate, figures_from_predictions
+from stabn.training.predict import _rows, predict
 from stabn.training.process import Process
 from stabn.training.records import read_record
 

@@ -37,15 +37,10 @@ from stabn.models.st_abn import STABN
 from stabn.training.build import eval_loader
 from stabn.training.checkpoint import Trained, load
 from stabn.training.config import ConfigError, RunConfig, configured
-from stabn.training.evaluate import (
-    as_asked,
-    attends,
-    check_classes,
-    figures_from_predictions,
-    predict,
-)
+from stabn.training.evaluate import as_asked, attends, check_classes, figures_from_predictions
 from stabn.training.files import file_hash
 from stabn.training.pace import paced
+from stabn.training.predict import predict
 from stabn.training.process import Process, gathered, joined
 from stabn.training.records import code_version, data_fingerprint
 
@@ -88,7 +83,7 @@ def candidates(
     """The videos to be corrected, worst first: lowest probability of the true class, then id.
 
     Args:
-        predictions: of the training split, from :func:`stabn.training.evaluate.predict`.
+        predictions: of the training split, from :func:`stabn.training.predict.predict`.
         weak: ids of the classes to take videos of.
         include_correct: also those that the network classifies correctly.
         order: ``"random"``: by lot instead, the same one every time.

@@ -31,7 +31,8 @@ from stabn.training.build import build_model, class_texts, dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load, read, save
 from stabn.training.cluster.launch import LaunchOptions, launch, launch_config
 from stabn.training.config import ConfigError, parse, write_config
-from stabn.training.evaluate import figures_from_predictions, predict
+from stabn.training.evaluate import figures_from_predictions
+from stabn.training.predict import predict
 from stabn.training.process import Process
 from tests.preflights import with_videos_of_its_own
 
