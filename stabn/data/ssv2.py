@@ -4,12 +4,17 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from stabn.data.counts import FrameCounts
 from stabn.data.video import VideoError, frame_count, read_frames
 from stabn.errors import UserError
+
+SUFFIXES = (".webm", ".mp4")  # of videos: VP9 as the set comes, H.264 as it can be prepared
 
 
 class AnnotationError(UserError, ValueError):
@@ -123,7 +128,7 @@ def mirror_pairs(classes: Sequence[str]) -> dict[int, int]:
 
 
 class VideoFolder:
-    """Videos as ``root/videos/<id>.webm``.
+    """Videos as ``root/videos/<id>.webm`` or, as H.264, ``<id>.mp4``.
 
     Raises:
         VideoError: ``root/videos`` is missing.
@@ -136,22 +141,36 @@ class VideoFolder:
         self._frames: dict[str, int] = {}
 
     def video_ids(self) -> list[str]:
-        """The ids of all videos in the folder, sorted."""
-        return sorted(path.stem for path in self.folder.glob("*.webm"))
+        """The ids of all videos in the folder, sorted.
+
+        Raises:
+            VideoError: A video is there twice, as webm and as mp4.
+        """
+        ids = sorted(path.stem for path in self.folder.iterdir() if path.suffix in SUFFIXES)
+        for one, next_one in pairwise(ids):
+            if one == next_one:
+                raise VideoError(self.path(one), "is there as .mp4 too: remove one of the two")
+        return ids
 
     def path(self, video_id: str) -> Path:
-        """The file of a video."""
-        return self.folder / f"{video_id}.webm"
+        """The file of a video; where there is none, the one that should be."""
+        webm, mp4 = (self.folder / f"{video_id}{suffix}" for suffix in SUFFIXES)
+        return mp4 if not webm.exists() and mp4.exists() else webm
 
     def frames(self, video_id: str) -> int:
-        """How many frames a video has (asked of the file once)."""
+        """How many frames a video has: as the set's manifest says, or asked of the file once."""
         if video_id not in self._frames:
-            self._frames[video_id] = frame_count(self.path(video_id))
+            path = self.path(video_id)
+            self._frames[video_id] = self._counts.of(path) or frame_count(path)
         return self._frames[video_id]
 
     def read(self, video_id: str, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Frames uint8 (T, H, W, 3) at source frame indices (T,)."""
         return read_frames(self.path(video_id), indices)
+
+    @cached_property
+    def _counts(self) -> FrameCounts:
+        return FrameCounts(self.folder.parent)
 
 
 def _annotation_file(root: Path | str, name: str) -> Path:

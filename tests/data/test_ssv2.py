@@ -175,3 +175,18 @@ def test_videos_in_a_folder(root):
     )
     with pytest.raises(VideoError, match=r"11\.webm: no such file"):
         videos.frames("11")
+
+
+def test_a_video_as_h264_is_an_mp4(tmp_path):
+    (tmp_path / "videos").mkdir()
+    frames = np.random.default_rng(0).integers(0, 255, (4, 16, 24, 3), dtype=np.uint8)
+    write_video(tmp_path / "videos" / "1.webm", frames, 12)
+    write_video(tmp_path / "videos" / "2.mp4", frames, 12)
+    videos = VideoFolder(tmp_path)
+    assert videos.video_ids() == ["1", "2"]
+    assert [videos.path(v).suffix for v in "123"] == [".webm", ".mp4", ".webm"]
+    assert videos.frames("2") == 4
+    assert videos.read("2", [3]).shape == (1, 16, 24, 3)
+    write_video(tmp_path / "videos" / "1.mp4", frames, 12)
+    with pytest.raises(VideoError, match=r"1\.webm: is there as \.mp4 too: remove one"):
+        videos.video_ids()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stabn.data.counts import MANIFEST
 from stabn.data.dataset import ClipDataset
 from stabn.data.video import VideoError
 from stabn.knowledge.selection.config import SelectConfig
@@ -149,7 +150,7 @@ def longest(clips: ClipDataset, known: Sequence[str], config: RunConfig) -> list
         config: the run.
     """
     ids = [record.video_id for record in clips.records]
-    manifest = Path(config.data_root) / "manifest.parquet"
+    manifest = Path(config.data_root) / MANIFEST
     found: dict[str, int] = {}
     if config.data == "ssv2" and not config.prepared and manifest.is_file():
         rows = pd.read_parquet(manifest, columns=["id", "frames", "status"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stabn.data.counts import MANIFEST
 from stabn.training.build import class_texts, split_videos
 from stabn.training.config import RunConfig
 from stabn.training.files import replacing
@@ -49,13 +50,14 @@ def check_data(
     if lists:
         listed = " · ".join(f"{split} {len(ids)}" for split, ids in lists.items())
         found.good("data", f"{len(classes)} classes · {listed} videos")
-    if lists and config.data == "ssv2":
-        there = set(videos.video_ids())
-        where = config.prepared or f"{config.data_root}/videos"
-        missing = [video_id for video_id in _all(lists) if video_id not in there]
-        _tell_share(found, "videos", missing, lists, bears, where, ("in", "not in"))
-        if not config.prepared:
-            check_manifest(found, config, lists, there, bears)
+    if lists and config.data == "ssv2" and found.me.is_main:  # one listing for all processes
+        with found.checking("videos"):
+            there = set(videos.video_ids())
+            where = config.prepared or f"{config.data_root}/videos"
+            missing = [video_id for video_id in _all(lists) if video_id not in there]
+            _tell_share(found, "videos", missing, lists, bears, where, ("in", "not in"))
+            if not config.prepared:
+                check_manifest(found, config, lists, there, bears)
     return {split: len(ids) for split, ids in lists.items()}
 
 
@@ -67,7 +69,7 @@ def check_manifest(
     One that cannot be decoded is replaced or left out; one at which the decoder hangs or crashes
     takes its process along, each time.
     """
-    path = Path(config.data_root) / "manifest.parquet"
+    path = Path(config.data_root) / MANIFEST
     if not path.is_file():
         found.warn(
             "manifest",

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from stabn.data.ssv2 import VideoFolder
 from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch_config
 from stabn.training.config import RunConfig
 from stabn.training.preflight.findings import Findings, PreflightError
 from stabn.training.preflight.memory import counting_saved
-from stabn.training.preflight.ready import check_folder, checkpoint_bytes
+from stabn.training.preflight.ready import check_data, check_folder, checkpoint_bytes
 from stabn.training.preflight.training import preflight, stored_bytes
 from stabn.training.preflight.trial import read_ahead, together
 from stabn.training.process import Process
@@ -74,6 +75,18 @@ def test_a_few_missing_videos_are_borne(tiny, copy, said):
     (copy / "videos" / f"{train_ids(copy)[0]}.webm").unlink()
     preflight(tiny(data_root=str(copy), max_decode_failures=0.05))
     assert "1 of 24 videos are not in" in found(said(), "warning", "videos")[0]
+
+
+def test_the_folder_is_listed_once_for_all_processes(tiny, copy, monkeypatch):
+    """Rank 0 lists and tells; what it finds stops the others too, when all settle."""
+    (copy / "videos" / f"{train_ids(copy)[0]}.webm").unlink()
+    lists, listed = VideoFolder.video_ids, []
+    monkeypatch.setattr(VideoFolder, "video_ids", lambda self: listed.append(self) or lists(self))
+    found = [Findings(Process(rank, 2, torch.device("cpu"))) for rank in (0, 1)]
+    config = tiny(data_root=str(copy))
+    assert [check_data(f, config, ["train"], bears=0) for f in found] == 2 * [{"train": 12}]
+    assert len(listed) == 1
+    assert [len(f.faults) for f in found] == [1, 0]
 
 
 def test_the_manifest_tells_of_broken_videos(tiny, copy, said):
