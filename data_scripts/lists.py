@@ -1,10 +1,9 @@
 """The annotation lists against the videos that are there."""
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 
-from stabn.data.ssv2 import AnnotationError, Record, read_classes, read_split
+from stabn.data.ssv2 import Record, read_classes, read_entries, read_split
 
 _PREFIX = "something-something-v2-"
 _LABELLED = ("train", "validation", "tuning")  # mini-SSv2 has the last
@@ -36,7 +35,7 @@ class Lists:
         }
         self.ids = {name: {r.video_id for r in records} for name, records in self.splits.items()}
         if "test" in files:
-            self.ids["test"] = _test_ids(files["test"])
+            self.ids["test"] = set(read_entries(files["test"]))
 
     def missing(self, there: Collection[str]) -> list[str]:
         """Videos that a list names but the folder lacks, as ``"train: 17"``."""
@@ -65,12 +64,3 @@ class Lists:
 def by_number(ids: Collection[str]) -> list[str]:
     """Ids sorted as numbers are, so that 9 comes before 10."""
     return sorted(ids, key=lambda text: (len(text), text) if text.isdecimal() else (99, text))
-
-
-def _test_ids(path: Path) -> set[str]:
-    try:
-        return {entry["id"] for entry in json.loads(path.read_text(encoding="utf-8"))}
-    except (ValueError, TypeError, KeyError) as error:
-        raise AnnotationError(
-            f"{path}: must hold a list of objects with an id ({error})"
-        ) from error

@@ -1,15 +1,17 @@
 """Something-Something v2's own files → classes, records, mirror pairs, videos."""
 
-import json
 import re
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from stabn import given
 from stabn.data.counts import FrameCounts
 from stabn.data.video import VideoError, frame_count, read_frames
 from stabn.errors import UserError
@@ -67,29 +69,63 @@ def read_split(root: Path | str, split: str, classes: Sequence[str]) -> list[Rec
         AnnotationError: The file is missing or malformed, or a template is none of the classes.
     """
     path = _annotation_file(root, split)
+    class_ids = {text: class_id for class_id, text in enumerate(classes)}
+    records = []
+    for number, (video_id, entry) in enumerate(read_entries(path).items()):
+        for name in ("template", "label"):
+            if name not in entry:
+                raise AnnotationError(
+                    f"{path}: entry {number} has no {name!r}; a labelled video has id, label, "
+                    "template (test lists have no labels)"
+                )
+            if not isinstance(entry[name], str):
+                said = reprlib.repr(entry[name])
+                raise AnnotationError(f"{path}: video {video_id}: {name} {said} is no text")
+        text = class_text(entry["template"])
+        if text not in class_ids:
+            raise AnnotationError(
+                f"{path}: video {video_id}: template {entry['template']!r} is none of the "
+                f"{len(classes)} classes; are the label file and this list of one data set?"
+            )
+        records.append(Record(video_id, class_ids[text], entry["template"], entry["label"]))
+    return records
+
+
+def read_entries(path: Path) -> dict[str, dict[str, Any]]:
+    """What a list says of its videos, by their ids, in the file's order; labelled or not.
+
+    An id is text and names a file, ``videos/<id>.webm``; a whole number is read as its digits.
+
+    Raises:
+        AnnotationError: Not a list of objects with ids, or a video that is listed twice.
+    """
     entries = _json(path)
     if not isinstance(entries, list):
         raise AnnotationError(f"{path}: must hold a list of videos")
-    class_ids = {text: class_id for class_id, text in enumerate(classes)}
-    records = {}
+    by_id: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(entries):
-        try:
-            video_id, template, caption = entry["id"], entry["template"], entry["label"]
-        except (TypeError, KeyError) as error:
+        if not isinstance(entry, dict) or "id" not in entry:
             raise AnnotationError(
-                f"{path}: entry {number} has no {error}; a labelled video has id, label, template "
-                "(test lists have no labels)"
-            ) from error
-        text = class_text(template)
-        if text not in class_ids:
-            raise AnnotationError(
-                f"{path}: video {video_id}: template {template!r} is none of the "
-                f"{len(classes)} classes; are the label file and this list of one data set?"
+                f"{path}: entry {number} is {reprlib.repr(entry)}, without an id; "
+                "a video is an object with its id"
             )
-        if video_id in records:
+        video_id = str(entry["id"]) if type(entry["id"]) is int else entry["id"]
+        if not _names_a_file(video_id):
+            raise AnnotationError(
+                f"{path}: entry {number}: id {reprlib.repr(video_id)} is no text that names a "
+                "file; the video of id 7 lies in videos/7.webm"
+            )
+        if video_id in by_id:
             raise AnnotationError(f"{path}: video {video_id} is listed twice")
-        records[video_id] = Record(video_id, class_ids[text], template, caption)
-    return list(records.values())
+        by_id[video_id] = entry
+    return by_id
+
+
+def _names_a_file(video_id: Any) -> bool:
+    """Whether it is the name of a file of one folder, without a NUL, a line break and the like."""
+    if not isinstance(video_id, str) or not video_id.isprintable():
+        return False
+    return Path(video_id).name == video_id != ""
 
 
 def class_text(template: str) -> str:
@@ -135,7 +171,7 @@ class VideoFolder:
     """
 
     def __init__(self, root: Path | str):
-        self.folder = Path(root) / "videos"
+        self.folder = given.path(root) / "videos"
         if not self.folder.is_dir():
             raise VideoError(self.folder, "no such folder; the data set keeps videos/<id>.webm")
         self._frames: dict[str, int] = {}
@@ -174,7 +210,7 @@ class VideoFolder:
 
 
 def _annotation_file(root: Path | str, name: str) -> Path:
-    root = Path(root)
+    root = given.path(root)
     spellings = (f"{name}.json", f"something-something-v2-{name}.json")
     for path in (folder / s for folder in (root, root / "labels") for s in spellings):
         if path.is_file():
@@ -186,6 +222,10 @@ def _annotation_file(root: Path | str, name: str) -> Path:
 
 def _json(path: Path):
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return given.read_json(path)
+    except OSError as error:
+        raise AnnotationError(
+            f"{path}: cannot be read ({error.strerror}); make it readable"
+        ) from error
+    except ValueError as error:
         raise AnnotationError(f"{path}: is not JSON ({error}); copy it again") from error

@@ -154,6 +154,43 @@ def test_a_malformed_split(root, split, says):
         read_split(root, "train", CLASSES)
 
 
+def test_ids_that_are_numbers_are_read_as_text(root):
+    def ids(*given: object) -> list[str]:
+        listed = [entry("1", "Moving [part] of [something]") | {"id": i} for i in given]
+        (root / "train.json").write_text(json.dumps(listed))
+        return [record.video_id for record in read_split(root, "train", CLASSES)]
+
+    assert ids(7, 78_687) == ids("7", "78687") == ["7", "78687"]
+    with pytest.raises(AnnotationError, match=r"train\.json: video 7 is listed twice"):
+        ids(7, "7")
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, True, 7.0, ["7"], {"7": 7}, "", ".", "a/7", "../7", "7\0", "7\n", "\ud800"]
+)
+def test_an_id_that_names_no_file(root, wrong):
+    listed = [entry("6", "Moving [part] of [something]"), {"id": wrong}]
+    (root / "train.json").write_text(json.dumps(listed))
+    with pytest.raises(AnnotationError, match=r"train\.json: entry 1: id .* is no text"):
+        read_split(root, "train", CLASSES)
+
+
+@pytest.mark.parametrize("field", ["template", "label"])
+@pytest.mark.parametrize("wrong", [None, 3, ["Moving [part] of [something]"], {}])
+def test_a_template_or_a_caption_that_is_no_text(root, field, wrong):
+    listed = [entry("7", "Moving [part] of [something]") | {field: wrong}]
+    (root / "train.json").write_text(json.dumps(listed))
+    with pytest.raises(AnnotationError, match=rf"train\.json: video 7: {field} .* is no text"):
+        read_split(root, "train", CLASSES)
+
+
+def test_lists_that_an_editor_saved_with_a_byte_order_mark(root):
+    expected = read_split(root, "train", read_classes(root))
+    for name in ("labels.json", "train.json"):
+        (root / name).write_text((root / name).read_text(), encoding="utf-8-sig")
+    assert read_split(root, "train", read_classes(root)) == expected
+
+
 def test_a_missing_file_names_both_spellings(root):
     with pytest.raises(AnnotationError, match=r"test\.json nor something-something-v2-test\.json"):
         read_split(root, "test", CLASSES)
