@@ -7,12 +7,16 @@ are refused, by name, before anything is read or written.
 
 import difflib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, get_origin
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import click
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,12 +26,15 @@ from pydantic import (
     model_validator,
 )
 
+from stabn import given
 from stabn.data.sampling import Rule
 from stabn.errors import UserError
 from stabn.models.resnet3d import BACKBONES
 from stabn.training.files import replacing
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Place = Annotated[str, AfterValidator(given.expanded)]  # of a file or folder; ~ is the home folder
+NAME = r"^[\w-][\w.-]*$"  # of what becomes a file or folder
 EXAMPLES = "notebooks/launch/*.yaml"  # of parameter files
 
 
@@ -38,23 +45,28 @@ class ConfigError(UserError, ValueError):
 class Strict(BaseModel):
     """A frozen set of named values that refuses names it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
     def _from_text(cls, value: Any, info: ValidationInfo) -> Any:
-        """``papermill -p flag true`` and ``-p milestones "[2, 4]"`` pass text: read it as YAML."""
-        if not isinstance(value, str):
-            return value
-        if value.lower() in ("null", "none"):
-            return None
+        """``papermill -p flag true`` and ``-p milestones "[2, 4]"`` pass text: read it as YAML.
+
+        Text that is meant as text stays as it is: ``2024_01`` is no number then.
+        """
         annotation = cls.model_fields[info.field_name].annotation
-        if get_origin(annotation) is not tuple and "str" in str(annotation):
-            return value
-        try:
-            return yaml.safe_load(value)
-        except yaml.YAMLError:
-            return value
+        kind = str(annotation)
+        if isinstance(value, str):
+            if value.lower() in ("null", "none") and NoneType in get_args(annotation):
+                return None
+            if "str" in kind and "tuple" not in kind:
+                return value
+            with suppress(yaml.YAMLError):
+                value = yaml.safe_load(value)
+        several = value if isinstance(value, list | tuple) else [value]
+        if bool in map(type, several) and ("int" in kind or "float" in kind):
+            raise ValueError("must be something else than true or false")  # yes would be 1
+        return value
 
 
 Config = TypeVar("Config", bound=Strict)
@@ -71,8 +83,8 @@ class RunConfig(Strict):
     change ``lr`` in proportion (linear scaling); nothing here does so by itself.
     """
 
-    name: str = Field(pattern=r"^[\w.-]+$", description="the run's folder is out_dir/name")
-    out_dir: str = Field("runs", description="where run folders lie")
+    name: str = Field(pattern=NAME, description="the run's folder is out_dir/name")
+    out_dir: Place = Field("runs", description="where run folders lie")
 
     data: Literal["ssv2", "pretext"] = Field(
         "ssv2", description="ssv2: files | pretext: neutral clips, drawn as they are read"
@@ -80,8 +92,8 @@ class RunConfig(Strict):
     pretext_clips: int = Field(
         2000, ge=1, description="pretext: training clips; other splits a tenth"
     )
-    data_root: str = Field("data/ssv2", description="folder with labels, splits and videos/")
-    prepared: str | None = Field(None, description="decoded frames, of `stabn prepare`")
+    data_root: Place = Field("data/ssv2", description="folder with labels, splits and videos/")
+    prepared: Place | None = Field(None, description="decoded frames, of `stabn prepare`")
     train_split: str = Field("train", description="split to learn from")
     eval_split: str = Field("validation", description="split that steers: plateau, best checkpoint")
     report_split: str = Field("validation", description="split scored once, after training")
@@ -108,7 +120,7 @@ class RunConfig(Strict):
     constant_temporal: float | None = Field(
         None, ge=0, le=1, description="matched control: hold M_t at this"
     )
-    weights: str | None = Field(
+    weights: Place | None = Field(
         None, description="start from: a checkpoint, an ImageNet file, or 'imagenet'"
     )
 
@@ -203,15 +215,15 @@ class RunConfig(Strict):
 class EvalConfig(Strict):
     """What to score and how; everything left at None is taken from the run itself."""
 
-    run: str = Field(min_length=1, description="run folder, as in runs/mini_st_abn")
+    run: Place = Field(min_length=1, description="run folder, as in runs/mini_st_abn")
     checkpoint: str = Field(
-        "best", pattern=r"^[\w.-]+$", description="best | last | an arm of a fine-tuning"
+        "best", pattern=NAME, description="best | last | an arm of a fine-tuning"
     )
     split: str | None = Field(None, description="null: the run's report_split")
     sampling: Rule | None = Field(None, description="null: as in training")
     invert_spatial: bool = Field(True, description="also with 1 − M_s (Table 3), if it attends")
-    data_root: str | None = Field(None, description="null: as in training")
-    prepared: str | None = Field(None, description="null: as in training")
+    data_root: Place | None = Field(None, description="null: as in training")
+    prepared: Place | None = Field(None, description="null: as in training")
     batch_size: int | None = Field(None, ge=1, description="null: as in training")
     workers: int | None = Field(None, ge=0, description="null: as in training")
     precision: Precision | None = Field(None, description="null: as in training")
@@ -244,7 +256,16 @@ def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
         return f"unknown name {field!r} ({hint})"
     if error["type"] == "missing":
         return f"{field}: is needed ({cls.model_fields[field].description})"
+    if error["type"] == "string_type" and isinstance(error["input"], int | float | date):
+        return (
+            f"{field}: was read as {error['input']} ({type(error['input']).__name__}) where a text "
+            f"is meant; put it in quotes (papermill: -r {field} value)"
+        )
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch":
+        message = "must be letters, digits, _, - and . alone, with no . first"
+    if error["type"] == "tuple_type":
+        message = "must be a list, as in [a, b]"
     return f"{field}: {message}, not {error['input']!r}" if field else message
 
 
@@ -255,12 +276,12 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         ConfigError: no such file, not YAML, or not a flat list of names and values.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        values = yaml.safe_load(given.path(path).read_bytes())
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); give a file such as {EXAMPLES}"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not YAML ({error})") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must hold lines of 'name: value'")

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from papermill.cli import _resolve_type as as_papermill  # what -p makes of a value
 
+from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.knowledge.selection.config import SelectConfig
+from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import ConfigError, EvalConfig, RunConfig, parse, read_config
 from stabn.training.config import write_config as write
 
@@ -48,6 +52,99 @@ def test_text_from_the_command_line_is_read_as_yaml():
     assert config.weights is None
     assert config.milestones == (2, 4)
     assert config.lr == 1e-3
+
+
+NEEDED = {
+    RunConfig: {"name": "x"},
+    EvalConfig: {"run": "x"},
+    SelectConfig: {"run": "x"},
+    FinetuneConfig: {"name": "x", "run": "x", "edits": "x"},
+    LaunchOptions: {},
+}
+
+
+@pytest.mark.parametrize("read", [yaml.safe_load, as_papermill])
+@pytest.mark.parametrize(
+    "typed", ["2024_01", "007", "1e5", "1:30", "2024-01-01", "yes", "True", "0x1f", "12", "nan"]
+)
+def test_where_a_text_is_meant_any_other_value_is_refused(typed, read):
+    value, seen = read(typed), set()
+    for cls, needed in NEEDED.items():
+        for field, info in cls.model_fields.items():
+            kind = str(info.annotation)
+            if "str" in kind and "int" not in kind:
+                seen.add(field)
+                said = refusal(cls, needed | {field: [value] if "tuple" in kind else value})
+                quotes = f"{field}: was read as {value} ", f"in quotes (papermill: -r {field} "
+                assert all(words in said for words in quotes) == (not isinstance(value, str)), said
+    assert {"name", "data_root", "eval_split", "also_report", "rdzv_endpoint", "edits"} <= seen
+
+
+def refusal(cls, values: dict) -> str:
+    try:
+        parse(cls, values, "here.yaml")
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", ["2024_01", "007", "1e5", "none", "2024-01-01"])
+def test_a_number_in_quotes_is_a_name(name, tmp_path):
+    (tmp_path / "run.yaml").write_text(f"name: '{name}'\nout_dir: {tmp_path}\n")
+    config = read_config(tmp_path / "run.yaml")
+    assert config.folder == tmp_path / name
+    write(config, tmp_path / "run.yaml")
+    assert read_config(tmp_path / "run.yaml") == config
+
+
+@pytest.mark.parametrize("name", [".", "..", ".hidden", "a/b", "a b", "", "a\n"])
+def test_a_name_is_that_of_one_folder(name):
+    with pytest.raises(ConfigError, match=r"here\.yaml: name: must be letters, digits"):
+        parsed(name=name)
+
+
+@pytest.mark.parametrize("value", [True, "yes"])
+@pytest.mark.parametrize("field", ["epochs", "lr", "workers", "clip_norm", "constant_temporal"])
+def test_yes_is_no_number(field, value):
+    with pytest.raises(ConfigError, match=rf"{field}: must be something else than true or false"):
+        parsed(**{field: value})
+
+
+def test_nor_is_it_one_of_several():
+    with pytest.raises(ConfigError, match="milestones: must be something else than true or false"):
+        parsed(milestones="[yes, 4]")
+    with pytest.raises(ConfigError, match="classes: must be something else than true or false"):
+        parse(SelectConfig, {"run": "x", "classes": [3, True]}, "here.yaml")
+
+
+@pytest.mark.parametrize("value", [float("nan"), "inf", ".inf"])
+def test_what_is_no_number_is_no_rate(value):
+    with pytest.raises(ConfigError, match="lr: Input should be a finite number"):
+        parsed(lr=value)
+
+
+def test_one_where_a_list_is_meant():
+    with pytest.raises(ConfigError, match=r"milestones: must be a list, as in \[a, b\], not 3"):
+        parsed(milestones="3")
+
+
+def test_the_home_folder_in_a_parameter_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for cls, fields in {
+        RunConfig: ("out_dir", "data_root", "prepared", "weights"),
+        EvalConfig: ("run", "data_root", "prepared"),
+        SelectConfig: ("run", "out", "data_root", "prepared"),
+        FinetuneConfig: ("out_dir", "run", "edits", "data_root", "prepared"),
+    }.items():
+        for field in fields:
+            config = parse(cls, NEEDED[cls] | {field: "~/a"}, "here.yaml")
+            assert getattr(config, field) == f"{tmp_path}/a"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_parameter_file_with_a_byte_order_mark(tmp_path, encoding):
+    (tmp_path / "run.yaml").write_text("name: é\n", encoding=encoding)
+    assert read_config(tmp_path / "run.yaml").name == "é"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from stabn.training.config import Precision, RunConfig, Strict, parse
+from stabn.training.config import NAME, Place, Precision, RunConfig, Strict, parse
 
 ArmName = Literal["knowledge", "control", "placebo"]
 
@@ -16,11 +16,11 @@ class FinetuneConfig(Strict):
     Everything that is not named here is as it was in the run that is fine-tuned.
     """
 
-    name: str = Field(pattern=r"^[\w.-]+$", description="the run's folder is out_dir/name")
-    out_dir: str = Field("runs", description="where run folders lie")
-    run: str = Field(min_length=1, description="run folder to start from, as in runs/mini_st_abn")
-    checkpoint: str = Field("best", pattern=r"^[\w.-]+$", description="best | last")
-    edits: str = Field(min_length=1, description="a JSON file of edits, or a store of them")
+    name: str = Field(pattern=NAME, description="the run's folder is out_dir/name")
+    out_dir: Place = Field("runs", description="where run folders lie")
+    run: Place = Field(min_length=1, description="run folder to start from, as in runs/mini_st_abn")
+    checkpoint: str = Field("best", pattern=NAME, description="best | last")
+    edits: Place = Field(min_length=1, description="a JSON file of edits, or a store of them")
     arms: tuple[ArmName, ...] = Field(
         ("knowledge", "control", "placebo"), min_length=1, description="beside 'before'"
     )
@@ -50,8 +50,8 @@ class FinetuneConfig(Strict):
     report_split: str | None = Field(None, description="null: the run's report_split")
     also_report: tuple[str, ...] = Field((), description="further splits to score all arms on")
     invert_spatial: bool = Field(True, description="also score with 1 − M_s (Table 3)")
-    data_root: str | None = Field(None, description="null: as in training")
-    prepared: str | None = Field(None, description="null: as in training")
+    data_root: Place | None = Field(None, description="null: as in training")
+    prepared: Place | None = Field(None, description="null: as in training")
     workers: int | None = Field(None, ge=0, description="null: as in training")
     precision: Precision | None = Field(None, description="null: as in training")
     save_every: int | None = Field(None, ge=1, description="also save after so many steps")

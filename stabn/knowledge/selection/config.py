@@ -6,15 +6,15 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator
 
-from stabn.training.config import Precision, Strict
+from stabn.training.config import Place, Precision, Strict
 
 
 class SelectConfig(Strict):
     """Which videos to queue; what is left at None is taken from the run itself."""
 
-    run: str = Field(min_length=1, description="run folder, as in runs/mini_st_abn")
+    run: Place = Field(min_length=1, description="run folder, as in runs/mini_st_abn")
     checkpoint: Literal["best", "last"] = Field("best", description="best | last")
-    out: str | None = Field(None, description="the queue's folder; null: queue, in the run's")
+    out: Place | None = Field(None, description="the queue's folder; null: queue, in the run's")
 
     threshold: float = Field(0.5, ge=0, le=1, description="classes less accurate on both splits")
     train_split: str | None = Field(None, description="split to take videos from; null: the run's")
@@ -28,8 +28,8 @@ class SelectConfig(Strict):
     )
     limit: int | None = Field(None, ge=1, description="keep so many videos, the first")
 
-    data_root: str | None = Field(None, description="null: as in training")
-    prepared: str | None = Field(None, description="null: as in training")
+    data_root: Place | None = Field(None, description="null: as in training")
+    prepared: Place | None = Field(None, description="null: as in training")
     batch_size: int | None = Field(None, ge=1, description="null: as in training")
     workers: int | None = Field(None, ge=0, description="null: as in training")
     precision: Precision | None = Field(None, description="null: as in training")
