@@ -127,6 +127,15 @@ def test_clear_errors(tiny, tmp_path, refused):
     assert not out.exists()
 
 
+def test_a_network_of_no_numbers_draws_no_picture(tiny, tmp_path, refused):
+    content = torch.load(tiny, weights_only=True)
+    content["model"]["backbone.fc.bias"][:] = float("nan")
+    torch.save(content, tmp_path / "diverged.pt")
+    said = refused(BIKES, "--checkpoint", tmp_path / "diverged.pt", "--out", tmp_path / "f.png")
+    assert "diverged.pt: holds NaN" in said
+    assert not (tmp_path / "f.png").exists()
+
+
 def test_a_checkpoint_of_another_class_count_is_refused(tiny, tmp_path, refused):
     content = torch.load(tiny, weights_only=True)
     content["classes"] = content["classes"][:4]

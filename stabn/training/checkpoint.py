@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from stabn import given
 from stabn.errors import UserError
 from stabn.models.inflation import imagenet_state_dict, load_inflated
 from stabn.models.official import load_official
@@ -90,7 +91,7 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: missing, truncated, not a checkpoint, or not one of ours.
     """
-    content = _load(Path(path))
+    content = _load(given.path(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: holds PyTorch data, but is not a checkpoint of stabn.training; other files "
@@ -152,8 +153,10 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
     """Copy ``state`` into ``model``, every tensor or none.
 
     Raises:
-        CheckpointError: another class count or another architecture; the message says which.
+        CheckpointError: another class count or another architecture; the message says which. Or
+            weights that are no numbers, of a training that went wrong.
     """
+    _check_finite(state, path)
     target = model.state_dict()
     missing = [name for name in target if name not in state]
     unknown = [name for name in state if name not in target]
@@ -173,6 +176,16 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
         f"unknown, {len(reshaped)} of another shape, {example} among them); use the model, "
         f"backbone and num_frames that it was trained with"
     )
+
+
+def _check_finite(state: dict[str, Tensor], path: str | Path) -> None:
+    broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{path}: holds NaN or infinity ({len(broken)} of {len(state)} tensors, {broken[0]} "
+            f"among them), so its training went wrong; use an earlier checkpoint, or train again "
+            f"with a lower lr"
+        )
 
 
 def start_from(model: nn.Module, config: RunConfig) -> None:
@@ -202,6 +215,7 @@ def start_from(model: nn.Module, config: RunConfig) -> None:
         load_inflated(backbone, imagenet_state_dict(config.backbone, Path(source)), source)
         log.info("started from %s, inflated along time", source)
         return
+    _check_finite(content["model"], source)
     plain = {name.removeprefix("backbone."): t for name, t in content["model"].items()}
     fitting, fresh = {}, []
     for name, target in model.state_dict().items():

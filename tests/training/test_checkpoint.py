@@ -55,6 +55,18 @@ def test_a_small_networks_checkpoint_can_be_committed(saved):
     assert saved.stat().st_size < 1_000_000
 
 
+def test_weights_that_are_no_numbers(model, config, tmp_path):
+    with torch.no_grad():
+        next(model.parameters()).view(-1)[3] = float("nan")
+    save(tmp_path / "best.pt", model, config, CLASSES)
+    said = r"best\.pt: holds NaN or infinity \(1 of .*use an earlier checkpoint"
+    with pytest.raises(CheckpointError, match=said):
+        load(tmp_path / "best.pt")
+    started = config.model_copy(update={"weights": str(tmp_path / "best.pt")})
+    with pytest.raises(CheckpointError, match=said):
+        start_from(build_model(config, len(CLASSES)), started)
+
+
 def test_missing(tmp_path):
     with pytest.raises(CheckpointError, match=r"none\.pt: no such checkpoint"):
         read(tmp_path / "none.pt")

@@ -110,7 +110,8 @@ def load_head(path: Path) -> Head:
     Its weights are mapped from the file, so that all processes of a machine share one copy.
 
     Raises:
-        QueueError: missing, truncated, or not written by :func:`save_head`.
+        QueueError: missing, truncated, not written by :func:`save_head`, or of a network whose
+            weights are no numbers.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -135,6 +136,8 @@ def load_head(path: Path) -> Head:
         head.load_state_dict(weights, assign=True)
     except (KeyError, ValueError, RuntimeError) as error:
         raise QueueError(f"{path}: is of another version of stabn; select again") from error
+    if not all(tensor.isfinite().all() for tensor in weights.values()):
+        raise QueueError(f"{path}: holds NaN or infinity; select again with an earlier checkpoint")
     return head.eval().requires_grad_(False)
 
 

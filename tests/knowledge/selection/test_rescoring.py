@@ -244,6 +244,15 @@ def test_a_head_of_another_kind(tiny, case):
         Rescorer(queue)
 
 
+def test_a_head_of_no_numbers(case):
+    path = case[2].folder / "head.pt"
+    stored = torch.load(path, weights_only=True)
+    stored["weights"]["fc.bias"][0] = float("nan")
+    torch.save(stored, path)
+    with pytest.raises(QueueError, match=r"head\.pt: holds NaN.*an earlier checkpoint"):
+        Rescorer(case[2])
+
+
 def test_features_of_another_video(case):
     queue = case[2]
     entry = replace(queue.videos[0], sampled=queue.videos[0].sampled[::-1])
