@@ -17,6 +17,7 @@ from pathlib import Path
 
 from common import ALL_WELL, DataError, arguments, progress, run
 
+from stabn import given
 from stabn.data.container import not_a_video
 from stabn.training.files import remove_leftovers, replacing
 
@@ -69,7 +70,7 @@ def check_sums(parts: Sequence[Path], listed: Path, jobs: int) -> None:
         DataError: The list is unreadable or lacks a part, or parts differ from it (all are named).
     """
     sums = {}
-    for line in listed.read_text(encoding="utf-8").splitlines():
+    for line in listed.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         entry = re.fullmatch(r"\\?([0-9a-fA-F]+) [ *](.+)", line.strip())
         if entry and len(entry[1]) in _HASHES and (name := _PART.fullmatch(Path(entry[2]).name)):
             sums[int(name[1])] = entry[1].lower()
@@ -211,9 +212,15 @@ def write(path: Path, data: bytes, mtime: float) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python data_scripts/assemble.py downloads/ --out data/ssv2``."""
     parser = arguments(__doc__)
-    parser.add_argument("parts", type=Path, nargs="+", help="the parts, or the folder they are in")
-    parser.add_argument("--out", type=Path, required=True, help="data set's folder, e.g. data/ssv2")
-    parser.add_argument("--checksums", type=Path, help="list by md5sum or sha256sum, checked first")
+    parser.add_argument(
+        "parts", type=given.path, nargs="+", help="the parts, or the folder they are in"
+    )
+    parser.add_argument(
+        "--out", type=given.path, required=True, help="data set's folder, e.g. data/ssv2"
+    )
+    parser.add_argument(
+        "--checksums", type=given.path, help="list by md5sum or sha256sum, checked first"
+    )
     options = parser.parse_args(argv)
     videos = options.out / "videos"
     parts = find_parts(options.parts)

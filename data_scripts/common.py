@@ -8,19 +8,18 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from tqdm import tqdm
 
-from stabn.data.ssv2 import AnnotationError
-from stabn.data.video import VideoError
+from stabn import given
+from stabn.errors import UserError
 
 ALL_WELL, FINDINGS, FAILED = 0, 1, 2  # exit statuses
 
 progress = partial(tqdm, mininterval=1.0 if sys.stderr.isatty() else 30.0)  # short logs in batch
 
 
-class DataError(Exception):
+class DataError(UserError):
     """A step that cannot be done; the message names the file and the remedy."""
 
 
@@ -68,7 +67,7 @@ def sharded_arguments(description: str, root: str, limit: float) -> argparse.Arg
         limit: seconds a video may take by default.
     """
     parser = arguments(description)
-    parser.add_argument("--root", type=Path, required=True, help=root)
+    parser.add_argument("--root", type=given.path, required=True, help=root)
     seconds = "seconds a video may take before its worker is ended (default: %(default)s)"
     parser.add_argument("--time-limit", type=float, default=limit, metavar="S", help=seconds)
     group = parser.add_mutually_exclusive_group()
@@ -94,7 +93,7 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     """Exit with what ``main`` returns; an error a user can mend is a message, not a traceback."""
     try:
         sys.exit(main(None))
-    except (DataError, AnnotationError, VideoError) as error:
+    except UserError as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}; mend that and go on with the same command",

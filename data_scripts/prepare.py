@@ -22,6 +22,7 @@ from manifest import (
 )
 from verify import Stamps, holds, stamps
 
+from stabn import given
 from stabn.training.files import remove_leftovers, replacing
 
 # VP9, because a folder of videos is videos/<id>.webm; H.264 would decode faster (see README.md).
@@ -161,7 +162,9 @@ def copy_lists(root: Path, out: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python data_scripts/prepare.py --root data/ssv2 --out data/ssv2_256``."""
     parser = sharded_arguments(__doc__, "data set that verify.py has seen", limit=300)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the prepared data set")
+    parser.add_argument(
+        "--out", type=given.path, required=True, help="folder of the prepared data set"
+    )
     side = "pixels of the short side; smaller videos keep their size (default: %(default)s)"
     parser.add_argument("--short-side", type=int, default=256, help=side)
     options = parser.parse_args(argv)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from matplotlib.backend_bases import FigureCanvasBase
 
+from stabn import given
 from stabn.data.sampling import views
 from stabn.data.transforms import ClipTransform, eval_transform, normalise
 from stabn.data.video import probe, read_frames
@@ -78,6 +79,7 @@ def explain(video: str | Path, trained: Trained, *, top: int = 5) -> Explanation
         VideoError: no such file, or no video that can be decoded.
         CheckpointError: the network has no attention (it is the baseline).
     """
+    video = given.path(video)
     model, config, classes, origin = trained
     if config.model != "st_abn":
         raise CheckpointError(
@@ -126,13 +128,9 @@ def _format(path: Path) -> str:
 
 
 @click.command(help="Show where and when a network looks in a video.")
-@click.argument("video", type=click.Path(path_type=Path))
-@click.option(
-    "--checkpoint", required=True, type=click.Path(path_type=Path), help="an ST-ABN's checkpoint"
-)
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="where the picture goes, as .png"
-)
+@click.argument("video", type=given.path)
+@click.option("--checkpoint", required=True, type=given.path, help="an ST-ABN's checkpoint")
+@click.option("--out", required=True, type=given.path, help="where the picture goes, as .png")
 def command(video: Path, checkpoint: Path, out: Path) -> None:
     """VIDEO is a webm or mp4 file of any size."""
     _format(out)

@@ -19,6 +19,7 @@ import decord
 import numpy as np
 import torch
 
+from stabn import given
 from stabn.data.processes import in_processes
 from stabn.data.ssv2 import VideoFolder
 from stabn.data.transforms import resize
@@ -40,10 +41,10 @@ class PreparedFrames:
     """
 
     def __init__(self, path: Path | str):
-        self.folder = Path(path)
+        self.folder = given.path(path)
         index = self.folder / "index.json"
         try:
-            self.index = json.loads(index.read_text(encoding="utf-8"))
+            self.index = given.read_json(index)
             if self.index["version"] != _VERSION:
                 raise PreparationError(f"{index}: made by another version; prepare the set again")
             self._data = np.memmap(self.folder / self.index["data"], np.uint8, "r")
@@ -118,7 +119,7 @@ def prepare(
         PreparationError: Some videos are broken (all are tried, each is named with its cause), or
             the set cannot be written. Nothing is left behind and an older set stays as it was.
     """
-    out = Path(out)
+    out = given.path(out)
     if not video_ids:
         raise PreparationError(f"{out}: no videos to prepare")
     growing = out / f"frames-part-{os.urandom(4).hex()}.u8"
@@ -187,7 +188,7 @@ def _remove_all_but_current(out: Path, part: Path) -> None:
         part.unlink(missing_ok=True)
     current = None
     with suppress(OSError, ValueError, KeyError):
-        current = json.loads((out / "index.json").read_text(encoding="utf-8"))["data"]
+        current = given.read_json(out / "index.json")["data"]
     for path in out.glob("frames-*.u8"):
         if path.name != current:
             with suppress(OSError):
@@ -195,12 +196,8 @@ def _remove_all_but_current(out: Path, part: Path) -> None:
 
 
 @click.command(help="Decode a data set's videos once, made small.")
-@click.option(
-    "--root", type=click.Path(path_type=Path), required=True, help="data set with videos/<id>.webm"
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="folder of the prepared set"
-)
+@click.option("--root", type=given.path, required=True, help="data set with videos/<id>.webm")
+@click.option("--out", type=given.path, required=True, help="folder of the prepared set")
 @click.option("--short-side", type=int, required=True, help="pixels")
 @click.option("--jobs", type=int, help="processes (default: one for every core)")
 def command(root: Path, out: Path, short_side: int, jobs: int | None) -> None:

@@ -4,13 +4,16 @@
 finished run on Something-Something v2 in ``runs/``.
 """
 
+import re
 from pathlib import Path
 
 import click
 
+from stabn import given
 from stabn.errors import UserError
 from stabn.tables.runs import REAL_CLASSES, TableError
 from stabn.training.checkpoint import REPOSITORY
+from stabn.training.config import NAME
 from stabn.training.records import read_record, write_record
 
 WHOLE = 168_913 + 24_777  # videos to train on and to validate with
@@ -24,16 +27,18 @@ def promote(run_dir: str | Path, study: str, root: str | Path = REPOSITORY) -> P
         Where it is kept.
 
     Raises:
-        TableError: no record there, or of a run that has not finished.
+        TableError: no record there, or of a run that has not finished; no name of a study.
     """
-    path = Path(run_dir) / "record.json"
+    if not re.match(NAME, study):
+        raise TableError(f"{study}: is no name of a folder of book/results, such as table1")
+    path = given.path(run_dir) / "record.json"
     record = read_record(path)
     if not record:
         raise TableError(f"{path}: no such record; train the run first")
     if record.get("wall_seconds") is None or not record.get("results"):
         raise TableError(f"{path}: the run has not finished; start it again, it resumes")
-    name = record["name"].removesuffix(f"_seed{record['seed']}")
-    kept = Path(root) / "book" / "results" / study / f"{name}_seed{record['seed']}.json"
+    seed = f"_seed{record['seed']}"
+    kept = Path(root) / "book/results" / study / f"{record['name'].removesuffix(seed)}{seed}.json"
     write_record(kept, record)
     return kept
 

@@ -1,6 +1,5 @@
 """Records of finished runs, from `book/results` and from `runs`: found, read, put in order."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stabn.errors import UserError
-from stabn.training.records import read_record
+from stabn.training.records import RecordError, read_record
 
 ARMS = {"baseline": "3-D ResNet", "control": "matched control", "st_abn": "ST-ABN"}
 REAL_CLASSES = 174  # Something-Something v2 has 174 classes; any other set here is synthetic
@@ -92,7 +91,7 @@ def read_kept(kind: type[Found], words: str, root: Path, pattern: str) -> list[F
             one = kind(read_record(path), f"../{path.relative_to(root).as_posix()}")
             if one.finished:
                 found.append((one.place, one))
-        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        except (RecordError, KeyError, TypeError) as error:
             raise TableError(f"{path}: is no {words} ({error!r}); delete or restore it") from error
     return [one for _, one in sorted(found, key=itemgetter(0))]
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from stabn import given
+
 
 @contextmanager
 def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO]:
@@ -22,7 +24,7 @@ def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     Raises:
         OSError: no permission, disk full; the temporary file is removed.
     """
-    path = Path(path)
+    path = given.path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -16,11 +16,17 @@ from typing import Any
 import pandas as pd
 import torch
 
+from stabn import given
+from stabn.errors import UserError
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig
 from stabn.training.files import replacing
 
 PACKAGES = ("torch", "numpy", "decord", "pandas", "scipy")
+
+
+class RecordError(UserError):
+    """A record that is damaged, or something else; the message names the file and the remedy."""
 
 
 def new_record(
@@ -50,9 +56,21 @@ def write_record(path: str | Path, record: dict[str, Any]) -> None:
 
 
 def read_record(path: str | Path) -> dict[str, Any]:
-    """Read a record; ``{}`` where there is none."""
+    """Read a record; ``{}`` where there is none.
+
+    Raises:
+        RecordError: it is damaged, or something else.
+    """
     path = Path(path)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        record = given.read_json(path)
+    except ValueError as error:
+        raise RecordError(f"{path}: is not JSON ({error}); copy it again, or delete it") from error
+    if not isinstance(record, dict):
+        raise RecordError(f"{path}: is no record of a run; copy it again, or delete it")
+    return record
 
 
 def results_table(record: dict[str, Any]) -> pd.DataFrame:

@@ -303,6 +303,13 @@ def test_promote_refuses_a_run_that_has_not_finished(tmp_path, changes):
     assert not (tmp_path / "book").exists()
 
 
+@pytest.mark.parametrize("study", ["../elsewhere", "/tmp/elsewhere", "..", ""])
+def test_promote_stays_in_the_book(tmp_path, study):
+    write(tmp_path, "run/record.json", record("baseline", 0, 0.5))
+    with pytest.raises(tables.TableError, match=r"no name of a folder of book/results"):
+        promote(tmp_path / "run", study, tmp_path)
+
+
 def test_promote_of_no_run_says_so(tmp_path, stabn):
     with pytest.raises(SystemExit, match="no such record"):
         stabn("promote", tmp_path / "nowhere", "table1")

@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from stabn import given
 from stabn.data.mini import actions, scene, sign
 from stabn.data.mini.scene import MiniVideo
 from stabn.data.processes import in_processes
@@ -122,7 +123,7 @@ def generate(
         ValueError: an unknown variant or size, or a negative seed.
         VideoError, OSError: it cannot be written.
     """
-    out, size = Path(out), _size(size, variant)
+    out, size = given.path(out), _size(size, variant)
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, not {seed}")
     identity = {"version": VERSION, "seed": seed, "size": asdict(size)}
@@ -168,7 +169,7 @@ def _size(size: str | Size, variant: str) -> Size:
 
 def _is(out: Path, identity: dict) -> bool:
     try:
-        return json.loads((out / "mini.json").read_text(encoding="utf-8")) == identity
+        return given.read_json(out / "mini.json") == identity
     except (OSError, ValueError):
         return False
 
@@ -224,7 +225,7 @@ def _make(order: tuple[Path, Size, int, _Video]) -> tuple[str, dict]:
 
 
 @click.command(help=__doc__.split("\n\n")[0])
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="folder to make")
+@click.option("--out", required=True, type=given.path, help="folder to make")
 @click.option("--variant", default="plain", show_default=True, type=click.Choice(list(VARIANTS)))
 @click.option("--size", default="mini", show_default=True, type=click.Choice(list(SIZES)))
 @click.option("--seed", default=0, show_default=True)

@@ -38,6 +38,7 @@ from traitlets.config import Config
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 
+from stabn import given
 from stabn.errors import UserError
 from stabn.knowledge.selection.queue import QueueError, read_queue
 
@@ -250,12 +251,12 @@ def store_file(store: str) -> Path | None:
         ServeError: neither a path nor the address of a database.
     """
     if "://" not in store:
-        return Path(store).resolve()
+        return given.path(store).resolve()
     try:
         url = make_url(store)
     except ArgumentError as error:
         raise ServeError(f"{store.split('@')[-1]}: is no address of a database") from error
-    return Path(url.database).resolve() if url.drivername.startswith("sqlite") else None
+    return given.path(url.database).resolve() if url.drivername.startswith("sqlite") else None
 
 
 def absolute(store: str) -> str:
@@ -267,7 +268,7 @@ def absolute(store: str) -> str:
 @click.command(help=__doc__.split("\n\n")[0])
 @click.option(
     "--queue",
-    type=click.Path(path_type=Path),
+    type=given.path,
     default=Path("runs/mini_st_abn/queue"),
     show_default=True,
 )

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
+from stabn import given
 from stabn.knowledge.edits.edit import Edit, EditError
 from stabn.training.files import replacing
 
@@ -34,10 +35,10 @@ def read_json(path: str | Path) -> list[Edit]:
             file, and where an edit is wrong its place (from 1) and the field.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = given.read_json(given.path(path))
     except OSError as error:
         raise EditError(f"{path}: cannot be read ({error.strerror}); correct the path") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise EditError(f"{path}: is no JSON file, or a damaged one ({error})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise EditError(f"{path}: format: is not {FORMAT!r}; give a file that write_json wrote")

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from stabn import given
 from stabn.data.mini.truth import read_truth
 from stabn.errors import UserError
 from stabn.knowledge.edits.edit import LEVELS, Edit, EditError
@@ -74,10 +75,8 @@ def stand_in_edits(
 
 
 @click.command()
-@click.option(
-    "--queue", required=True, type=click.Path(path_type=Path), help="folder that select wrote"
-)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="JSON file of edits")
+@click.option("--queue", required=True, type=given.path, help="folder that select wrote")
+@click.option("--out", required=True, type=given.path, help="JSON file of edits")
 @click.option("--limit", type=int, help="only so many videos, in the queue's order")
 @click.option("--noise", default=0.0, show_default=True, help="share of frames set wrongly")
 @click.option("--seed", default=0, show_default=True, help="of the noise")

@@ -29,7 +29,7 @@ def read_edits(source: str) -> list[Edit]:
         StoreError: no such store, or one that cannot be read.
         MissingExtra: a store is read with SQLAlchemy, which is not installed.
     """
-    if source.endswith(".json"):
+    if source.lower().endswith(".json"):
         return read_json(source)
     from stabn.knowledge.store.store import Store  # here, as the core has no databases
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from stabn import given
 from stabn.errors import UserError
 from stabn.training.files import replacing
 
@@ -136,10 +137,10 @@ def read_queue(folder: str | Path) -> Queue:
     Raises:
         QueueError: no queue there, one of another version, or a damaged one.
     """
-    folder = Path(folder)
+    folder = given.path(folder)
     path = folder / "queue.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = given.read_json(path)
     except OSError as error:
         raise QueueError(
             f"{path}: cannot be read ({error.strerror}); make a queue with "

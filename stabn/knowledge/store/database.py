@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import NullPool
 
+from stabn import given
 from stabn.errors import UserError
 
 
@@ -53,7 +54,7 @@ class Database:
         self._path, self.name = None, str(url)
         address = self._address(url)
         if address.get_backend_name() == "sqlite":
-            self._path = Path(address.database).absolute()
+            self._path = given.path(address.database).absolute()
             self.name = str(url) if "://" not in str(url) else address.database
             self._engine = sa.create_engine("sqlite://", creator=self._file, poolclass=NullPool)
         else:

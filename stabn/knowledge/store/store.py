@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from stabn import given
 from stabn.knowledge.edits.edit import Edit, EditError
 from stabn.knowledge.store import backup, leases, videos
 from stabn.knowledge.store.database import Database, StoreError
@@ -261,7 +262,7 @@ class Store:
         Raises:
             StoreError: There is such a file already, it cannot be written, or the store not read.
         """
-        path = Path(path)
+        path = given.path(path)
         if path.exists():
             raise StoreError(f"{path}: exists already; give the backup a name of its own")
         with self._database.reading() as connection:

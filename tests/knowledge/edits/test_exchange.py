@@ -38,6 +38,13 @@ class TestJson:
         write_json([], tmp_path / "none.json")
         assert read_json(tmp_path / "none.json") == []
 
+    def test_saved_again_by_an_editor(self, edits, tmp_path):
+        write_json(edits, tmp_path / "edits.json")
+        text = (tmp_path / "edits.json").read_text(encoding="utf-8")
+        for encoding in ("utf-8-sig", "utf-16"):  # with byte-order marks
+            (tmp_path / "edits.json").write_text(text, encoding=encoding)
+            assert read_json(tmp_path / "edits.json") == edits
+
     def test_people_can_read_it(self, edits, tmp_path):
         write_json(edits, tmp_path / "edits.json")
         text = (tmp_path / "edits.json").read_text(encoding="utf-8")

@@ -48,6 +48,13 @@ def test_the_same_queue_comes_back(queue):
     assert read_queue(str(queue.folder)).video("a video").frames == 1
 
 
+def test_a_queue_that_an_editor_saved_with_a_byte_order_mark(queue):
+    write_queue(queue)
+    path = queue.folder / "queue.json"
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert read_queue(queue.folder) == queue
+
+
 def test_a_queue_from_before_broken_videos_were_listed_is_read(queue):
     write_queue(queue)
     path = queue.folder / "queue.json"

@@ -403,6 +403,12 @@ class TestOpening:
         assert path.is_file()
         assert Store(path, create=False).revisions() == store.revisions()
 
+    @pytest.mark.parametrize("address", ["~/edits.sqlite", "sqlite:///~/edits.sqlite"])
+    def test_in_the_home_folder(self, tmp_path, monkeypatch, address):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        Store(address)
+        assert (tmp_path / "edits.sqlite").is_file()
+
     def test_sqlite_is_as_durable_as_promised(self, tmp_path, make_edit):
         Store(f"sqlite:///{tmp_path}/edits.sqlite")
         store = Store(tmp_path / "edits.sqlite")
