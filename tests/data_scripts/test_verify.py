@@ -262,11 +262,29 @@ class TestLists:
             verify(small)
         assert not (small / "manifest.journal").exists()
 
-    @pytest.mark.parametrize("content", ['{"id": "1"}', "[1, 2]", "[{}]", "no"])
-    def test_a_test_list_that_is_none(self, small, content):
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ('{"id": "1"}', "must hold a list"),
+            ("[1, 2]", "entry 0 is 1, without an id"),
+            ('[{"id": 7}, {}]', "entry 1 is {}, without an id"),
+            ('[{"id": 7}, {"id": "7"}]', "video 7 is listed twice"),
+            ('[{"id": {"id": 7}}]', "entry 0: id {'id': 7} is no text"),
+            ("no", "is not JSON"),
+        ],
+    )
+    def test_a_test_list_that_is_none(self, small, content, said):
         (small / "test.json").write_text(content)
-        with pytest.raises(AnnotationError, match=r"test\.json: must hold a list"):
+        with pytest.raises(AnnotationError, match=rf"test\.json: {said}"):
             verify(small)
+
+    def test_ids_that_are_numbers(self, small):
+        for path in small.glob("*.json"):
+            if path.stem != "labels":
+                entries = json.loads(path.read_text())
+                numbered = [entry | {"id": int(entry["id"])} for entry in entries]
+                path.write_text(json.dumps(numbered), encoding="utf-8-sig")
+        assert verify(small) == 0
 
 
 def _text(number: int) -> str:
