@@ -40,10 +40,17 @@ def every_command() -> list[click.Command]:
 
 
 def test_no_command_takes_a_path_past_the_home_folder():
-    parameters = [p for command in every_command() for p in command.params]
-    kinds = {type(parameter.type) for parameter in parameters}
-    assert not {kind for kind in kinds if issubclass(kind, click.Path | click.File)}
-    assert given.path in {getattr(parameter.type, "func", None) for parameter in parameters}
+    kinds = [parameter.type for command in every_command() for parameter in command.params]
+    assert not [kind for kind in kinds if isinstance(kind, click.Path | click.File)]
+    assert given.path in [getattr(kind, "func", None) for kind in kinds]
+
+
+def test_every_whole_number_on_the_command_line_has_a_least_value():
+    kinds = [parameter.type for command in every_command() for parameter in command.params]
+    ranges = [kind for kind in kinds if isinstance(kind, click.IntRange)]
+    assert click.INT not in kinds
+    assert ranges
+    assert all(kind.min is not None and kind.min >= 0 for kind in ranges)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])

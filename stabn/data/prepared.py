@@ -198,8 +198,8 @@ def _remove_all_but_current(out: Path, part: Path) -> None:
 @click.command(help="Decode a data set's videos once, made small.")
 @click.option("--root", type=given.path, required=True, help="data set with videos/<id>.webm")
 @click.option("--out", type=given.path, required=True, help="folder of the prepared set")
-@click.option("--short-side", type=int, required=True, help="pixels")
-@click.option("--jobs", type=int, help="processes (default: one for every core)")
+@click.option("--short-side", type=click.IntRange(min=8), required=True, help="pixels")
+@click.option("--jobs", type=click.IntRange(min=1), help="processes (default: one for every core)")
 def command(root: Path, out: Path, short_side: int, jobs: int | None) -> None:
     """``stabn prepare --root data/mini --out data/mini_prepared --short-side 56``."""
     folder = VideoFolder(root)

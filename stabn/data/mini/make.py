@@ -228,8 +228,8 @@ def _make(order: tuple[Path, Size, int, _Video]) -> tuple[str, dict]:
 @click.option("--out", required=True, type=given.path, help="folder to make")
 @click.option("--variant", default="plain", show_default=True, type=click.Choice(list(VARIANTS)))
 @click.option("--size", default="mini", show_default=True, type=click.Choice(list(SIZES)))
-@click.option("--seed", default=0, show_default=True)
-@click.option("--jobs", type=int, help="processes (default: one a core)")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--jobs", type=click.IntRange(min=1), help="processes (default: one a core)")
 def command(out: Path, variant: str, size: str, seed: int, jobs: int | None) -> None:
     """Make the set."""
     try:
@@ -237,6 +237,8 @@ def command(out: Path, variant: str, size: str, seed: int, jobs: int | None) -> 
     except (ChildProcessError, ValueError) as error:
         raise UserError(str(error)) from error
     except OSError as error:
+        if error.errno is None:  # said by `generate`, in words
+            raise UserError(str(error)) from error
         raise UserError(
             f"--out {out}: cannot be made ({error.strerror}); choose another"
         ) from error

@@ -56,6 +56,7 @@ NO_TOKEN = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
 <style>body { font: 1em sans-serif; margin: 3em; color-scheme: light dark; }</style></head>
 <body><h1>The address is not complete</h1><p>Please open the whole address that the organiser gave
 you, with everything that comes after the question mark.</p></body></html>"""
+PORT, COUNT = click.IntRange(1, 65535), click.IntRange(min=1)
 CHECK = 60  # at most so many seconds between two looks for such kernels
 
 
@@ -279,12 +280,14 @@ def absolute(store: str) -> str:
     "better kept than in a command; else edits.sqlite beside the queue).",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8866, show_default=True, help="Of the annotators' page.")
-@click.option("--organiser-port", default=8867, show_default=True)
+@click.option("--port", default=8866, show_default=True, type=PORT, help="Of the annotators' page.")
+@click.option("--organiser-port", default=8867, show_default=True, type=PORT)
 @click.option("--token", default="", help="Of the annotators (default: a random one).")
 @click.option("--organiser-token", default="", help="(default: a random one)")
-@click.option("--overlap", default=1, show_default=True, help="Annotators a video.")
-@click.option("--idle", default=IDLE, show_default=True, help="Seconds until an idle page ends.")
+@click.option("--overlap", default=1, show_default=True, type=COUNT, help="Annotators a video.")
+@click.option(
+    "--idle", default=IDLE, show_default=True, type=COUNT, help="Seconds until an idle page ends."
+)
 def command(queue: Path, store: str | None, **more) -> None:
     """Serve until interrupted."""
     serve(Options(queue=queue, store=store or str(queue.parent / "edits.sqlite"), **more))

@@ -77,9 +77,13 @@ def stand_in_edits(
 @click.command()
 @click.option("--queue", required=True, type=given.path, help="folder that select wrote")
 @click.option("--out", required=True, type=given.path, help="JSON file of edits")
-@click.option("--limit", type=int, help="only so many videos, in the queue's order")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="only so many videos, in the queue's order"
+)
 @click.option("--noise", default=0.0, show_default=True, help="share of frames set wrongly")
-@click.option("--seed", default=0, show_default=True, help="of the noise")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="of the noise"
+)
 def command(queue: Path, out: Path, limit: int | None, noise: float, seed: int) -> None:
     """Edits that stand in for people's: the truth of mini-SSv2, written down as an edit."""
     edits = stand_in_edits(read_queue(queue), limit=limit, noise=noise, seed=seed)

@@ -265,6 +265,7 @@ def test_an_unknown_size_names_the_known_ones():
             PermissionError(13, "Permission denied"),
             r"--out .*\(Permission denied\); choose another",
         ),
+        (FileExistsError("x holds something other; choose another --out"), "x holds something"),
     ],
 )
 def test_the_command_tells_the_remedy(stabn, tmp_path, monkeypatch, error, said):
