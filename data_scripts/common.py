@@ -1,11 +1,13 @@
 """What the three scripts share: options, shards, reports, exit statuses."""
 
 import argparse
+import math
 import os
 import re
 import sys
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -69,7 +71,7 @@ def sharded_arguments(description: str, root: str, limit: float) -> argparse.Arg
     parser = arguments(description)
     parser.add_argument("--root", type=given.path, required=True, help=root)
     seconds = "seconds a video may take before its worker is ended (default: %(default)s)"
-    parser.add_argument("--time-limit", type=float, default=limit, metavar="S", help=seconds)
+    parser.add_argument("--time-limit", type=_seconds, default=limit, metavar="S", help=seconds)
     group = parser.add_mutually_exclusive_group()
     only = "do only the i-th of n shares, i from 1: one task of a cluster's array"
     group.add_argument("--shard", type=shard, metavar="i/n", help=only)
@@ -87,6 +89,13 @@ def _at_least_one(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) < math.inf:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds above 0")
 
 
 def run(main: Callable[[Sequence[str] | None], int]) -> None:

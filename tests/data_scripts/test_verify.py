@@ -207,6 +207,12 @@ class TestShards:
             verify(small, "--shard", part)
         assert "must be i/n with i from 1 to n" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "long"])
+    def test_no_time_limit_that_ends_nothing(self, small, seconds, capsys):
+        with pytest.raises(SystemExit):
+            verify(small, "--time-limit", seconds)
+        assert "must be a number of seconds above 0" in capsys.readouterr().err
+
 
 class TestLists:
     """The annotation files against the folder."""
