@@ -254,7 +254,7 @@ def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
         known = ", ".join(cls.model_fields)
         hint = f"did you mean {names[near[0]]!r}?" if near else f"known: {known}"
         return f"unknown name {field!r} ({hint})"
-    if error["type"] == "missing":
+    if error["type"] == "missing" and len(error["loc"]) == 1:
         return f"{field}: is needed ({cls.model_fields[field].description})"
     if error["type"] == "string_type" and isinstance(error["input"], int | float | date):
         return (
@@ -266,6 +266,8 @@ def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
         message = "must be letters, digits, _, - and . alone, with no . first"
     if error["type"] == "tuple_type":
         message = "must be a list, as in [a, b]"
+    if error["type"] == "missing":
+        message = "must have one more"
     return f"{field}: {message}, not {error['input']!r}" if field else message
 
 

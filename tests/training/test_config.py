@@ -128,6 +128,11 @@ def test_one_where_a_list_is_meant():
         parsed(milestones="3")
 
 
+def test_one_where_two_are_meant():
+    with pytest.raises(ConfigError, match="train_short_side: must have one more, not"):
+        parsed(train_short_side=[256])
+
+
 def test_the_home_folder_in_a_parameter_file(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for cls, fields in {

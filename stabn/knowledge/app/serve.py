@@ -18,6 +18,7 @@ Voilà speaks HTTP: beyond a network that you trust put it behind a proxy that s
 """
 
 import asyncio
+import errno
 import logging
 import os
 import secrets
@@ -119,9 +120,11 @@ class Page(Voila):
             self.app.listen(self.port, self.ip)
         except OSError as error:
             option = "--organiser-port" if "organise" in self.notebook_path else "--port"
+            remedy = f"is another server running? Stop it, or choose another {option}"
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                remedy = "--host is an address of this machine; 0.0.0.0 means all that it has"
             raise ServeError(
-                f"{self.ip}:{self.port} cannot be served on ({error.strerror}); is another server "
-                f"running? Stop it, or choose another {option}"
+                f"{self.ip}:{self.port} cannot be served on ({error.strerror}); {remedy}"
             ) from error
 
     @property

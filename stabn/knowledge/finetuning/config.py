@@ -1,9 +1,9 @@
 """One validated description of a fine-tuning with edited attention."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stabn.training.config import NAME, Place, Precision, RunConfig, Strict, parse
 
@@ -56,6 +56,12 @@ class FinetuneConfig(Strict):
     precision: Precision | None = Field(None, description="null: as in training")
     save_every: int | None = Field(None, ge=1, description="also save after so many steps")
     log_every: int = Field(50, ge=1, description="steps between lines of the log")
+
+    @model_validator(mode="after")
+    def _beside_the_run(self) -> Self:
+        if self.folder.absolute() == Path(self.run).absolute():
+            raise ValueError(f"name: {self.folder} is the run to start from; give another name")
+        return self
 
     @property
     def folder(self) -> Path:

@@ -187,18 +187,18 @@ def is_there(folder: Path, key: str) -> bool:
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
-    remedy = "give another `out`, or remove this folder if nobody edits from it any more"
     try:
         queue = read_queue(folder)
     except QueueError as error:
         raise QueueError(
-            f"{folder}: is in the way, and holds no queue ({error}); {remedy}"
+            f"{folder}: is in the way, and holds no queue ({error}); give another `out`"
         ) from None
     if queue.key != key:
         made = queue.provenance.get("made", "earlier")
         raise QueueError(
             f"{folder}: holds another queue ({len(queue.videos)} videos, model {queue.model[:8]}, "
-            f"made {made}); {remedy}"
+            f"made {made}); give another `out`, or remove this folder if nobody edits from it any "
+            f"more"
         )
     return True
 

@@ -34,8 +34,8 @@ def meeting(endpoint: str, count: int, run: str) -> Iterator[Machines]:
             there. The message names ``rdzv_endpoint`` and the remedy.
     """
     name, _, port = endpoint.rpartition(":")
-    if not (name and port.isdigit()):
-        raise ConfigError(f"rdzv_endpoint: {endpoint!r} is not host:port")
+    if not (name and port.isdecimal() and 0 < int(port) < 1 << 16):
+        raise ConfigError(f"rdzv_endpoint: {endpoint!r} is not host:port, as in node1:29500")
     try:
         address = (socket.gethostbyname(name), int(port))
     except OSError as error:

@@ -499,6 +499,13 @@ class TestStartAndEnd:
         assert "choose another --organiser-port" in done.stderr
         assert "Traceback" not in done.stderr
 
+    def test_a_host_that_is_not_here_is_named(self, queue, tmp_path):
+        options = ["--host", "no.such.host.invalid", "--queue", str(queue)]
+        done = subprocess.run(command(*options), capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "--host is an address of this machine" in done.stderr
+        assert "Traceback" not in done.stderr
+
     def test_tokens_are_random_unless_given(self, queue):
         options = serve.Options(queue, "edits.sqlite")
         tokens = {serve.make_page("annotate.ipynb", 0, "", options).token for _ in range(2)}

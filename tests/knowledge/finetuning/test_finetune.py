@@ -50,6 +50,11 @@ def tuned(settings) -> FinetuneConfig:
     return config
 
 
+def test_it_does_not_write_into_the_run_that_it_starts_from(settings, tiny_run):
+    with pytest.raises(ConfigError, match=rf"name: {tiny_run.folder} is the run to start from"):
+        settings(name=tiny_run.name, out_dir=tiny_run.out_dir)
+
+
 def weights(config: FinetuneConfig, arm: str) -> dict[str, torch.Tensor]:
     return read(config.folder / f"{arm}.pt")["model"]
 

@@ -228,6 +228,7 @@ def test_a_host_that_does_not_answer_is_told(endpoint, monkeypatch):
     [
         ("node1", "'node1' is not host:port"),
         ("node1:", "'node1:' is not host:port"),
+        ("node1:99999", "'node1:99999' is not host:port, as in node1:29500"),
         ("no.such.host.invalid:29400", "no host 'no.such.host.invalid' is known here"),
     ],
 )
