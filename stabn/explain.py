@@ -114,7 +114,7 @@ def save(figure: Sheet, path: str | Path) -> None:
         UserError: a suffix that no format has.
         OSError: the file cannot be written.
     """
-    path = Path(path)
+    path = given.path(path)
     with replacing(path) as file:
         figure.savefig(file, format=_format(path))
 

@@ -25,12 +25,13 @@ python=.venv/bin/python
 
 # The run's folder, where the notebook is kept: the first node's under its plain name.
 folder=$("$python" - "$notebook" "$parameters" "$@" <<'PYTHON'
-import pathlib, sys, yaml
+import os, pathlib, sys, yaml
 notebook, path, *given = sys.argv[1:]
 values = yaml.safe_load(pathlib.Path(path).read_text()) if pathlib.Path(path).exists() else {}
 values |= dict(zip(given[1::3], given[2::3]))
 own = notebook in ("train", "finetune")  # they make a run; the others look at one
-print(f"{values.get('out_dir', 'runs')}/{values['name']}" if own else values["run"])
+place = f"{values.get('out_dir', 'runs')}/{values['name']}" if own else values["run"]
+print(os.path.expanduser(place))
 PYTHON
 )
 mkdir -p "$folder"

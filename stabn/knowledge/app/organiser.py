@@ -12,6 +12,7 @@ from pathlib import Path
 import ipywidgets as widgets
 import pandas as pd
 
+from stabn import given
 from stabn.knowledge.app.parts import button
 from stabn.knowledge.edits.agreement import agreement_table, alpha
 from stabn.knowledge.edits.edit import Edit
@@ -44,8 +45,8 @@ def organise(
         return widgets.HTML(f"<p>{html.escape(str(error))}</p>")
     if folder is None:
         file = str(store_url).removeprefix("sqlite:///")
-        folder = Path(queue_folder if "://" in file else file).parent / "exports"
-    return Organiser(store, queue, Path(folder))
+        folder = given.path(queue_folder if "://" in file else file).parent / "exports"
+    return Organiser(store, queue, given.path(folder))
 
 
 class Organiser(widgets.VBox):

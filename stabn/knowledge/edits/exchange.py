@@ -71,6 +71,7 @@ def write_npy(edits: Iterable[Edit], folder: str | Path, classes_of: Mapping[str
             nothing is written.
         OSError: a file cannot be written.
     """
+    folder = given.path(folder)
     files: dict[Path, Edit] = {}
     for edit in edits:
         if edit.verdict != "edited":
@@ -78,7 +79,7 @@ def write_npy(edits: Iterable[Edit], folder: str | Path, classes_of: Mapping[str
         if edit.video_id not in classes_of:
             raise EditError(f"video {edit.video_id}: its class is not given")
         name = f"{_safe(edit.video_id)}.npy"
-        path = Path(folder) / _safe(classes_of[edit.video_id]) / name
+        path = folder / _safe(classes_of[edit.video_id]) / name
         if path in files:
             raise EditError(
                 f"video {edit.video_id}: has edits by {files[path].annotator} and "
@@ -114,7 +115,7 @@ def read_npy(
             holds impossible levels. The message names the file.
     """
     edits: dict[str, Edit] = {}
-    for path in sorted(Path(folder).glob("*/*.npy")):
+    for path in sorted(given.path(folder).glob("*/*.npy")):
         video_id = unquote(path.stem)
         if video_id not in lengths:
             raise EditError(f"{path}: video {video_id} is not in the data set; remove the file")
