@@ -35,6 +35,21 @@ class Videos(Protocol):
         """Frames uint8 (T, H, W, 3) at source frame indices (T,)."""
 
 
+class Views(NamedTuple):
+    """How often an evaluation looks at a video: clips at other moments × crops at other places."""
+
+    temporal: int = 1
+    spatial: int = 1
+
+    @property
+    def several(self) -> bool:
+        """Whether it is more than the sampling rule itself, cropped at the centre."""
+        return self != ONE_VIEW
+
+
+ONE_VIEW = Views()
+
+
 class ClipKey(NamedTuple):
     """Which clip: the record's index, the epoch, and which of the video's clips (repeat, view)."""
 
@@ -120,8 +135,10 @@ class ClipDataset(Dataset[Clip]):
         videos: Where frames come from.
         num_frames: T.
         sampling: Rule of :func:`stabn.data.sampling.views`; repeat r takes clip r mod V.
-        transform: Frames → clip.
+        transform: Frames → clip; or S of them, each of which makes a clip of the same frames: then
+            repeat r is transform r mod S of clip r // S mod V.
         seed: Training's seed, or None for evaluation: middle frames, no augmentation.
+        temporal: Evaluation: the argument of :func:`stabn.data.sampling.views`.
 
     ``dataset[key]`` raises what is wrong with a video. A DataLoader asks for a batch of keys, and
     gets what there is: see :meth:`__getitems__`.
@@ -136,15 +153,18 @@ class ClipDataset(Dataset[Clip]):
         videos: Videos,
         num_frames: int,
         sampling: Rule,
-        transform: ClipTransform,
+        transform: ClipTransform | Sequence[ClipTransform],
         seed: int | None = None,
+        temporal: int = 1,
     ):
         self.records = records
         self.videos = videos
         self.num_frames = num_frames
         self.sampling = sampling
-        self.transform = transform
+        self.transforms = transform if isinstance(transform, Sequence) else (transform,)
         self.seed = seed
+        self.temporal = temporal
+        self._kept: tuple[tuple, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -154,11 +174,31 @@ class ClipDataset(Dataset[Clip]):
         record = self.records[key.index]
         rng = None if self.seed is None else clip_rng(self.seed, record.video_id, key)
         n = self.videos.frames(record.video_id)
-        rows = views(self.sampling, n, self.num_frames, rng)  # (V, T)
-        indices = rows[key.repeat % len(rows)]  # (T,)
-        frames = self.videos.read(record.video_id, indices)  # (T, H, W, 3)
-        video, label = self.transform(frames, record.class_id, rng)
+        rows = views(self.sampling, n, self.num_frames, rng, self.temporal)  # (V, T)
+        row, which = divmod(key.repeat, len(self.transforms))
+        indices = rows[row % len(rows)]  # (T,)
+        frames = self._read(record.video_id, indices)  # (T, H, W, 3)
+        video, label = self.transforms[which](frames, record.class_id, rng)
         return Clip(video, label, record.video_id, torch.from_numpy(indices))
+
+    @property
+    def views(self) -> Views:
+        """In how many ways each video is looked at."""
+        return Views(self.temporal, len(self.transforms))
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the videos' classes are known; of an unlabelled split they are not."""
+        return all(record.labelled for record in self.records)
+
+    def _read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
+        """The frames, read once for all the crops that follow each other."""
+        if len(self.transforms) == 1:
+            return self.videos.read(video_id, indices)
+        wanted = (video_id, *indices.tolist())
+        if self._kept is None or self._kept[0] != wanted:
+            self._kept = wanted, self.videos.read(video_id, indices)
+        return self._kept[1]
 
     def __getitems__(self, keys: Sequence[ClipKey]) -> list[Clip | Failure]:
         """The clips of a batch, and a :class:`Failure` for every video that cannot be decoded.
@@ -272,7 +312,7 @@ class EvalSampler(Sampler[ClipKey]):
 
     Args:
         n: Videos.
-        views: Clips of each (V of the sampling rule).
+        views: Clips of each, over all its views.
         rank: This process, from 0.
         world_size: How many processes.
     """

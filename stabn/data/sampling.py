@@ -47,12 +47,28 @@ def stride_indices(n: int, num_frames: int, stride: int, rng: Generator | None =
     Returns:
         int64 (T,), non-decreasing, in [0, n).
     """
+    if rng is None:
+        return window_indices(n, num_frames, stride, 1)[0]
+    start = int(rng.integers(_room(n, num_frames, stride) + 1))
+    return np.minimum(start + stride * np.arange(num_frames), n - 1)
+
+
+def window_indices(n: int, num_frames: int, stride: int, count: int) -> np.ndarray:
+    """``count`` windows at a fixed stride, in the middle of equal parts of the room for a start.
+
+    Returns:
+        int64 (count, T), each row non-decreasing, in [0, n).
+    """
+    starts = (2 * np.arange(count) + 1) * _room(n, num_frames, stride) // (2 * count)
+    return np.minimum(starts[:, None] + stride * np.arange(num_frames), n - 1)
+
+
+def _room(n: int, num_frames: int, stride: int) -> int:
+    """The last frame at which a window can start and still lie within the video, or 0."""
     _check(n, num_frames)
     if stride < 1:
         raise ValueError(f"stride must be at least 1, not {stride}")
-    room = max(0, n - 1 - (num_frames - 1) * stride)
-    start = room // 2 if rng is None else int(rng.integers(room + 1))
-    return np.minimum(start + stride * np.arange(num_frames), n - 1)
+    return max(0, n - 1 - (num_frames - 1) * stride)
 
 
 def two_clip_indices(n: int, num_frames: int, rng: Generator | None = None) -> np.ndarray:
@@ -84,22 +100,35 @@ def tsn_indices(n: int, num_frames: int, rng: Generator | None = None) -> np.nda
     return np.arange(num_frames) * average + rng.integers(average, size=num_frames)
 
 
+def offset_indices(n: int, num_frames: int, count: int) -> np.ndarray:
+    """Segment samples at ``count`` moments of every segment: evenly spaced, a clip for each.
+
+    Clip v takes the frame on screen at (v + ½) / count of each segment: evaluation's segment rule
+    with T·count segments, dealt out to the clips in turn. One clip is that rule itself; two take a
+    quarter and three quarters of each segment.
+
+    Returns:
+        int64 (count, T), each row non-decreasing, in [0, n).
+    """
+    return segment_indices(n, num_frames * count).reshape(num_frames, count).T.copy()
+
+
 def interleaved_indices(n: int, num_frames: int) -> np.ndarray:
-    """Segment samples that together visit every frame: the j-th moment of every segment, each j.
+    """As few of :func:`offset_indices`' clips as together visit every frame: J = ceil(n / T).
 
     M_t depends on a frame's position within the clip, and clips are segment samples; so the
-    attention of a whole video is read from such clips, not from contiguous windows. It is
-    evaluation's segment rule with T·J segments, J = ceil(n / T), dealt out to J clips in turn.
+    attention of a whole video is read from such clips, not from contiguous windows.
 
     Returns:
         int64 (J, T), each row non-decreasing; every frame of [0, n) occurs at least once.
     """
     _check(n, num_frames)
-    clips = -(-n // num_frames)
-    return segment_indices(n, num_frames * clips).reshape(num_frames, clips).T.copy()
+    return offset_indices(n, num_frames, -(-n // num_frames))
 
 
-def views(rule: Rule, n: int, num_frames: int, rng: Generator | None = None) -> np.ndarray:
+def views(
+    rule: Rule, n: int, num_frames: int, rng: Generator | None = None, temporal: int = 1
+) -> np.ndarray:
     """The clips that a sampling rule takes of one video.
 
     Args:
@@ -109,17 +138,29 @@ def views(rule: Rule, n: int, num_frames: int, rng: Generator | None = None) -> 
         n: Frames in the video.
         num_frames: T.
         rng: None for evaluation.
+        temporal: Evaluation only: how many times the rule is applied, each at other frames. A rule
+            of segments takes so many moments of each (:func:`offset_indices`), ``"official_32x2"``
+            so many windows (:func:`window_indices`), and ``"official_32"`` keeps its fault: of a
+            video shorter than T, frame 0 alone.
 
     Returns:
-        int64 (V, T); V is 2 for ``"two_clip"`` and 1 otherwise.
+        int64 (V, T); V is 2·temporal for ``"two_clip"``, temporal otherwise.
     """
     if rule == "segments":
+        if rng is None:
+            return offset_indices(n, num_frames, temporal)
         return segment_indices(n, num_frames, rng)[None]
     if rule == "two_clip":
+        if rng is None:
+            return offset_indices(n, 2 * num_frames, temporal).reshape(-1, num_frames)
         return two_clip_indices(n, num_frames, rng)
     if rule == "official_32":
-        return tsn_indices(n, num_frames, rng)[None]
+        if rng is None and n >= num_frames:
+            return offset_indices(n, num_frames, temporal)
+        return tsn_indices(n, num_frames, rng)[None].repeat(temporal, axis=0)
     if rule == "official_32x2":
+        if rng is None:
+            return window_indices(n, num_frames, 2, temporal)
         return stride_indices(n, num_frames, 2, rng)[None]
     raise ValueError(
         f"sampling rule {rule!r} is none of segments, two_clip, official_32, official_32x2"

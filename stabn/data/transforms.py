@@ -5,7 +5,7 @@ bytes, and :func:`normalise` makes it float there.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,6 +38,23 @@ class CentreCrop:
     def __call__(self, height: int, width: int, rng: Generator | None) -> Box:
         side = max(1, round(self.fraction * min(height, width)))
         return (height - side) // 2, (width - side) // 2, side, side
+
+
+@dataclass(frozen=True)
+class LongSideCrop:
+    """One of ``count`` (2 or more) such squares, evenly spaced from end to end of the longer side.
+
+    Of three, ``index`` 0, 1, 2 are left, centre, right; top, centre, bottom in an upright frame.
+    """
+
+    fraction: float
+    index: int
+    count: int
+
+    def __call__(self, height: int, width: int, rng: Generator | None) -> Box:
+        top, left, side, _ = CentreCrop(self.fraction)(height, width, rng)
+        along = (max(height, width) - side) * self.index // (self.count - 1)
+        return (along, left, side, side) if height > width else (top, along, side, side)
 
 
 @dataclass(frozen=True)
@@ -143,6 +160,17 @@ def eval_transform(size: int, *, short_side: int | None = None) -> ClipTransform
     if short_side < size:
         raise ValueError(f"short_side {short_side} must hold a crop of {size}")
     return ClipTransform(size, CentreCrop(size / short_side))
+
+
+def eval_transforms(
+    size: int, *, short_side: int | None = None, crops: int = 1
+) -> tuple[ClipTransform, ...]:
+    """:func:`eval_transform`, or so many crops along the longer side: see :class:`LongSideCrop`."""
+    centre = eval_transform(size, short_side=short_side)
+    if crops == 1:
+        return (centre,)
+    fraction = centre.crop.fraction
+    return tuple(replace(centre, crop=LongSideCrop(fraction, k, crops)) for k in range(crops))
 
 
 def colour_jitter(video: Tensor, brightness: float, contrast: float, saturation: float) -> Tensor:

@@ -17,9 +17,9 @@ from stabn.data.dataset import (
     clip_rng,
     collate,
 )
-from stabn.data.sampling import segment_indices, two_clip_indices
+from stabn.data.sampling import segment_indices, two_clip_indices, views
 from stabn.data.ssv2 import Record
-from stabn.data.transforms import eval_transform, train_transform
+from stabn.data.transforms import eval_transform, eval_transforms, train_transform
 from stabn.data.video import VideoError
 
 N, T, SIZE = 25, 4, 8
@@ -180,6 +180,26 @@ def test_the_two_clips_of_a_video_are_two_views():
     dataset = eval_set(sampling="two_clip")
     first, second = (dataset[ClipKey(20, 0, view)].frame_indices for view in (0, 1))
     np.testing.assert_array_equal(torch.stack([first, second]), two_clip_indices(23, T))
+
+
+def test_a_video_s_views_are_its_clips_times_their_crops_and_each_clip_is_read_once():
+    class Counted(Numbered):
+        reads = 0
+
+        def read(self, video_id, indices):
+            self.reads += 1
+            return super().read(video_id, indices)
+
+    videos, crops = Counted(), eval_transforms(SIZE, crops=3)
+    dataset = ClipDataset(RECORDS, videos, T, "segments", crops, temporal=2)
+    assert dataset.views == (2, 3)
+    made = [dataset[key] for key in EvalSampler(N, 6)]
+    assert videos.reads == 2 * N - 1  # of a video of T frames, both clips are all of it
+    moments = views("segments", 23, T, temporal=2)
+    for view, clip in enumerate(made[20 * 6 : 21 * 6]):
+        np.testing.assert_array_equal(clip.frame_indices, moments[view // 3])
+        frames = Numbered().read("20", moments[view // 3])
+        assert torch.equal(clip.video, crops[view % 3](frames)[0])
 
 
 def test_a_batch():

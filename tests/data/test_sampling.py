@@ -8,11 +8,13 @@ import pytest
 
 from stabn.data.sampling import (
     interleaved_indices,
+    offset_indices,
     segment_indices,
     stride_indices,
     tsn_indices,
     two_clip_indices,
     views,
+    window_indices,
 )
 
 LENGTHS = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 45, 63, 64, 65, 100, 170, 1000]
@@ -135,6 +137,28 @@ def test_interleaved_clips_visit_every_frame_from_every_segment(n, num_frames):
         np.testing.assert_array_equal(clips, j_th)
     if n <= num_frames:
         np.testing.assert_array_equal(clips, segment_indices(n, num_frames)[None])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+@pytest.mark.parametrize("n", LENGTHS)
+def test_temporal_views_are_evenly_spaced_moments_of_every_segment(n, count):
+    shares = [(view + Fraction(1, 2)) / count for view in range(count)]
+    for parts in (8, 32):
+        seg = Fraction(n, parts)
+        by_hand = [[floor((i + share) * seg) for i in range(parts)] for share in shares]
+        assert offset_indices(n, parts, count).tolist() == by_hand
+        assert views("segments", n, parts, temporal=count).tolist() == by_hand
+        halves = views("two_clip", n, parts // 2, temporal=count)
+        assert halves.reshape(count, parts).tolist() == by_hand  # a pair of halves a view
+
+
+def test_temporal_views_of_the_official_rules_by_hand():
+    assert window_indices(12, 3, 2, 1).tolist() == [[3, 5, 7]]  # room for 7 more: the middle
+    # the room's halves [0, 3½] and [3½, 7] have their middles at 1¾ and 5¼
+    assert views("official_32x2", 12, 3, temporal=2).tolist() == [[1, 3, 5], [5, 7, 9]]
+    assert views("official_32x2", 4, 3, temporal=2).tolist() == [[0, 2, 3], [0, 2, 3]]
+    assert views("official_32", 12, 3, temporal=2).tolist() == [[1, 5, 9], [3, 7, 11]]
+    assert views("official_32", 2, 3, temporal=2).tolist() == [[0, 0, 0]] * 2  # its fault is kept
 
 
 def test_stride_by_hand():

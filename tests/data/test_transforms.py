@@ -9,10 +9,12 @@ from skimage import data
 from stabn.data.transforms import (
     CentreCrop,
     ClipTransform,
+    LongSideCrop,
     RandomCrop,
     RandomResizedCrop,
     colour_jitter,
     eval_transform,
+    eval_transforms,
     normalise,
     resize,
     train_transform,
@@ -95,6 +97,30 @@ def test_evaluation_takes_the_centre(frames):
     assert torch.equal(with_everything(frames)[0], smaller)
 
 
+def test_crops_lie_evenly_along_the_longer_side(frames):
+    """Frames of 50 × 70, a crop of 40 of 50: 5 pixels above it, 30 to move along."""
+    lefts = {1: [15], 2: [0, 30], 3: [0, 15, 30], 4: [0, 10, 20, 30]}
+    upright = np.ascontiguousarray(frames.swapaxes(1, 2))
+    for crops, places in lefts.items():
+        made = eval_transforms(32, short_side=40, crops=crops)
+        assert len(made) == crops
+        for transform, left in zip(made, places, strict=True):
+            wide = resize(frames[:, 5:45, left : left + 40], 32, 32).transpose(0, 1)
+            assert torch.equal(transform(frames)[0], wide)
+            high = resize(upright[:, left : left + 40, 5:45], 32, 32).transpose(0, 1)
+            assert torch.equal(transform(upright)[0], high)
+
+
+def test_one_crop_is_the_evaluation_transform_and_so_is_the_middle_one_of_three(frames):
+    (alone,) = eval_transforms(32, short_side=40)
+    assert alone == eval_transform(32, short_side=40)
+    _, middle, _ = eval_transforms(32, short_side=40, crops=3)
+    assert torch.equal(middle(frames)[0], alone(frames)[0])
+    whole = eval_transforms(50, short_side=50, crops=3)  # as high as the frame
+    last = torch.from_numpy(frames[:, :, 20:]).permute(3, 0, 1, 2)
+    assert torch.equal(whole[2](frames)[0], last)
+
+
 def test_defaults_are_256_and_320_of_224():
     assert eval_transform(224).crop == CentreCrop(224 / 256)
     assert train_transform(224).crop == RandomCrop((224 / 320, 224 / 256))
@@ -103,7 +129,10 @@ def test_defaults_are_256_and_320_of_224():
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 9), (50, 70), (240, 427), (427, 240)])
 @pytest.mark.parametrize(
     "crop",
-    [CentreCrop(0.875), CentreCrop(1.0), RandomCrop((0.5, 1.0)), RandomResizedCrop((0.05, 1.0))],
+    [
+        *(CentreCrop(0.875), CentreCrop(1.0), LongSideCrop(0.875, 2, 3), LongSideCrop(1.0, 0, 2)),
+        *(RandomCrop((0.5, 1.0)), RandomResizedCrop((0.05, 1.0))),
+    ],
 )
 def test_a_box_lies_inside_the_frame(crop, height, width):
     for seed in range(100):
