@@ -17,6 +17,7 @@ from stabn.data.video import VideoError, frame_count, read_frames
 from stabn.errors import UserError
 
 SUFFIXES = (".webm", ".mp4")  # of videos: VP9 as the set comes, H.264 as it can be prepared
+NO_CLASS = -1  # the class id of a video whose list holds ids alone
 
 
 class AnnotationError(UserError, ValueError):
@@ -25,12 +26,20 @@ class AnnotationError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """One labelled video: its id, class id, class text with [placeholders], and caption."""
+    """One video: its id, class id, class text with [placeholders], and caption.
+
+    Of the unlabelled test split only the id is known: then the class id is ``NO_CLASS``.
+    """
 
     video_id: str
-    class_id: int
-    template: str
-    caption: str
+    class_id: int = NO_CLASS
+    template: str = ""
+    caption: str = ""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its class is known."""
+        return self.class_id != NO_CLASS
 
 
 def read_classes(root: Path | str) -> tuple[str, ...]:
@@ -56,22 +65,28 @@ def read_classes(root: Path | str) -> tuple[str, ...]:
     return tuple(sorted(labels, key=lambda text: int(labels[text])))
 
 
-def read_split(root: Path | str, split: str, classes: Sequence[str]) -> list[Record]:
-    """The labelled videos of a split, in the file's order.
+def read_split(
+    root: Path | str, split: str, classes: Sequence[str], *, unlabelled: bool = False
+) -> list[Record]:
+    """The videos of a split, in the file's order.
 
     Args:
         root: The data set's folder; its JSON files lie there or in ``labels/``, under either
             spelling (``train.json`` or ``something-something-v2-train.json``).
-        split: ``"train"``, ``"validation"`` (or ``"tuning"`` in mini-SSv2).
+        split: ``"train"``, ``"validation"``, ``"test"`` (or ``"tuning"`` in mini-SSv2).
         classes: Class texts from :func:`read_classes`.
+        unlabelled: Whether a list of ids alone will do, as the test split's is.
 
     Raises:
         AnnotationError: The file is missing or malformed, or a template is none of the classes.
     """
     path = _annotation_file(root, split)
+    entries = read_entries(path)
+    if unlabelled and not any({"template", "label"} & entry.keys() for entry in entries.values()):
+        return [Record(video_id) for video_id in entries]
     class_ids = {text: class_id for class_id, text in enumerate(classes)}
     records = []
-    for number, (video_id, entry) in enumerate(read_entries(path).items()):
+    for number, (video_id, entry) in enumerate(entries.items()):
         for name in ("template", "label"):
             if name not in entry:
                 raise AnnotationError(

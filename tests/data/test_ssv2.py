@@ -154,6 +154,18 @@ def test_a_malformed_split(root, split, says):
         read_split(root, "train", CLASSES)
 
 
+def test_a_list_of_ids_alone_will_do_where_no_label_is_needed(root):
+    (root / "test.json").write_text('[{"id": "7"}, {"id": "3"}]')
+    records = read_split(root, "test", CLASSES, unlabelled=True)
+    assert [record.video_id for record in records] == ["7", "3"]
+    assert not any(record.labelled for record in records)
+    (root / "test.json").write_text(json.dumps([{"id": "7"}, entry("3", CLASSES[0])]))
+    with pytest.raises(AnnotationError, match="entry 0 has no 'template'"):
+        read_split(root, "test", CLASSES, unlabelled=True)  # forgotten, not left out
+    (root / "test.json").write_text(json.dumps([entry("3", CLASSES[0])]))
+    assert read_split(root, "test", CLASSES, unlabelled=True) == read_split(root, "test", CLASSES)
+
+
 def test_ids_that_are_numbers_are_read_as_text(root):
     def ids(*given: object) -> list[str]:
         listed = [entry("1", "Moving [part] of [something]") | {"id": i} for i in given]
