@@ -36,6 +36,7 @@ from IPython.display import HTML
 from stabn.data.mini.make import example
 from stabn.data.sampling import segment_indices, tsn_indices, two_clip_indices, views
 from stabn.data.ssv2 import class_of_template, class_text
+from stabn.data.transforms import eval_transforms
 from stabn.data.video import write_video
 from stabn.figures.sheet import COLOURS, FAINT, Sheet, styled
 from stabn.tables import cost, paper_rows
@@ -443,6 +444,57 @@ for backbone in ("3D ResNet-50", "3D ResNet-101"):
 # For scale, what others report on the validation split: Slow R50 with 8 frames, from Kinetics-400, 60.0;
 # SlowFast R50, from Kinetics-400, 61.7; TSM R50 with 8 frames, from ImageNet, 61 to 62.7. A ResNet-50 that
 # reads 32 frames and reaches 51.4 lies below them all.
+#
+# ## Scored as others score
+#
+# But is it the same examination? Our figures are of one clip and its centre, as ST-ABN's are. Others look
+# at a video several times and average: the 60.0 above are of "1×3 views", one clip at three places. A
+# network scored so gains without having learned more, so one figure should stand only beside others of
+# its protocol. `temporal_views` and `spatial_crops` make them:
+#
+# ```bash
+# papermill notebooks/launch/evaluate.ipynb runs/ssv2_st_abn_r50_32/views.ipynb \
+#     -p run runs/ssv2_st_abn_r50_32 -p spatial_crops 3 -p short_side 224
+# ```
+#
+# - Of $m$ **spatial crops** the first and the last lie at the ends of the frame's longer side, the others
+#   evenly between: left, centre, right. With `short_side` at the clip's 224 they are as high as the frame,
+#   as is usual with several crops; PySlowFast uses 256 of 256 (`-p image_size 256 -p short_side 256`).
+# - Of $n$ **temporal views** view $v$ takes from each of the $T$ segments the frame on screen at the share
+#   $u = (v + \tfrac12)/n$ of it. One view takes the middles, as ever; two take a quarter and three
+#   quarters. (Where the rule is a window, `official_32x2`, the windows' starts are spread in this way.)
+# - The **probabilities** of the $n\,m$ views are averaged, after the softmax, as PySlowFast and MMAction2
+#   do it; TSM's script averages before it.
+
+# %%
+n = 45
+once, twice = views("segments", n, T), views("segments", n, T, temporal=2)
+print("one view ", once[0, :9], "…", once[0, -3:])
+for v, frames in enumerate(twice):
+    print("two views", frames[:9], "…", frames[-3:], f"at {(v + 1 / 2) / 2:.2f} of each segment")
+both = np.sort(twice.ravel())
+assert (both == segment_indices(n, 2 * T)).all()  # together, the middles of twice as many segments
+assert set(once[0]) < set(both) == set(range(n))  # the frames that one clip of 32 has to leave out
+boxes = [t.crop(240, 427, None) for t in eval_transforms(224, short_side=224, crops=3)]
+print("three crops of 240 × 427, (top, left, height, width):", *boxes)
+assert [left for _, left, _, _ in boxes] == [0, (427 - 240) // 2, 427 - 240]
+
+# %% [markdown]
+# The record keeps each protocol under a name of its own, as in `validation-1x3-224of224`, with all that
+# makes it; [Table 1](results_table1.ipynb) takes the run's own and no other. The score with $1 - M_s$ is made
+# by the same views.
+#
+# **The test split** has no labels in its list. `-p split test` asks a network for its answers: no accuracy,
+# but a file `answers-test.csv` in the form that the benchmark's server took (TSM's published test script
+# writes it so): for each video its id and five class ids, the likeliest first. By now the data set comes with
+# the truth, `id;class text` in `test-answers.csv`, and four lines score the file:
+#
+# ```python
+# answers = pd.read_csv("answers-test.csv", sep=";", header=None, index_col=0)
+# truth = pd.read_csv("test-answers.csv", sep=";", header=None, index_col=0)[1]
+# hits = answers.eq(truth.map(read_classes("data/ssv2").index), axis=0)  # of stabn.data.ssv2
+# print(hits[1].mean(), hits.any(axis=1).mean())  # top-1, top-5
+# ```
 #
 # ## What we learned
 #

@@ -14,7 +14,7 @@
 # # Evaluate a network
 #
 # Training ends with one evaluation; this notebook makes any other: another split, another sampling
-# rule, the spatial attention turned round. It needs the folder of a run:
+# rule, several views of each video, the spatial attention turned round. It needs the folder of a run:
 #
 # ```bash
 # papermill notebooks/launch/evaluate.ipynb runs/mini_st_abn/evaluate.ipynb -p run runs/mini_st_abn
@@ -38,12 +38,24 @@ NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells 
 # ## Parameters
 #
 # Only `run` is needed. Everything left at `None` is as it was in training.
+#
+# Published figures are often those of several *views*: `temporal_views` clips of each video times
+# `spatial_crops` crops of each clip, whose probabilities (after the softmax) are averaged. "1×3 views"
+# are `-p spatial_crops 3 -p short_side 224`: squares as high as the frame, at its left, its centre and
+# its right. [Chapter 11](../11_something_something_v2.ipynb) says which moments a temporal view takes.
+#
+# A list without labels, as `-p split test` has one, gets no figures. What the network answers goes to
+# `answers-test.csv` in the benchmark's form, `id;class;class;class;class;class`, the likeliest first.
 
 # %% tags=["parameters"]
 run: str = ""  # run folder, as in runs/mini_st_abn
 checkpoint: str = "best"  # best | last | an arm of a fine-tuning
 split = None  # type: str|null null: the run's report_split
 sampling = None  # type: str|null null: as in training
+temporal_views: int = 1  # clips of each video, each at other moments of the segments
+spatial_crops: int = 1  # crops of each clip along the longer side; 3: both ends and the centre
+image_size = None  # type: int|null null: as in training
+short_side = None  # type: int|null null: as in training; as image_size: crops as high as the frame
 invert_spatial: bool = True  # also with 1 − M_s (Table 3), if it attends
 data_root = None  # type: str|null null: as in training
 prepared = None  # type: str|null null: as in training
@@ -93,7 +105,8 @@ launch_config("stabn evaluate", config, options)
 #
 # All evaluations of this run so far, from its record. Each has its predictions in a parquet file
 # of the run's folder, one row a video: label, logits of both branches, temporal attention with the
-# source frames it belongs to.
+# source frames it belongs to. The name of an evaluation says what differs from the run's own
+# (`validation-2x3`: two temporal views, three crops), and the record has the whole protocol.
 
 # %%
 results_table(read_record(Path(config.run) / "record.json"))

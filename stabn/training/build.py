@@ -6,11 +6,19 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from stabn.data import pretext
-from stabn.data.dataset import ClipDataset, EvalSampler, TrainSampler, Videos, collate
+from stabn.data.dataset import (
+    ONE_VIEW,
+    ClipDataset,
+    EvalSampler,
+    TrainSampler,
+    Videos,
+    Views,
+    collate,
+)
 from stabn.data.prepared import PreparedFrames
-from stabn.data.sampling import views
+from stabn.data.sampling import views as clips_of
 from stabn.data.ssv2 import Record, VideoFolder, mirror_pairs, read_classes, read_split
-from stabn.data.transforms import eval_transform, train_transform
+from stabn.data.transforms import eval_transforms, train_transform
 from stabn.models.resnet3d import ResidualStage, ResNet3d
 from stabn.models.st_abn import STABN
 from stabn.training.config import ConfigError, RunConfig
@@ -48,18 +56,28 @@ def class_texts(config: RunConfig) -> tuple[str, ...]:
     return pretext.CLASSES if config.data == "pretext" else read_classes(config.data_root)
 
 
-def split_videos(config: RunConfig, split: str) -> tuple[list[Record], Videos]:
-    """The labelled videos of a split, and where their frames come from."""
+def split_videos(
+    config: RunConfig, split: str, *, unlabelled: bool = False
+) -> tuple[list[Record], Videos]:
+    """The videos of a split, labelled if ids alone will not do, and where their frames are from."""
     if config.data == "pretext":
         count = config.pretext_clips if split == "train" else max(1, config.pretext_clips // 10)
         height, width = config.short_side, config.short_side * 4 // 3
         return pretext.records(count, split), pretext.PretextVideos(height, width, config.seed)
     videos = PreparedFrames(config.prepared) if config.prepared else VideoFolder(config.data_root)
-    return read_split(config.data_root, split, class_texts(config)), videos
+    classes = class_texts(config)
+    return read_split(config.data_root, split, classes, unlabelled=unlabelled), videos
 
 
-def dataset(config: RunConfig, split: str, *, training: bool) -> ClipDataset:
-    """The clips of a split, augmented for training or centred for evaluation."""
+def dataset(
+    config: RunConfig,
+    split: str,
+    *,
+    training: bool,
+    views: Views = ONE_VIEW,
+    unlabelled: bool = False,
+) -> ClipDataset:
+    """The clips of a split, augmented for training or looked at in ``views`` for evaluation."""
     if training:
         transform = train_transform(
             config.image_size,
@@ -69,13 +87,16 @@ def dataset(config: RunConfig, split: str, *, training: bool) -> ClipDataset:
             jitter=config.jitter,
         )
     else:
-        transform = eval_transform(config.image_size, short_side=config.short_side)
+        transform = eval_transforms(
+            config.image_size, short_side=config.short_side, crops=views.spatial
+        )
     return ClipDataset(
-        *split_videos(config, split),
+        *split_videos(config, split, unlabelled=unlabelled),
         config.num_frames,
         config.sampling,
         transform,
         seed=config.seed if training else None,
+        temporal=views.temporal,
     )
 
 
@@ -99,7 +120,7 @@ def train_loader(
             f"{parts}; use a multiple of {shares}"
         )
     clips, times = dataset(config, config.train_split, training=True), times or {}
-    repeats = [_views(config) * times.get(record.video_id, 1) for record in clips.records]
+    repeats = [_clips(config) * times.get(record.video_id, 1) for record in clips.records]
     if sum(repeats) < config.batch_size:
         raise ConfigError(
             f"batch_size: {config.batch_size} is more than the {sum(repeats)} clips of "
@@ -116,17 +137,34 @@ def train_loader(
     return DataLoader(clips, batch_sampler=sampler, **_loading(config, me))
 
 
-def eval_loader(config: RunConfig, split: str, me: Process) -> DataLoader:
-    """This rank's videos of a split, each once with all its views, in the split's order."""
-    clips = dataset(config, split, training=False)
-    sampler = EvalSampler(len(clips), _views(config), me.rank, me.world_size)
+def eval_loader(
+    config: RunConfig,
+    split: str,
+    me: Process,
+    views: Views = ONE_VIEW,
+    *,
+    unlabelled: bool = False,
+) -> DataLoader:
+    """This rank's videos of a split, each once with all its views, in the split's order.
+
+    Args:
+        config: the run; ``batch_size`` counts clips, whatever video or view they are of.
+        split: whose videos.
+        me: this process.
+        views: in which each video is looked at.
+        unlabelled: whether a list of ids alone will do.
+    """
+    clips = dataset(config, split, training=False, views=views, unlabelled=unlabelled)
+    each = _clips(config) * views.temporal * views.spatial
+    sampler = EvalSampler(len(clips), each, me.rank, me.world_size)
     size = max(1, config.batch_size // me.world_size)
+    size = size // views.spatial * views.spatial or size  # one worker makes all crops of a clip
     return DataLoader(clips, size, sampler=sampler, **_loading(config, me))
 
 
-def _views(config: RunConfig) -> int:
+def _clips(config: RunConfig) -> int:
     """V, clips that the sampling rule takes of each video."""
-    return len(views(config.sampling, config.num_frames, config.num_frames))
+    return len(clips_of(config.sampling, config.num_frames, config.num_frames))
 
 
 def _loading(config: RunConfig, me: Process) -> dict:

@@ -12,11 +12,13 @@ import click
 import numpy as np
 import pandas as pd
 
+from stabn.data.dataset import ONE_VIEW, Views
 from stabn.data.mini.truth import has_truth
 from stabn.metrics import Score, rank_correlation, topk_accuracy
+from stabn.training.answers import write_answers
 from stabn.training.build import class_texts, eval_loader
 from stabn.training.checkpoint import Trained, load
-from stabn.training.config import EvalConfig, RunConfig, Strict, parse, read_yaml
+from stabn.training.config import ConfigError, EvalConfig, RunConfig, Strict, parse, read_yaml
 from stabn.training.files import replacing
 from stabn.training.predict import predict
 from stabn.training.process import Process, joined
@@ -36,13 +38,16 @@ def figures_from_predictions(predictions: pd.DataFrame) -> dict[str, Any]:
         under ``failed_videos``); of those that could, ``top1``, ``top5`` in [0, 1] and the mean
         cross-entropy ``loss``; the same of the attention branch under ``attention_…``;
         ``per_class`` {class id: videos, top1}; and, where the truth is known,
-        ``rank_correlation``, ``pointing`` and ``mass_in_mask``: value, chance, n.
+        ``rank_correlation``, ``pointing`` and ``mass_in_mask``: value, chance, n. Of predictions
+        without labels only the videos are counted.
     """
-    labels = predictions["label"].to_numpy()
     failed = predictions.attrs.get("failed", {})
     figures: dict[str, Any] = {"videos": len(predictions), "failed": len(failed)}
     if failed:
         figures["failed_videos"] = dict(failed)
+    if "label" not in predictions:
+        return figures
+    labels = predictions["label"].to_numpy()
     for prefix in ("", "attention_"):
         if f"{prefix}logits" not in predictions:
             continue
@@ -87,13 +92,17 @@ def report(
     folder: Path,
     invert_spatial: bool = False,
     checkpoint: str = "best",
+    views: Views = ONE_VIEW,
+    unlabelled: bool = False,
 ) -> dict[str, Any]:
     """Score a split, write its predictions, and enter its figures in the run's record.
 
     The run's own report goes to ``predictions.parquet``, any other to
-    ``predictions-<tag>.parquet``; the record has both under ``results.<tag>``. The tag is the
-    checkpoint's name if it is not ``best``, the split's name, then the sampling rule if it is not
-    the run's own, then ``inverted``.
+    ``predictions-<tag>.parquet``; the record has both under ``results.<tag>``, with the protocol by
+    which they were made. The tag is the checkpoint's name if it is not ``best``, the split's name,
+    then what differs from the run's own protocol (see :func:`tagged`, so no two share a name), then
+    ``inverted``. Of a split without labels there are predictions alone, and ``answers-<tag>.csv``,
+    the benchmark's form of them.
 
     Args:
         trained: the network and the run that made it.
@@ -103,32 +112,59 @@ def report(
         folder: the run's folder.
         invert_spatial: use 1 − M_s (equation (7)).
         checkpoint: which of the folder's networks this is, as in ``last`` or an arm's name.
+        views: in which each video is looked at. Beside the truth attention is put only as the run
+            itself looks.
+        unlabelled: whether a list of ids alone will do.
 
     Returns:
         The figures.
     """
     tag = split if checkpoint == "best" else f"{checkpoint}-{split}"
-    tag += f"-{config.sampling}" if config.sampling != trained.config.sampling else ""
-    tag += "-inverted" if invert_spatial else ""
-    with_truth = attends(config) and config.data == "ssv2" and has_truth(config.data_root)
+    tag += tagged(trained.config, config, views) + "-inverted" * invert_spatial
+    loader = eval_loader(config, split, me, views, unlabelled=unlabelled)
+    known = config.data == "ssv2" and has_truth(config.data_root) and loader.dataset.labelled
     predictions = predict(
         trained.model.to(me.device),
-        eval_loader(config, split, me),
+        loader,
         config,
         me,
         invert_spatial=invert_spatial,
-        with_truth=with_truth,
+        with_truth=known and attends(config) and not views.several,
     )
-    figures = figures_from_predictions(predictions)
+    figures = figures_from_predictions(predictions) | {"protocol": protocol(config, views)}
     if me.is_main:
         name = "predictions" if tag == trained.config.report_split else f"predictions-{tag}"
         with replacing(folder / f"{name}.parquet") as file:
             predictions.to_parquet(file, index=False)
+        if "label" not in predictions:
+            write_answers(predictions, folder / f"answers-{tag}.csv")
         record = read_record(folder / "record.json")
         record.setdefault("results", {})[tag] = figures
         write_record(folder / "record.json", record)
         log.info("%s: %s", tag, in_words(figures))
     return figures
+
+
+def tagged(own: RunConfig, config: RunConfig, views: Views) -> str:
+    """What in the protocol differs from the run's own: ``-two_clip``, ``-2x3``, ``-224of224``."""
+    tag = f"-{config.sampling}" if config.sampling != own.sampling else ""
+    tag += f"-{views.temporal}x{views.spatial}" if views.several else ""
+    sizes = config.image_size, config.short_side
+    own_sizes = own.image_size, own.short_side
+    return tag + ("-{}of{}".format(*sizes) if sizes != own_sizes else "")
+
+
+def protocol(config: RunConfig, views: Views) -> dict[str, Any]:
+    """How videos are looked at and the answers of their clips averaged, for the record."""
+    return {
+        "sampling": config.sampling,
+        "num_frames": config.num_frames,
+        "image_size": config.image_size,
+        "short_side": config.short_side,
+        "temporal_views": views.temporal,
+        "spatial_crops": views.spatial,
+        "averaged": "probabilities" if views.several else "logits",
+    }
 
 
 def attends(config: RunConfig) -> bool:
@@ -139,14 +175,17 @@ def attends(config: RunConfig) -> bool:
 def in_words(figures: dict[str, Any]) -> str:
     """One line for the log."""
     failed = f", {figures['failed']} more could not be decoded" if figures.get("failed") else ""
+    counted = f"{figures['videos']} videos{failed}"
+    if "top1" not in figures:
+        return f"{counted}, no labels"
     return (
-        f"{figures['videos']} videos{failed}, top-1 {figures['top1']:.4f}, "
+        f"{counted}, top-1 {figures['top1']:.4f}, "
         f"top-5 {figures['top5']:.4f}, loss {figures['loss']:.4f}"
     )
 
 
 def evaluate(config: EvalConfig) -> None:
-    """Score a trained run again: on another split, by another sampling rule, with M_s inverted.
+    """Score a trained run again: another split, sampling rule or number of views, M_s inverted.
 
     Raises:
         CheckpointError: no usable checkpoint in the run's folder, or made for other classes.
@@ -160,17 +199,28 @@ def evaluate(config: EvalConfig) -> None:
         check_classes(trained, effective, path)
         split = config.split or effective.report_split
         how = {"split": split, "folder": folder, "checkpoint": config.checkpoint}
-        report(trained, effective, me, **how)
-        if inverts(config, effective):
+        how |= {"views": config.views, "unlabelled": True}
+        figures = report(trained, effective, me, **how)
+        if inverts(config, effective) and "top1" in figures:
             report(trained, effective, me, **how, invert_spatial=True)
 
 
 def as_asked(run: RunConfig, asked: Strict) -> RunConfig:
-    """The description of a run, with what ``asked`` wants otherwise in scoring it."""
+    """The description of a run, with what ``asked`` wants otherwise in scoring it.
+
+    Raises:
+        ConfigError: a ``short_side`` that cannot hold a crop of ``image_size``.
+    """
     given = asked.model_dump().items()
-    return run.model_copy(
+    config = run.model_copy(
         update={n: v for n, v in given if n in RunConfig.model_fields and v is not None}
     )
+    if config.short_side < config.image_size:
+        raise ConfigError(
+            f"short_side: must be at least image_size ({config.image_size}), not "
+            f"{config.short_side}"
+        )
+    return config
 
 
 def check_classes(trained: Trained, config: RunConfig, path: Path) -> None:

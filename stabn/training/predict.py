@@ -1,5 +1,8 @@
 """Videos → predictions keyed by video id, each video once whatever the number of processes."""
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from stabn.data.dataset import Batch
+from stabn.data.dataset import Batch, Failure
 from stabn.data.mini.truth import read_truth
 from stabn.data.transforms import normalise
 from stabn.data.video import VideoError
@@ -16,6 +19,8 @@ from stabn.metrics import mass_in_mask, pointing_game
 from stabn.training.config import RunConfig
 from stabn.training.pace import paced
 from stabn.training.process import Process, autocast, gathered, usable_precision
+
+Row = dict[str, Any]
 
 
 @torch.no_grad()
@@ -30,9 +35,10 @@ def predict(
 ) -> pd.DataFrame:
     """Score every video of ``loader`` over all processes; a line a minute says how far it is.
 
-    Logits of a video's views are averaged; the frames and the attention of its views stand one
-    after the other. A video that cannot be decoded, in any of its views, has no row; it is listed
-    in ``.attrs["failed"]``, {video id: cause}, which goes into the parquet file and back.
+    The answers of a video's clips become one, see :func:`averaged`; the frames and the attention of
+    its clips stand one after the other. A video that cannot be decoded, in any of its clips, has no
+    row; it is listed in ``.attrs["failed"]``, {video id: cause}, which goes into the parquet file
+    and back.
 
     Args:
         model: the network, on ``me.device``; left in eval mode.
@@ -40,20 +46,49 @@ def predict(
         config: the run's, for its precision and data.
         me: this process.
         invert_spatial: use 1 − M_s (equation (7)).
-        with_truth: also compare the attention with the truth (mini-SSv2 only).
+        with_truth: also compare the attention with the truth (mini-SSv2 only; centre crops only).
 
     Returns:
-        On every rank one row a video, sorted by ``video_id``: label, logits (K,), frame_indices
-        (V·T,); from ST-ABN also attention_logits (K,) and temporal_attention (V·T,); with the truth
-        also temporal_truth (V·T,), and M_s's pointing and mass_in_mask, each with its chance level.
+        On every rank one row a video, sorted by ``video_id``: label (not of an unlabelled split),
+        logits (K,), frame_indices (V·T,) of its V clips; from ST-ABN also attention_logits (K,) and
+        temporal_attention (V·T,); with the truth also temporal_truth (V·T,), and M_s's pointing and
+        mass_in_mask, each with its chance level.
 
     Raises:
         VideoError: not one video could be decoded.
         SystemExit: all were sent SIGTERM, in training.
     """
     model.eval()
+    failures: list[Failure] = []
+    several = loader.dataset.views.several
+    clips = _scored(model, loader, config, me, failures, invert_spatial, with_truth)
+    # a rank has all clips of its videos, one after the other: few are kept at a time
+    rows = [_video([*own], several) for _, own in groupby(clips, key=itemgetter("video_id"))]
+    if me.total(me.terminated.is_set())[0]:
+        me.leave()
+    failed = {video_id: cause for video_id, cause in sorted(gathered(failures, me))}
+    rows = [row for row in gathered(rows, me) if row["video_id"] not in failed]
+    if not rows:
+        cause = next(iter(failed.values()), "there is none")
+        raise VideoError(f"none of the {len(loader.dataset)} videos can be decoded: {cause}")
+    predictions = pd.DataFrame(rows).sort_values("video_id", ignore_index=True)
+    if not loader.dataset.labelled:
+        predictions = predictions.drop(columns="label")
+    predictions.attrs["failed"] = failed
+    return predictions
+
+
+def _scored(
+    model: nn.Module,
+    loader: DataLoader,
+    config: RunConfig,
+    me: Process,
+    failures: list[Failure],
+    invert_spatial: bool,
+    with_truth: bool,
+) -> Iterator[Row]:
+    """One row a clip, of this process's share; what cannot be decoded goes to ``failures``."""
     precision = usable_precision(config.precision, me.device)
-    rows, failures = [], []
     for batch in paced(loader, len(loader), "videos scored", len(loader.dataset)):
         if me.terminated.is_set():
             break
@@ -63,22 +98,12 @@ def predict(
         with autocast(precision, me.device):
             video = normalise(batch.video.to(me.device, non_blocking=True))
             output = model(video, invert_spatial=True) if invert_spatial else model(video)
-        rows += _rows(output, batch, loader, config, with_truth)
-    if me.total(me.terminated.is_set())[0]:
-        me.leave()
-    failed = {video_id: cause for video_id, cause in sorted(gathered(failures, me))}
-    rows = [row for row in gathered(rows, me) if row["video_id"] not in failed]
-    if not rows:
-        cause = next(iter(failed.values()), "there is none")
-        raise VideoError(f"none of the {len(loader.dataset)} videos can be decoded: {cause}")
-    predictions = _by_video(rows)
-    predictions.attrs["failed"] = failed
-    return predictions
+        yield from _rows(output, batch, loader, config, with_truth)
 
 
 def _rows(
     output: Any, batch: Batch, loader: DataLoader, config: RunConfig, with_truth: bool
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """One row a clip; nothing of the batch is kept, whose shared memory is an open file."""
     rows = [
         {"video_id": video_id, "label": int(label), "frame_indices": indices.numpy().copy()}
@@ -103,16 +128,15 @@ def _rows(
     return rows
 
 
-def _against_truth(
-    maps: Tensor, row: dict[str, Any], loader: DataLoader, root: str
-) -> dict[str, Any]:
+def _against_truth(maps: Tensor, row: Row, loader: DataLoader, root: str) -> Row:
     """M_s (1, T, H′, W′) of one clip beside the truth: acting object and hand, in motion."""
     truth = read_truth(root, row["video_id"])
     at = row["frame_indices"]
     masks = (truth.actor | truth.hand)[at]  # (T, H, W)
     levels = truth.levels[at]  # (T,)
     painted = np.repeat(masks[..., None].astype(np.uint8) * 255, 3, axis=3)  # (T, H, W, 3)
-    cropped = loader.dataset.transform(painted)[0][0] > 127  # (T, H, W), as the clip was
+    (centred,) = loader.dataset.transforms
+    cropped = centred(painted)[0][0] > 127  # (T, H, W), as the clip was
     measured = {"temporal_truth": levels}
     for name, measure in [("pointing", pointing_game), ("mass_in_mask", mass_in_mask)]:
         score = measure(maps.transpose(0, 1)[None, :, 0], cropped[None], active=levels[None] == 1)
@@ -120,23 +144,31 @@ def _against_truth(
     return measured
 
 
-def _by_video(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row a video from one row a clip."""
-    clips = pd.DataFrame(rows)
-    how = dict.fromkeys(clips.columns.drop("video_id"), "mean")
-    how |= {"label": "first"}
-    how |= {name: _mean for name in ("logits", "attention_logits") if name in how}
-    how |= {
-        name: _joined_up
-        for name in ("frame_indices", "temporal_attention", "temporal_truth")
-        if name in how
-    }
-    return clips.groupby("video_id", sort=True).agg(how).reset_index()
+def _video(clips: Sequence[Row], several: bool) -> Row:
+    """One row of a video from the rows of its clips."""
+    row: Row = {}
+    for name, first in clips[0].items():
+        column = [clip[name] for clip in clips]
+        if name in ("video_id", "label"):
+            row[name] = first
+        elif name in ("logits", "attention_logits"):
+            row[name] = averaged(np.stack(column), probabilities=several)
+        elif isinstance(first, np.ndarray):  # frames, and what is said of each
+            row[name] = np.concatenate(column)
+        else:
+            row[name] = pd.Series(column).mean()  # of the clips of which it is known
+    return row
 
 
-def _mean(column: pd.Series) -> np.ndarray:
-    return np.mean(list(column), axis=0)
+def averaged(logits: np.ndarray, *, probabilities: bool) -> np.ndarray:
+    """One answer from the logits (V, K) of a video's V clips: logits (K,).
 
-
-def _joined_up(column: pd.Series) -> np.ndarray:
-    return np.concatenate(list(column))
+    Those of a sampling rule itself (two of ``two_clip``) are averaged as they are. Several *views*
+    are averaged after the softmax, as published multi-view tests do it: returned is the logarithm
+    of the mean probability, so that its softmax is that mean.
+    """
+    if not probabilities:
+        return logits.mean(axis=0)
+    z = logits.astype(np.float64)
+    log_p = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+    return (np.logaddexp.reduce(log_p, axis=0) - np.log(len(z))).astype(logits.dtype)

@@ -9,19 +9,21 @@ import pandas as pd
 import pytest
 import torch
 
-from stabn.data.dataset import ClipKey
+from stabn.data.dataset import ONE_VIEW, ClipKey, Views
 from stabn.data.mini.truth import read_truth
+from stabn.data.ssv2 import AnnotationError
 from stabn.data.transforms import normalise
 from stabn.data.video import VideoError
 from stabn.models.st_abn import STABNOutput
 from stabn.training.build import dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load
 from stabn.training.cluster.launch import LaunchOptions, launch, launch_config
-from stabn.training.config import EvalConfig, parse
-from stabn.training.evaluate import evaluate, figures_from_predictions
+from stabn.training.config import ConfigError, EvalConfig, parse
+from stabn.training.evaluate import evaluate, figures_from_predictions, tagged
 from stabn.training.predict import _rows, predict
 from stabn.training.process import Process
 from stabn.training.records import read_record
+from tests.preflights import with_videos_of_its_own
 
 ALONE = Process(0, 1, torch.device("cpu"))
 
@@ -263,6 +265,80 @@ def test_another_split_and_rule_have_files_of_their_own(run):
     evaluate(scored(run, split="tuning", sampling="two_clip", invert_spatial=False))
     assert len(pd.read_parquet(run / "predictions-tuning-two_clip.parquet")) == 3
     assert (run / "predictions.parquet").read_bytes() == before
+
+
+def test_views_have_a_name_of_their_own_and_leave_the_run_s_report_alone(run):
+    before = (run / "predictions.parquet").read_bytes()
+    own = read_record(run / "record.json")["results"]["validation"]
+    evaluate(scored(run, temporal_views=2, spatial_crops=3, short_side=24))
+    results = read_record(run / "record.json")["results"]
+    several = {"validation-2x3-24of24", "validation-2x3-24of24-inverted"}
+    assert set(results) == {"validation"} | several
+    assert results["validation"] == own
+    assert (run / "predictions.parquet").read_bytes() == before
+    assert own["protocol"] == {
+        **{"sampling": "segments", "num_frames": 4, "short_side": 28, "image_size": 24},
+        **{"temporal_views": 1, "spatial_crops": 1, "averaged": "logits"},
+    }
+    changed = {"short_side": 24, "temporal_views": 2, "spatial_crops": 3}
+    for tag in several:
+        assert results[tag]["protocol"] == own["protocol"] | changed | {"averaged": "probabilities"}
+        predictions = pd.read_parquet(run / f"predictions-{tag}.parquet")
+        assert len(predictions) == own["videos"]
+        assert results[tag]["top1"] == figures_from_predictions(predictions)["top1"]
+
+
+def test_a_short_side_into_which_no_clip_fits(run):
+    with pytest.raises(
+        ConfigError, match=r"short_side: must be at least image_size \(24\), not 20"
+    ):
+        evaluate(scored(run, short_side=20))
+
+
+@pytest.mark.parametrize(
+    ("changed", "tag"),
+    [
+        ({}, ""),
+        ({"image_size": 28}, "-28of28"),
+        ({"short_side": 24}, "-24of24"),
+        ({"sampling": "two_clip"}, "-two_clip"),
+    ],
+)
+def test_no_two_protocols_share_a_name(tiny_run, changed, tag):
+    config = tiny_run.model_copy(update=changed)
+    assert tagged(tiny_run, config, ONE_VIEW) == tag
+    assert tagged(tiny_run, config, Views(10, 3)) in {tag + "-10x3", "-10x3" + tag}
+
+
+@pytest.fixture
+def unlabelled(tiny_set, tmp_path):
+    """The tiny set with a test list: the ids of the validation videos, as the official one is."""
+    root = with_videos_of_its_own(tiny_set, tmp_path / "unlabelled")
+    ids = [{"id": entry["id"]} for entry in json.loads((root / "validation.json").read_text())]
+    (root / "test.json").write_text(json.dumps(ids))
+    return root
+
+
+def test_a_list_without_labels_gets_predictions_alone(run, unlabelled):
+    evaluate(scored(run, split="test", data_root=str(unlabelled)))
+    own = pd.read_parquet(run / "predictions.parquet")
+    predictions = pd.read_parquet(run / "predictions-test.parquet")
+    assert list(predictions.columns) == ["video_id", "frame_indices", "logits", *own.columns[4:6]]
+    for name in ("video_id", "logits"):
+        assert np.array_equal(np.stack(predictions[name]), np.stack(own[name]))
+    record = read_record(run / "record.json")
+    assert set(record["results"]) == {"validation", "test"}  # nothing to compare M_s inverted by
+    assert set(record["results"]["test"]) == {"videos", "failed", "protocol"}
+    assert record["results"]["test"]["videos"] == 9
+    answers = dict(line.split(";", 1) for line in (run / "answers-test.csv").open())
+    for row in own.itertuples():
+        assert answers[row.video_id].strip() == ";".join(map(str, np.argsort(-row.logits)))
+
+
+def test_whoever_needs_labels_refuses_a_list_without(tiny, unlabelled):
+    config = tiny(data_root=str(unlabelled))
+    with pytest.raises(AnnotationError, match=r"test\.json: .*test lists have no labels"):
+        eval_loader(config, "test", ALONE)
 
 
 def test_a_data_set_of_other_classes(run, tiny_set, tmp_path):

@@ -45,13 +45,13 @@ def preflight(config: EvalConfig) -> None:
             found.good("checkpoint", trained.origin)
             effective = as_asked(trained.config, config)
             split = config.split or effective.report_split
-            counts = check_data(found, effective, [split], bears=1)
+            counts = check_data(found, effective, [split], bears=1, unlabelled=True)
             if counts:
                 check_classes(trained, effective, path)
         found.settle()
 
-        loader = eval_loader(effective, split, me)
-        times = 2 if inverts(config, effective) else 1
+        loader = eval_loader(effective, split, me, config.views, unlabelled=True)
+        times = 2 if inverts(config, effective) and loader.dataset.labelled else 1
         batches, reading = read_ahead(loader, me)
         tell_failures(found, batches)
         alone = scoring_alone(trained, effective, found)

@@ -21,7 +21,12 @@ Lists = Mapping[str, Sequence[str]]  # split → ids of its videos
 
 
 def check_data(
-    found: Findings, config: RunConfig, splits: Sequence[str], *, bears: float
+    found: Findings,
+    config: RunConfig,
+    splits: Sequence[str],
+    *,
+    bears: float,
+    unlabelled: bool = False,
 ) -> dict[str, int]:
     """Lists, videos and manifest of each split; {split: its number of videos}.
 
@@ -32,6 +37,7 @@ def check_data(
         bears: the share of the videos that may be missing or broken. Training stops beyond its
             ``max_decode_failures``, scoring (1) leaves out what it cannot decode; neither can do
             with a split of which nothing is left.
+        unlabelled: whether a list of ids alone will do.
     """
     lists: dict[str, list[str]] = {}
     classes: tuple[str, ...] = ()
@@ -39,7 +45,7 @@ def check_data(
         classes = class_texts(config)
     for split in dict.fromkeys(splits if classes else ()):
         with found.checking("data"):
-            records, videos = split_videos(config, split)
+            records, videos = split_videos(config, split, unlabelled=unlabelled)
             lists[split] = [record.video_id for record in records]
             if split == config.train_split:
                 per_class = Counter(record.class_id for record in records)

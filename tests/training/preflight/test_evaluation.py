@@ -66,6 +66,15 @@ def test_what_is_asked_for_is_what_is_tried(run, said):
     assert "3 videos: until" in found(said(), "ok", "time")[0]
 
 
+def test_views_are_counted_in_and_a_list_without_labels_is_scored_once(run, copy, said):
+    entries = [{"id": video_id} for video_id in ids(copy)]
+    (copy / "test.json").write_text(json.dumps(entries))
+    preflight(asked(run, data_root=str(copy), split="test", spatial_crops=3))
+    assert "test 9 videos" in found(said(), "ok", "data")[0]
+    assert "3 at a time" in found(said(), "ok", "memory")[0]
+    assert "9 videos: until" in found(said(), "ok", "time")[0]
+
+
 def test_missing_and_broken_videos_are_counted_and_borne(run, copy, said):
     missing, broken = ids(copy)[2:4]
     (copy / "videos" / f"{missing}.webm").unlink()
