@@ -1,11 +1,13 @@
-"""What a file's first bytes say: which container, whether its end is lost, or what else it is."""
+"""What a file's own bytes say: whether its end is lost, or that it is no video at all."""
 
+from codecs import getincrementaldecoder
 from pathlib import Path
 
 _EBML = b"\x1a\x45\xdf\xa3"  # Matroska and webm
 _SEGMENT = b"\x18\x53\x80\x67"  # the one element that holds everything after the header
+_BOXES = (b"ftyp", b"moov", b"moof", b"mdat")  # of mp4 and mov, those that frames need
+_PADDING = (b"free", b"skip", b"wide")
 _SIGNATURES = {
-    b"GIF8": "a GIF image",
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
     b"PK\x03\x04": "a zip archive",
@@ -15,30 +17,65 @@ _SIGNATURES = {
 }
 
 
-def container(path: Path) -> str:
-    """``"webm"``, ``"mp4"`` (mp4, m4v, mov) or ``"other"``, by signature and not by suffix."""
-    head = _head(path)
-    if head.startswith(_EBML) and b"webm" in head:
-        return "webm"
-    return "mp4" if head[4:8] == b"ftyp" else "other"
-
-
 def missing_bytes(path: Path) -> int:
-    """How many bytes a webm or Matroska file lacks of what its header promises; 0 if unknown.
+    """How many bytes a file lacks of what its own sizes promise; 0 if it promises nothing.
 
-    A webm that lost its end opens without complaint and simply has fewer frames. Its segment
-    element says how long the file should be, so the loss shows without decoding anything.
+    A video that lost its end may open without complaint and simply have fewer frames. Matroska's
+    segment, the boxes of an mp4 and the RIFF chunks of an avi say how long they are, so the loss
+    shows without decoding anything. Transport streams say nothing.
     """
-    head = _head(path)
+    head, size = _head(path), path.stat().st_size
+    if head.startswith(_EBML):
+        promised = _end_of_segment(head)
+    elif head[4:8] in (*_BOXES, *_PADDING):
+        promised = _end_of_boxes(path, size)
+    elif head.startswith(b"RIFF"):
+        promised = _end_of_chunks(path, size)
+    else:
+        promised = 0
+    return max(0, promised - size)
+
+
+def _end_of_segment(head: bytes) -> int:
     start = head.find(_SEGMENT)
-    if not head.startswith(_EBML) or start < 0:
+    if start < 0:
         return 0
     first = head[start + 4]
     width = 9 - first.bit_length()  # an EBML number's leading zeros give its length in bytes
     size = int.from_bytes(head[start + 4 : start + 4 + width]) & ((1 << 7 * width) - 1)
     if size == (1 << 7 * width) - 1:  # all ones: written as a stream, length unknown
         return 0
-    return max(0, start + 4 + width + size - path.stat().st_size)
+    return start + 4 + width + size
+
+
+def _end_of_boxes(path: Path, size: int) -> int:
+    at = end = 0
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            header = file.read(16)
+            length, kind = int.from_bytes(header[:4]), header[4:8]
+            if length == 1:  # too long for four bytes: eight follow
+                length = int.from_bytes(header[8:])
+            if length < 8:  # 0: up to the end of the file; else no box
+                break
+            at += length
+            if kind in _BOXES:  # what else stands at the end may be anything
+                end = at
+    return end
+
+
+def _end_of_chunks(path: Path, size: int) -> int:
+    at = end = 0
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            header = file.read(8)
+            length = int.from_bytes(header[4:], "little")
+            if header[:4] != b"RIFF" or length in (0, 0xFFFFFFFF):  # written as a stream
+                break
+            at = end = at + 8 + length
+    return end
 
 
 def not_a_video(path: Path) -> str | None:
@@ -49,8 +86,8 @@ def not_a_video(path: Path) -> str | None:
     for signature, words in _SIGNATURES.items():
         if head.startswith(signature):
             return words
-    try:
-        text = head.decode("utf-8", errors="strict" if len(head) < 512 else "ignore")
+    try:  # a letter of several bytes may be cut where the head ends
+        text = getincrementaldecoder("utf-8")().decode(head, final=len(head) < 512)
     except UnicodeDecodeError:
         return None
     if all(c.isprintable() or c in "\r\n\t" for c in text):

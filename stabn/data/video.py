@@ -1,46 +1,32 @@
-"""A video file → its frames, or a :class:`VideoError` that says why not."""
+"""A video file → its frames, or a :class:`VideoError` that says why not; and frames → a file.
+
+Frame k of a video is the k-th that plays, and there are as many as a sequential decode shows: see
+:mod:`stabn.data.decoding`. Clips are seconds long and need most of their frames, so decoding all up
+to the last one wanted costs little.
+"""
 
 import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
-import decord
+import av
 import imageio_ffmpeg
 import numpy as np
+from av import Packet
+from av.video.reformatter import VideoReformatter
 
-from stabn.data.container import container, missing_bytes, not_a_video
-from stabn.errors import UserError
-
-decord.logging.set_level(decord.logging.QUIET)  # failures arrive as VideoError, not as log lines
-
-_REENCODE = "re-encode it, for example: ffmpeg -i {name} -an {stem}-h264.mp4"
-
-
-class VideoError(UserError):
-    """A video file that cannot be read or written.
-
-    Attributes:
-        path: The file.
-        reason: The cause in words, and what to do about it.
-    """
-
-    def __init__(self, path: Path | str, reason: str = ""):
-        # `reason` may be absent so that a DataLoader can raise the error again from its text alone.
-        super().__init__(path, reason)
-        self.path, self.reason = Path(path), reason
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}" if self.reason else str(self.args[0])
+from stabn.data.decoding import VideoError, opened, playing, rgb
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Length in frames, size in pixels, and frames per second of a video."""
+    """Length in frames, size in pixels as shown, and mean frames per second of a video."""
 
     frames: int
     height: int
@@ -55,26 +41,29 @@ def probe(path: Path | str) -> VideoInfo:
         VideoError: The file is missing, cut, or no video that can be decoded.
     """
     path = Path(path)
-    with _open(path) as reader:
-        fps = float(reader.get_avg_fps())
-        if _can_seek(path):
-            height, width = reader[0].shape[:2]
-            return VideoInfo(len(reader), height, width, fps)
-        shapes = [frame.shape for frame in _in_sequence(reader)]
-        if not shapes:
-            raise VideoError(path, "holds no frame")
-        return VideoInfo(len(shapes), *shapes[0][:2], fps)
+    frames = frame_count(path)
+    height, width, _ = read_frames(path, [0]).shape[1:]
+    with opened(path) as stream:
+        fps = stream.average_rate
+        if not fps:  # webm with a variable rate states none
+            seconds = (stream.container.duration or 0) / av.time_base
+            fps = frames / seconds if seconds else stream.guessed_rate or 0
+    return VideoInfo(frames, height, width, float(fps))
 
 
 def frame_count(path: Path | str) -> int:
-    """Number of native frames; where the container can be trusted, without decoding any.
+    """Number of native frames; of VP8 and VP9 in webm without decoding any.
 
     Raises:
         VideoError: The file is missing, cut, or no video that can be decoded.
     """
     path = Path(path)
-    with _open(path) as reader:
-        frames = len(reader) if _can_seek(path) else sum(1 for _ in _in_sequence(reader))
+    with opened(path) as stream:
+        codec = stream.codec_context.codec.canonical_name
+        if stream.container.format.name != "matroska,webm" or codec not in ("vp8", "vp9"):
+            return sum(1 for _ in playing(path, stream))
+        packets = dropwhile(lambda packet: not packet.is_keyframe, stream.container.demux(stream))
+        frames = sum(_shows(packet, codec) for packet in packets if packet.size)
     if not frames:
         raise VideoError(path, "holds no frame")
     return frames
@@ -84,34 +73,35 @@ def read_frames(path: Path | str, indices: Sequence[int] | np.ndarray) -> np.nda
     """The frames of a video at given source frame indices, in the order asked for.
 
     Args:
-        path: A webm or mp4 file; other containers are decoded from their first frame on, because
-            seeking in them is not always exact.
+        path: A video in any container and codec that PyAV's ffmpeg decodes; it is shown upright, as
+            its rotation tag says.
         indices: Frame indices (T,), 0-based, in any order, repeats allowed.
 
     Returns:
         uint8 (T, H, W, 3), RGB.
 
     Raises:
-        VideoError: The file is missing, cut, or no video that can be decoded, or an index lies
-            outside it.
+        VideoError: The file is missing, cut, or no video that can be decoded, an index lies
+            outside it, or its frames change their size.
     """
     path = Path(path)
-    wanted, back = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
-    if wanted.size == 0:
+    indices = np.asarray(indices, dtype=np.int64)
+    if indices.size == 0:
         raise ValueError(f"{path}: no frame index given")
-    with _open(path) as reader:
-        if _can_seek(path):
-            _check_range(path, wanted, len(reader))
-            frames = _batch(reader, wanted)
-        else:
-            keep = set(wanted.tolist())
-            found, count = {}, 0
-            for count, frame in enumerate(_in_sequence(reader), start=1):
-                if count - 1 in keep:
-                    found[count - 1] = _unpadded(frame.asnumpy())
-            _check_range(path, wanted, count)
-            frames = np.stack([found[i] for i in wanted.tolist()])
-    return frames[back]  # (T, H, W, 3)
+    if indices.min() < 0:
+        raise _outside(path, indices.min(), frame_count(path))
+    wanted, last, frames = set(indices.tolist()), indices.max(), None
+    convert = VideoReformatter()
+    with opened(path) as stream:
+        for k, frame in enumerate(playing(path, stream)):
+            if k in wanted:
+                image = rgb(frame, convert)
+                if frames is None:  # their size is known now; no other frame is kept
+                    frames = np.empty((len(indices), *image.shape), np.uint8)
+                frames[indices == k] = image
+            if k == last:
+                return frames  # (T, H, W, 3)
+    raise _outside(path, last, k + 1)
 
 
 def write_video(path: Path | str, frames: np.ndarray, fps: float, two_pass: bool = False) -> None:
@@ -121,7 +111,7 @@ def write_video(path: Path | str, frames: np.ndarray, fps: float, two_pass: bool
 
     Args:
         path: Where to; the suffix chooses the codec.
-        frames: uint8 (n, H, W, 3), RGB; H.264 needs even H and W, webm at least two frames.
+        frames: uint8 (n, H, W, 3), RGB; H.264 needs even H and W.
         fps: Frames per second.
         two_pass: VP9 in two passes with alternate reference frames, as the files of
             Something-Something v2 were made; about five times slower.
@@ -135,9 +125,7 @@ def write_video(path: Path | str, frames: np.ndarray, fps: float, two_pass: bool
         raise ValueError(
             f"{path}: frames must be uint8 (n, H, W, 3), not {frames.dtype} {frames.shape}"
         )
-    n, height, width, _ = frames.shape
-    if path.suffix == ".webm" and n < 2:
-        raise ValueError(f"{path}: decord reads no webm of a single frame; write two, or an mp4")
+    _, height, width, _ = frames.shape
     if path.suffix == ".mp4" and (height % 2 or width % 2):
         raise ValueError(f"{path}: H.264 needs even height and width, not {height}×{width}")
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -184,81 +172,17 @@ def _ffmpeg(path: Path, arguments: list[str], frames: np.ndarray) -> None:
         raise VideoError(path, f"cannot be written: {'; '.join(said[-3:])}")
 
 
-def _can_seek(path: Path) -> bool:
-    """Seeking was found frame-exact in webm and mp4; some XviD avi return other frames."""
-    return container(path) in ("webm", "mp4")
+def _shows(packet: Packet, codec: str) -> bool:
+    """Whether a packet of webm plays as a frame; an alternate reference frame of VP8 does not.
 
-
-def _in_sequence(reader: decord.VideoReader) -> Iterator:
-    """All frames of a freshly opened video, without a seek."""
-    while True:
-        try:
-            yield reader.next()
-        except StopIteration:
-            return
-
-
-def _batch(reader: decord.VideoReader, indices: np.ndarray) -> np.ndarray:
-    """Frames (T, H, W, 3) at increasing indices."""
-    try:
-        return reader.get_batch(indices).asnumpy()
-    except decord.DECORDError as error:
-        if "size must exactly match" not in str(error):
-            raise
-        return np.stack([_unpadded(reader[int(i)].asnumpy()) for i in indices])
-
-
-def _unpadded(frame: np.ndarray) -> np.ndarray:
-    """A frame (H, W, 3) without the bytes that decord leaves at the end of each row.
-
-    At widths such as 48 and 72, where a row's padded length is a multiple of the width, decord
-    takes the padding for more channels (and its ``get_batch`` fails).
+    VP9 packs such a frame together with the next one that plays.
     """
-    height, width, _ = frame.shape
-    return frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
+    return codec == "vp9" or bool(memoryview(packet)[0] & 0x10)  # VP8's show_frame
 
 
-def _check_range(path: Path, wanted: np.ndarray, frames: int) -> None:
-    if wanted[0] < 0 or wanted[-1] >= frames:
-        outside = wanted[0] if wanted[0] < 0 else wanted[-1]
-        raise VideoError(
-            path,
-            f"has no frame {outside}, only 0 to {frames - 1}: "
-            "a wrong index, or the file lost its end (copy it again)",
-        )
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[decord.VideoReader]:
-    """A decord reader whose failures, on opening and later, are a :class:`VideoError`.
-
-    One thread, always: with more, decord fails on genuine Something-Something v2 files (VP9 with
-    alternate reference frames). Opened inside each call: a reader does not survive a fork.
-    """
-    if not path.exists():
-        raise VideoError(path, "no such file")
-    if path.is_dir():
-        raise VideoError(path, "is a folder, not a video")
-    try:
-        thing, lost = not_a_video(path), missing_bytes(path)
-    except OSError as error:
-        raise VideoError(path, f"cannot be read: {error.strerror}") from error
-    if thing:
-        raise VideoError(path, f"is {thing}: put the video itself there")
-    if lost:
-        raise VideoError(path, f"was cut short, {lost} bytes are missing: copy it again")
-    try:
-        yield decord.VideoReader(str(path), num_threads=1)
-    except (RuntimeError, decord.DECORDError) as error:
-        raise VideoError(path, _in_words(path, str(error))) from error
-
-
-def _in_words(path: Path, error: str) -> str:
-    remedy = _REENCODE.format(name=path.name, stem=path.stem)
-    if "cannot find video stream" in error:
-        return f"holds no video that decord decodes (sound only, or a codec like AV1): {remedy}"
-    if "Failed to measure duration" in error:
-        return f"does not say how long it is (a stream's recording, one frame, or Theora): {remedy}"
-    if "Error reading" in error:
-        return "is no video, or its header is damaged: copy it again"
-    return f"cannot be decoded, it is damaged ({error.splitlines()[0][-120:]}): copy it again"
+def _outside(path: Path, index: int, frames: int) -> VideoError:
+    return VideoError(
+        path,
+        f"has no frame {index}, only 0 to {frames - 1}: "
+        "a wrong index, or the file lost its end (copy it again)",
+    )
