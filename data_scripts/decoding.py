@@ -5,11 +5,11 @@ import re
 import subprocess
 from pathlib import Path
 
-import decord
 import imageio_ffmpeg
 from manifest import new_row
 
-from stabn.data.video import VideoError, probe
+from stabn.data.decoding import VideoError, opened, playing
+from stabn.data.video import probe
 from stabn.training.files import file_hash
 
 _COMPLAINT = re.compile(r"(?:\[[^]]*\] )*\[(?:error|fatal|panic)\] (.+)")
@@ -31,9 +31,9 @@ def complaints(said: bytes) -> list[str]:
 def examine(video_id: str, path: Path) -> dict:
     """A row of the manifest for one file, decoded to its last frame.
 
-    decord decodes it, as training does. Alone it is too forgiving: where a file is damaged inside
-    it may repeat a neighbouring frame, or take the damage for the end of a shorter video. So
-    ffmpeg decodes it as well, and the two and the container must agree.
+    The library decodes it, as training does. Alone it is too forgiving: where a file is damaged
+    inside it may take the damage for the end of a shorter video. So an ffmpeg of another version
+    decodes it as well, and the two and the container must agree.
     """
     row = new_row(video_id)
     try:
@@ -49,7 +49,7 @@ def examine(video_id: str, path: Path) -> dict:
     return row
 
 
-def _decode(path: Path, opened: int, row: dict) -> str:
+def _decode(path: Path, stated: int, row: dict) -> str:
     """Fill in the frames of a row; returns its status."""
     witness = ffmpeg("-loglevel", "level+info", "-i", path, "-map", "0:v:0",
                      "-fps_mode", "passthrough", "-f", "framecrc", "-")  # fmt: skip
@@ -58,27 +58,17 @@ def _decode(path: Path, opened: int, row: dict) -> str:
     if duration := _DURATION.search(witness.stderr.decode(errors="replace")):
         hours, minutes, seconds = map(float, duration.groups())
         row["promised"] = round((3600 * hours + 60 * minutes + seconds) * row["fps"])
-    row["frames"], whole = _count(path)
-    if not whole:
-        return f"decord fails after {row['frames']} of {opened} frames: copy it again"
+    row["frames"] = _count(path)
     if errors:
         return f"is damaged (ffmpeg: {errors[0]}): copy it again"
-    if not row["frames"] == seen == opened:
-        return f"decord decodes {row['frames']} frames of {opened}, ffmpeg {seen}: copy it again"
+    if not row["frames"] == seen == stated:
+        return f"plays {row['frames']} frames of {stated}, by ffmpeg {seen}: copy it again"
     if (row["promised"] or 0) > row["frames"] + 1:  # by one, durations may be rounded
         return f"decodes {row['frames']} of {row['promised']} promised frames: copy it again"
     return "ok"
 
 
-def _count(path: Path) -> tuple[int, bool]:
-    """How many frames decord decodes in sequence, and whether it came to the end."""
-    frames = 0
-    try:
-        reader = decord.VideoReader(str(path), num_threads=1)
-        while True:
-            reader.next()
-            frames += 1
-    except StopIteration:
-        return frames, True
-    except (RuntimeError, decord.DECORDError):
-        return frames, False
+def _count(path: Path) -> int:
+    """How many frames play, each of them decoded."""
+    with opened(path) as stream:
+        return sum(1 for _ in playing(path, stream))

@@ -83,8 +83,11 @@ filmstrip(frames, frame_indices=chosen, captions=[f"{k / 12:.2f} s" for k in cho
 # ### Are these really the frames we asked for?
 #
 # A compressed file stores most frames as changes to others, so a decoder that jumps can land on
-# the wrong one. A known truth: we write a video whose frame $k$ has the grey value $5k$, and read
-# the numbers back, backwards and with repeats.
+# the wrong one. Nor does a file's index say what plays: a video that a phone has trimmed still holds
+# the frames before the cut. So `read_frames` never jumps: it decodes from the first frame up to the
+# last one wanted, and frame $k$ is the $k$-th that plays. Clips are seconds long and need most of
+# their frames, so this costs little. A known truth: we write a video whose frame $k$ has the grey
+# value $5k$, and read the numbers back, backwards and with repeats.
 
 # %%
 numbered = (

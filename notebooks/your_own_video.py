@@ -15,7 +15,7 @@
 #
 # *Hardware: any laptop, under a minute.*
 #
-# **The question.** What does the network make of a video that is not ours? Any webm or mp4 will do, of
+# **The question.** What does the network make of a video that is not ours? Any video will do, of
 # any length and any size. From the command line it is one line:
 #
 # ```bash

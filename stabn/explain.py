@@ -71,7 +71,7 @@ def explain(video: str | Path, trained: Trained, *, top: int = 5) -> Explanation
     sampling rule takes several clips of a video, their logits are averaged.
 
     Args:
-        video: a webm or mp4 file.
+        video: a file in any container and codec.
         trained: an ST-ABN, from :func:`stabn.training.checkpoint.load_trained` or ``load``.
         top: how many classes to name.
 
@@ -132,7 +132,7 @@ def _format(path: Path) -> str:
 @click.option("--checkpoint", required=True, type=given.path, help="an ST-ABN's checkpoint")
 @click.option("--out", required=True, type=given.path, help="where the picture goes, as .png")
 def command(video: Path, checkpoint: Path, out: Path) -> None:
-    """VIDEO is a webm or mp4 file of any size."""
+    """VIDEO is a file in any container and codec, of any size."""
     _format(out)
     trained = load(checkpoint)
     explanation = explain(video, trained)

@@ -14,8 +14,8 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
+import av
 import click
-import decord
 import numpy as np
 import torch
 
@@ -152,7 +152,7 @@ def prepare(
                     "data": name,
                     "bytes": offset,
                     "short_side": short_side,
-                    "decoder": f"decord {decord.__version__}",
+                    "decoder": f"av {av.__version__}",
                     "entry": ["offset", "frames", "height", "width"],
                     "videos": videos,
                 }

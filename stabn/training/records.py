@@ -22,7 +22,7 @@ from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig
 from stabn.training.files import replacing
 
-PACKAGES = ("torch", "numpy", "decord", "pandas", "scipy")
+PACKAGES = ("torch", "numpy", "av", "pandas", "scipy")
 
 
 class RecordError(UserError):
