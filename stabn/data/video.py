@@ -42,8 +42,8 @@ def probe(path: Path | str) -> VideoInfo:
     """
     path = Path(path)
     frames = frame_count(path)
-    height, width, _ = read_frames(path, [0]).shape[1:]
     with opened(path) as stream:
+        height, width, _ = rgb(next(playing(path, stream)), VideoReformatter()).shape
         fps = stream.average_rate
         if not fps:  # webm with a variable rate states none
             seconds = (stream.container.duration or 0) / av.time_base

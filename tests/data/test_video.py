@@ -135,6 +135,8 @@ def cut_faststart_mp4(path: Path) -> None:
         (Path.touch, "an empty file"),
         (lambda path: path.write_text("<!DOCTYPE html><title>404</title>"), "a text file"),
         (lambda path: path.write_text("id;label\n" * 500), "a text file"),
+        (lambda path: path.write_text("x" + "é" * 400), "a text file"),  # cut inside a letter
+        (lambda path: path.write_bytes(b"take 1" + b"\xff\x80" * 400), "no video"),
         (lambda path: path.write_bytes(b"\x00\xffnoise" * 2), "no video"),
         (lambda path: path.write_bytes(os.urandom(5000)), "no video"),
         (audio_only, "sound only"),

@@ -52,7 +52,7 @@ KINDS: dict[str, tuple[Callable[[Path, bytes], None], str]] = {
     "cut at 10 %": (_cut(0.1), "bytes are missing"),
     "cut at 50 %": (_cut(0.5), "bytes are missing"),
     "cut at 90 %": (_cut(0.9), "bytes are missing"),
-    "zeros at the end": (_zeros_at_the_end, "is damaged after frame"),
+    "zeros at the end": (_zeros_at_the_end, "is damaged"),
     "flipped": (_flipped, "copy it again"),
     "cut mp4": (lambda path, whole: mp4(path, 2000), "copy it again"),
     "sound only": (
