@@ -4,6 +4,8 @@ import json
 import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from stabn.losses import ClassificationLoss
 from stabn.training.files import replacing
+from stabn.training.pace import Pace, duration
 from stabn.training.process import Process
 
 log = logging.getLogger(__name__)
@@ -35,20 +38,35 @@ class Journal:
 
     def __init__(self, path: Path, step: int, every: int, me: Process, epoch: float = math.inf):
         self.path, self.every, self.me = path, every, me
+        self.arm = path.stem.removeprefix("metrics").removeprefix("-")  # of a fine-tuning
+        self.told, took = step, []
         if me.is_main:
             lines = [line for line in read_journal(path) if line["step"] <= step]
             lines = [x for x in lines if "eval_split" not in x or x["epoch"] <= epoch]
+            took = [x["eval_seconds"] for x in lines if "eval_seconds" in x][-1:]
             with replacing(path, "w") as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
             from torch.utils.tensorboard import SummaryWriter  # large, and rank 0's alone
 
             events = path.parent / "tensorboard" / path.stem
             self.board = SummaryWriter(str(events), purge_step=step + 1)
+        self.pace = Pace(*took)  # an evaluation's time is known from before an interruption
         self._start()
 
     def _start(self) -> None:
         self.since = time.monotonic()
         self.totals: dict[str, Tensor] = {}
+        self.apart = {"evaluation": 0.0, "saving": 0.0}  # seconds of this interval
+
+    @contextmanager
+    def aside(self, doing: str) -> Iterator[None]:
+        """Within it nothing is trained: ``"evaluation"`` or ``"saving"``, told by itself."""
+        since = time.monotonic()
+        yield
+        seconds = time.monotonic() - since
+        self.apart[doing] += seconds
+        if doing == "evaluation":
+            self.pace.evaluation = seconds
 
     def add(self, loss: ClassificationLoss, logits: Tensor, labels: Tensor, **more: Tensor) -> None:
         """Count one step's clips; ``more`` are further means over them, by name."""
@@ -59,8 +77,11 @@ class Journal:
         sums |= {"clips": torch.full_like(correct, n), "correct": correct}
         self.totals = {name: self.totals.get(name, 0) + value for name, value in sums.items()}
 
-    def trained(self, epoch: int, step: int, steps: int, lr: float) -> None:
-        """After ``step`` of ``steps``, ``epoch`` epochs being completed: write a line if due."""
+    def trained(self, epoch: int, step: int, steps: int, lr: float, evaluations: int = 0) -> None:
+        """After ``step`` of ``steps``, ``epoch`` epochs being completed: write a line if due.
+
+        ``evaluations`` lie ahead as well. The clips a second are those of the training alone.
+        """
         if step % self.every and step != steps:
             return
         sums = torch.stack(list(self.totals.values()))
@@ -69,6 +90,8 @@ class Journal:
         totals = dict(zip(self.totals, sums.tolist(), strict=True))
         clips = totals.pop("clips")
         means = {name: total / clips for name, total in totals.items()}
+        spent = time.monotonic() - self.since - self.apart["evaluation"]
+        self.pace.stepped(step - self.told, spent)
         line = {
             "epoch": epoch + 1,
             "step": step,
@@ -78,28 +101,26 @@ class Journal:
             "train_top1": means.pop("correct"),
             **{f"train_{name}": mean for name, mean in means.items()},
             "lr": lr,
-            "clips_per_second": clips / (time.monotonic() - self.since),
+            "clips_per_second": clips / (spent - self.apart["saving"]),
+            "saving_seconds": self.apart["saving"],
         }
+        aside = (f", {doing} {duration(s)}" for doing, s in self.apart.items() if s >= 0.5)
         log.info(
-            "epoch %d  step %d/%d  loss %.4f  top-1 %.3f  lr %.2e  %.1f clips/s",
-            *(
-                epoch + 1,
-                step,
-                steps,
-                line["train_total"],
-                line["train_top1"],
-                lr,
-                line["clips_per_second"],
-            ),
+            "%sepoch %d  step %d/%d  loss %.4f  top-1 %.3f  lr %.2e  %.1f clips/s%s  %s left",
+            f"{self.arm}  " if self.arm else "",
+            *(epoch + 1, step, steps, line["train_total"], line["train_top1"], lr),
+            *(line["clips_per_second"], "".join(aside)),
+            self.pace.left(steps - step, evaluations),
         )
         self._write(line)
+        self.told = step
         self._start()
 
     def evaluated(self, epoch: int, step: int, split: str, figures: dict[str, Any]) -> None:
-        """After an evaluation: write its figures."""
+        """After an evaluation: write its figures, and how long it took."""
         plain = {f"eval_{k}": v for k, v in figures.items() if isinstance(v, int | float)}
+        plain |= {"eval_seconds": self.pace.evaluation}
         self._write({"epoch": epoch, "step": step, "eval_split": split, **plain})
-        self.since = time.monotonic()
 
     def _write(self, line: dict[str, Any]) -> None:
         if self.me.is_main:

@@ -1,7 +1,8 @@
-"""Long work says how far it is: a line a minute, with the time that is left."""
+"""Long work says how far it is, and how much time is left."""
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 EVERY = 60.0  # seconds between lines; work that is done sooner says nothing
+RECENT = 20  # intervals whose mean is a training's pace
 
 
 def paced(
@@ -30,6 +32,34 @@ def paced(
         if now - last >= EVERY and done < count:
             last, left = now, duration((now - start) * (count - done) / done)
             log.info("%s: %d of %d, about %s left", doing, total * done // count, total, left)
+
+
+class Pace:
+    """How long a training still takes, from the time that its latest steps and evaluation took.
+
+    Args:
+        evaluation: seconds of the latest evaluation; None before the first.
+    """
+
+    def __init__(self, evaluation: float | None = None) -> None:
+        self.evaluation = evaluation
+        self._intervals: deque[tuple[int, float]] = deque(maxlen=RECENT)
+
+    def stepped(self, steps: int, seconds: float) -> None:
+        """So many steps took so many seconds, reading and saving included."""
+        self._intervals.append((steps, seconds))
+
+    def left(self, steps: int, evaluations: int) -> str:
+        """What so many steps and evaluations will take, in words.
+
+        Nobody knows how long an evaluation takes before there was one: until then they are counted.
+        """
+        done, spent = map(sum, zip(*self._intervals, strict=True))
+        seconds = steps * spent / done
+        if self.evaluation is not None:
+            return duration(seconds + evaluations * self.evaluation)
+        ahead = f" and {evaluations} evaluation{'s' * (evaluations > 1)}" if evaluations else ""
+        return duration(seconds) + ahead
 
 
 def duration(seconds: float) -> str:

@@ -75,6 +75,12 @@ class Run:
     scaler: torch.amp.GradScaler
     progress: Progress
 
+    @property
+    def evaluations_left(self) -> int:
+        """How many lie ahead: every ``eval_every`` epochs, after the last one, and the report."""
+        every, epochs = self.config.eval_every, self.config.epochs
+        return epochs // every - self.progress.epoch // every + (epochs % every > 0) + 1
+
     def store(self) -> None:
         """Write ``last.pt``."""
         parts = _stateful(self.optimizer, self.schedule, self.scaler)

@@ -73,24 +73,28 @@ def train(config: RunConfig) -> None:
                     schedule.step()
                 progress.step, progress.batch = progress.step + 1, progress.batch + 1
                 rate = learning_rate(run.optimizer)
-                journal.trained(progress.epoch, progress.step, run.steps, rate)
+                ahead = run.evaluations_left
+                journal.trained(progress.epoch, progress.step, run.steps, rate, ahead)
                 stop, failed = me.total(me.terminated.is_set(), len(batch.failures))
                 if failed:
                     ledger.enter(progress.epoch, progress.step, batch.failures)
                 due = config.save_every and progress.step % config.save_every == 0
                 if me.is_main and (stop or due):
-                    run.store()
+                    with journal.aside("saving"):
+                        run.store()
                 if stop:
                     me.leave()
 
             due = (progress.epoch + 1) % config.eval_every == 0
             evaluating = due or progress.epoch + 1 == config.epochs
             if evaluating and me.is_main:  # it may take long, and be cut off
-                run.store()
+                with journal.aside("saving"):
+                    run.store()
             progress.epoch, progress.batch = progress.epoch + 1, 0
             if evaluating:
-                share_statistics(run.model, me)
-                figures = figures_from_predictions(predict(run.model, run.watched, config, me))
+                with journal.aside("evaluation"):
+                    share_statistics(run.model, me)
+                    figures = figures_from_predictions(predict(run.model, run.watched, config, me))
                 journal.evaluated(progress.epoch, progress.step, config.eval_split, figures)
                 log.info("epoch %d, %s: %s", progress.epoch, config.eval_split, in_words(figures))
                 total = figures["loss"] + figures.get("attention_loss", 0.0)
@@ -98,11 +102,13 @@ def train(config: RunConfig) -> None:
                     schedule.step(total)
                 if progress.improves(figures["top1"], total) and me.is_main:
                     best = config.folder / "best.pt"
-                    save(best, run.model, config, run.classes, progress=progress.plain())
+                    with journal.aside("saving"):
+                        save(best, run.model, config, run.classes, progress=progress.plain())
             if isinstance(schedule, MultiStepLR):
                 schedule.step()
             if me.is_main:
-                run.store()
+                with journal.aside("saving"):
+                    run.store()
 
         close_folder(config, progress, me)
 

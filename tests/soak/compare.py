@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 
 from stabn.training.checkpoint import read
-from stabn.training.journal import read_journal
 from stabn.training.records import read_record
 from stabn.training.resume import newest
+from tests.journals import untimed
 
 
 def plain(progress: dict[str, Any]) -> dict[str, Any]:
@@ -60,10 +60,7 @@ def differences(folder: Path, whole: Path) -> list[str]:
         found += [f"{name}: progress"] * (not same(plain(a["progress"]), plain(b["progress"])))
     tables = [pd.read_parquet(f / "predictions.parquet").to_dict("list") for f in (folder, whole)]
     found += ["predictions.parquet"] * (not same(*tables))
-    journals = [
-        [{k: v for k, v in line.items() if k != "clips_per_second"} for line in read_journal(path)]
-        for path in (folder / "metrics.jsonl", whole / "metrics.jsonl")
-    ]
+    journals = [untimed(path / "metrics.jsonl") for path in (folder, whole)]
     found += ["metrics.jsonl"] * (not same(*journals))
     records = [read_record(f / "record.json") for f in (folder, whole)]
     for name in ("results", "best", "steps", "data"):

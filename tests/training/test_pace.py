@@ -3,7 +3,7 @@
 import pytest
 
 from stabn.training import pace
-from stabn.training.pace import duration, paced
+from stabn.training.pace import RECENT, Pace, duration, paced
 
 
 @pytest.fixture
@@ -39,3 +39,20 @@ def test_a_duration_in_the_unit_that_a_reader_would_choose():
     assert duration(12.3) == "12 seconds"
     assert duration(600) == "10.0 minutes"
     assert duration(7200) == "2.0 hours"
+
+
+def test_what_is_left_of_a_training():
+    pace = Pace()
+    pace.stepped(10, 20.0)
+    assert pace.left(100, 0) == "3.3 minutes"
+    assert pace.left(100, 1) == "3.3 minutes and 1 evaluation"
+    assert pace.left(0, 3) == "0 seconds and 3 evaluations"
+    pace.evaluation = 30.0
+    assert pace.left(100, 3) == "4.8 minutes"  # 100 · 2 s + 3 · 30 s
+
+
+def test_a_training_that_slows_down_is_believed_after_a_while():
+    pace = Pace(evaluation=10.0)
+    for seconds in [1.0] * RECENT + [3.0] * RECENT:
+        pace.stepped(5, seconds)
+    assert pace.left(50, 2) == "50 seconds"  # 10 · 3 s + 2 · 10 s

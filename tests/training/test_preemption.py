@@ -13,9 +13,10 @@ import torch
 from stabn.training.checkpoint import read
 from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import RunConfig, write_config
-from stabn.training.journal import Journal, read_journal
+from stabn.training.journal import Journal
 from stabn.training.process import PREEMPTED, TERMINATED
 from stabn.training.train import train
+from tests.journals import untimed
 from tests.training.cluster.launched import PATIENCE
 
 pytestmark = pytest.mark.slow(50)
@@ -32,8 +33,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 def told(config: RunConfig) -> list[dict]:
-    lines = read_journal(config.folder / "metrics.jsonl")
-    return [{k: v for k, v in line.items() if k != "clips_per_second"} for line in lines]
+    return untimed(config.folder / "metrics.jsonl")
 
 
 def launched(config: RunConfig, path) -> subprocess.Popen:

@@ -11,13 +11,22 @@ The extractor is frozen, its batch normalisation too, so one f(x) serves all arm
 """
 
 import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
 
 from torch.optim.lr_scheduler import OneCycleLR
 
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json, write_json
 from stabn.knowledge.finetuning.config import FinetuneConfig
-from stabn.knowledge.finetuning.step import Tuning, opened, read_lessons, set_up, take_steps
+from stabn.knowledge.finetuning.step import (
+    Tuning,
+    opened,
+    read_lessons,
+    scored_splits,
+    set_up,
+    take_steps,
+)
 from stabn.knowledge.finetuning.targets import read_edits, unchanged
 from stabn.training.checkpoint import Trained, save
 from stabn.training.config import ConfigError, configured, write_config
@@ -66,6 +75,7 @@ def finetune(config: FinetuneConfig) -> None:
             *(progress.step, config.batch_size, run.max_decode_failures, me),
         )
 
+        scorings = (1 + len(config.arms)) * len(scored_splits(config, run))
         while progress.epoch < config.epochs:
             sampler.epoch, sampler.start_batch = progress.epoch, progress.batch
             for batch in tuning.loader:
@@ -79,20 +89,28 @@ def finetune(config: FinetuneConfig) -> None:
                 progress.step, progress.batch = progress.step + 1, progress.batch + 1
                 for name, arm in tuning.arms.items():
                     rate = learning_rate(arm.optimizer)
-                    journals[name].trained(progress.epoch, progress.step, steps, rate)
+                    journals[name].trained(progress.epoch, progress.step, steps, rate, scorings)
                 stop, failed = me.total(me.terminated.is_set(), len(batch.failures))
                 if failed:
                     ledger.enter(progress.epoch, progress.step, batch.failures)
                 due = config.save_every and progress.step % config.save_every == 0
                 if me.is_main and (stop or due):
-                    tuning.store()
+                    save_all(tuning, journals)
                 if stop:
                     me.leave()
             progress.epoch, progress.batch = progress.epoch + 1, 0
             if me.is_main:
-                tuning.store()
+                save_all(tuning, journals)
 
         close_folder(tuning)
+
+
+def save_all(tuning: Tuning, journals: Mapping[str, Journal]) -> None:
+    """Write ``last.pt``, which is no arm's training."""
+    with ExitStack() as stack:
+        for journal in journals.values():
+            stack.enter_context(journal.aside("saving"))
+        tuning.store()
 
 
 def frozen_edits(config: FinetuneConfig, me: Process) -> list[Edit]:

@@ -21,6 +21,7 @@ from stabn.knowledge.finetuning.step import (
     opened,
     pulled_towards,
     read_lessons,
+    scored_splits,
     set_up,
     take_steps,
 )
@@ -158,12 +159,6 @@ def stored_bytes(tuning: Tuning) -> float:
     optimizers = [arm.optimizer for arm in tuning.arms.values()]
     state = weight_bytes(tuning.models) + state_bytes(*optimizers)
     return 2 * state + sum(weight_bytes(model) for model in tuning.models.values())
-
-
-def scored_splits(config: FinetuneConfig, run: RunConfig) -> list[str]:
-    """The splits on which every network is scored, as often as it is."""
-    inverted = [run.report_split] if config.invert_spatial else []
-    return [run.report_split, *config.also_report, *inverted]
 
 
 command = configured(preflight, FinetuneConfig)

@@ -89,6 +89,12 @@ def opened(config: FinetuneConfig) -> tuple[Trained, RunConfig]:
     return before, config.as_run(before.config)
 
 
+def scored_splits(config: FinetuneConfig, run: RunConfig) -> list[str]:
+    """The splits on which every network is scored, as often as it is."""
+    inverted = [run.report_split] if config.invert_spatial else []
+    return [run.report_split, *config.also_report, *inverted]
+
+
 def read_lessons(run: RunConfig, edits: Sequence[Edit]) -> Lessons:
     """The edits, checked against the training split.
 

@@ -59,7 +59,7 @@ def preflight(config: RunConfig) -> None:
         check_disk(found, config.folder, stored_bytes(run) - checkpoint_bytes(config.folder))
         found.settle()
         left = run.steps - run.progress.step
-        passes = (config.epochs - run.progress.epoch) // config.eval_every + 1
+        passes = run.evaluations_left - 1
         videos = passes * counts[config.eval_split] + counts[config.report_split]
         scored = videos * run.watched.sampler.views
         trained = left * together(config.batch_size / reading, step, config.workers)

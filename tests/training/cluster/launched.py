@@ -11,7 +11,7 @@ import torch
 
 from stabn.training.checkpoint import read
 from stabn.training.config import RunConfig, write_config
-from stabn.training.journal import read_journal
+from tests.journals import untimed
 
 PATIENCE = 300  # seconds for what takes a few on a quiet machine
 
@@ -72,13 +72,7 @@ def weights(config: RunConfig, which: str = "last") -> dict[str, torch.Tensor]:
 
 def same(a: RunConfig, b: RunConfig) -> bool:
     """Whether two runs have ended with the same weights, bit for bit, by the same figures."""
-    told = [
-        [
-            {k: v for k, v in line.items() if k != "clips_per_second"}
-            for line in read_journal(c.folder / "metrics.jsonl")
-        ]
-        for c in (a, b)
-    ]
+    told = [untimed(c.folder / "metrics.jsonl") for c in (a, b)]
     pairs = [(weights(a, which), weights(b, which)) for which in ("last", "best")]
     return told[0] == told[1] and all(
         x.keys() == y.keys() and all(torch.equal(x[n], y[n]) for n in x) for x, y in pairs
