@@ -511,7 +511,7 @@ try:
     with contextlib.redirect_stdout(io.StringIO()):  # torchrun's account of it is long
         on_two_ranks("killed")
 except LaunchError as error:
-    print(str(error).partition("; it ended")[0])
+    print(str(error).splitlines()[0])
 
 # %% [markdown]
 # Rank 0 would have slept for ten minutes; it was ended with the other. Then a learning rate that no

@@ -138,7 +138,12 @@ def test_a_process_is_found_when_the_one_that_started_it_has_gone():
         ("rank 1", "SIGKILL", "process 1 was killed by SIGKILL (for", "process 1 was killed"),
         ("rank 1", "SIGKILL", "process 0 was killed by SIGKILL (for", None),
         ("rank 0", "SIGTERM", "x was pre-empted (SIGTERM): everything", "was pre-empted (SIGTERM)"),
-        ("torchrun", "SIGKILL", "failed with exit status -9; it ended with:", None),
+        (
+            "torchrun",
+            "SIGKILL",
+            "failed: process 0 was lost\nexit status -9; the last lines:",
+            None,
+        ),
         ("loader", "SIGKILL", "workers: a process that reads videos was lost (end", "was lost"),
         ("kernel", "SIGTERM", "DeadKernelError: Kernel died", "Kernel died"),
     ],

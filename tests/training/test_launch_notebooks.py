@@ -1,5 +1,6 @@
 """The launch notebooks, through papermill, from the command line, as a researcher runs them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import EvalConfig, RunConfig, read_config, write_config
 from stabn.training.records import read_record
+from tests.notebooks import outputs, text
 
 pytestmark = pytest.mark.slow(40)
 
@@ -24,11 +26,6 @@ def papermill(notebook: str, output: Path, *arguments: str) -> subprocess.Comple
     source = LAUNCH / f"{notebook}.ipynb"
     command = [sys.executable, "-m", "papermill", str(source), str(output), "--no-progress-bar"]
     return subprocess.run([*command, *arguments], capture_output=True, text=True)
-
-
-def text(path: Path) -> str:
-    outputs = [o for cell in nbformat.read(path, 4).cells for o in cell.get("outputs", [])]
-    return "".join(output.get("text", "") for output in outputs)
 
 
 @pytest.mark.parametrize(("notebook", "cls"), [("train", RunConfig), ("evaluate", EvalConfig)])
@@ -54,11 +51,20 @@ def test_train_then_evaluate(tiny, tmp_path):
     assert trained.returncode == 0, trained.stderr
     assert read_config(config.folder / "config.yaml") == config.model_copy(update={"seed": 3})
     assert "step 3/3" in text(notebook)
-    pictures = [o for c in nbformat.read(notebook, 4).cells for o in c.get("outputs", [])]
-    assert any("image/png" in output.get("data", {}) for output in pictures)
+    assert any("image/png" in output.get("data", {}) for output in outputs(notebook))
+    for cell in nbformat.read(notebook, 4).cells:
+        if cell.source.startswith("launch_config"):
+            assert len(cell.outputs) == 1
+    log = (config.folder / "train.log").read_text()
+    assert re.findall(r"===== .*: (stabn .*) begins on", log) == [
+        "stabn preflight train",
+        "stabn train",
+    ]
+    assert "step 3/3" in log
+    assert "KeyboardInterrupt" not in trained.stderr  # by which papermill ends its kernel
     made = {path.name for path in config.folder.iterdir()}
     assert made == {
-        *("best.pt", "config.yaml", "last.pt", "metrics.jsonl"),
+        *("best.pt", "config.yaml", "last.pt", "metrics.jsonl", "train.log"),
         *("notebook.ipynb", "predictions.parquet", "record.json", "tensorboard"),
     }
 
@@ -87,10 +93,5 @@ def test_a_wrong_parameter_stops_the_notebook_with_exit_status_1(
     assert failed.returncode == 1
     assert said in failed.stderr
     assert not config.folder.exists()
-    errors = [
-        o
-        for c in nbformat.read(tmp_path / "notebook.ipynb", 4).cells
-        for o in c.get("outputs", [])
-        if o.output_type == "error"
-    ]
+    errors = [o for o in outputs(tmp_path / "notebook.ipynb") if o.output_type == "error"]
     assert len(errors) == 1  # the notebook is kept, with the error in it

@@ -3,14 +3,15 @@
 Its output is streamed, its failure is loud, and no orphan is left.
 """
 
+import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,18 @@ from typing import Any
 import psutil
 from pydantic import Field
 
+from stabn.training.cluster.failure import LastWords
 from stabn.training.cluster.machines import Machines
 from stabn.training.cluster.meeting import meeting
+from stabn.training.cluster.output import shown
 from stabn.training.config import Config, ConfigError, Strict, parse, write_config
 from stabn.training.process import LAUNCHER_PID, PATIENCE, PREEMPTED, usable_cores
 
 PLAIN = str | int | float | list | dict | None  # what papermill passes
-TAIL = 80  # lines repeated in the error, since a notebook's reader sees that first
-# torchrun's own account of a failure: these lines name rank and exit status, the rest is its stack
-ACCOUNT = re.compile(r"[WE]\d{4} .*torch/distributed/elastic/")
-KILLED = re.compile(r"failed \(exitcode: -(\d+)\) local_rank: (\d+)")
-STARVED = "for want of memory? then lower batch_size or workers, or raise accumulate"
 
 
 class LaunchError(RuntimeError):
-    """A launched command failed, or was pre-empted; the message ends with its last lines."""
+    """A launched command failed, or was pre-empted; the message begins with the cause."""
 
 
 class LaunchOptions(Strict):
@@ -49,19 +47,23 @@ def launch(
     options: LaunchOptions | None = None,
     *,
     run: str = "",
+    log: Path | None = None,
 ) -> None:
-    """Run ``python -m command`` and print what it prints, line by line.
+    """Run ``python -m command`` and show what it prints; as
+    :func:`stabn.training.cluster.output.shown` does.
 
-    One process is started as it is, several by torchrun. Returns when every process has ended well. On an interrupt, or any other exception, the whole
-    tree of processes is ended first; if this process is killed outright, the workers notice it
-    within a second and end by themselves. Where another machine's part fails, or the connection to
-    it is lost, this one's ends too.
+    One process is started as it is, several by torchrun. Returns when every process has ended well.
+    On an interrupt, or any other exception, the whole tree of processes is ended first; if this
+    process is killed outright, the workers notice it within a second and end by themselves. Where
+    another machine's part fails, or the connection to it is lost, this one's ends too.
 
     Args:
         command: a module and, if it has any, its command: ``stabn train``.
         arguments: the rest of its command line.
         options: processes and machines; None for a single process.
         run: what the run is called; several machines must agree on it.
+        log: a file to which all that is printed is added; machines other than the host add to one
+            of their own beside it.
 
     Raises:
         LaunchError: the command failed, here or on another machine; or it was sent SIGTERM and
@@ -77,11 +79,15 @@ def launch(
         doing = f"{command} {run} on {options.nnodes} machines" + (f", job {job}" if job else "")
         together = meeting(options.rdzv_endpoint, options.nnodes, doing)
     with together as machines:
-        _launch(command, arguments, options, machines)
+        _launch(command, arguments, options, machines, log)
 
 
 def _launch(
-    name: str, arguments: Sequence[str], options: LaunchOptions, machines: Machines | None
+    name: str,
+    arguments: Sequence[str],
+    options: LaunchOptions,
+    machines: Machines | None,
+    log: Path | None,
 ) -> None:
     alone = options.nproc_per_node == options.nnodes == 1
     torchrun = [
@@ -100,60 +106,30 @@ def _launch(
         "PYTHONUNBUFFERED": "1",
         LAUNCHER_PID: str(os.getpid()),
     }
-    tail: deque[str] = deque(maxlen=TAIL)
-    over = preempted = False
-    with _running(command, environment) as process:
+    if log is not None and machines is not None and not machines.hosts:
+        log = log.with_stem(f"{log.stem}-{socket.gethostname()}")  # one writer a file
+    said = LastWords()
+    begins = f"{name} begins on {socket.gethostname()}, process {os.getpid()}"
+    with shown(log, begins) as show, _running(command, environment) as process:
         if machines:
             machines.on_failure(lambda: _kill_tree(process))
         for line in process.stdout:
-            print(line, end="", flush=True)
-            account = ACCOUNT.match(line) is not None
-            over = over or account
-            preempted = preempted or PREEMPTED in line
-            if account or not over:
-                tail.append(line)
+            show(line, said.hear(line))
         status = process.wait()
-    text = "".join(tail)
     # where there are several machines it may be the launcher itself that has ended torchrun
     started = "process 0" if alone else "torchrun"
-    why = _killed(text, started, status if machines is None else 0)
+    killed = said.killed(started, status if machines is None else 0)
     elsewhere: list[str] = []
+    preempted = said.preempted
     if machines:
-        failed = status != 0 and not preempted
-        word = f"exit status {status}; {why}{_last_words(tail)}" if failed else ""
+        word = (killed or said.error()) if status != 0 and not preempted else ""
         elsewhere = machines.leave(word, preempted=preempted)
         preempted = preempted or machines.preempted
     if status != 0 and preempted and not elsewhere:
         raise LaunchError(f"{name} was {PREEMPTED}")
     if status != 0:
-        why += "".join(f"{other}; " for other in elsewhere)
-        raise LaunchError(f"{name} failed with exit status {status}; {why}it ended with:\n{text}")
-
-
-def _killed(text: str, started: str, status: int) -> str:
-    """Who was killed, and by which signal; or "".
-
-    Args:
-        text: the last lines, torchrun's account among them.
-        started: who was started here, by name.
-        status: its exit status.
-    """
-    who, number = started, -status
-    if found := KILLED.search(text):
-        who, number = f"process {found[2]}", int(found[1])
-    elif "death signal, shutting down workers" in text:  # it exits with status 1 then
-        number = signal.SIGTERM
-    if number <= 0:
-        return ""
-    name = {s.value: s.name for s in signal.Signals}.get(number, f"signal {number}")
-    hint = f" ({STARVED})" if name == "SIGKILL" else ""
-    return f"{who} was killed by {name}{hint}; "
-
-
-def _last_words(tail: Iterable[str]) -> str:
-    """The last line that is not torchrun's own: as a rule, the error."""
-    lines = [line.strip() for line in tail if line.strip() and not ACCOUNT.match(line)]
-    return lines[-1] if lines else ""
+        causes = [killed, *elsewhere] if killed else [*elsewhere, said.error()]
+        raise LaunchError(f"{name} failed: {'; '.join(causes)}\n{said.told(status)}")
 
 
 @contextmanager
@@ -210,12 +186,27 @@ def _kill_tree(process: subprocess.Popen) -> None:
 def launch_config(
     command: str, config: Strict, options: LaunchOptions | None = None, *flags: str
 ) -> None:
-    """:func:`launch` a command that takes ``--config``, with ``config`` as its file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config.yaml"
+    """:func:`launch` a command that takes ``--config``, with ``config`` as its file.
+
+    The run's folder gets a log named for the command's last word: ``train.log`` has what training
+    printed, and its preflight, at every start. A preflight makes no folder.
+    """
+    makes = hasattr(config, "out_dir")  # its run; other commands look at one
+    folder, doing = config.folder if makes else Path(config.run), command.split()
+    if makes and "preflight" not in doing:
+        with suppress(OSError):  # the command itself says what is wrong with it
+            folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"{doing[-1]}.log" if folder.is_dir() else None
+    run = str(getattr(config, "folder", None) or getattr(config, "run", ""))
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "config.yaml"
         write_config(config, path)
-        run = str(getattr(config, "folder", None) or getattr(config, "run", ""))
-        launch(command, ["--config", str(path), *flags], options, run=run)
+        launch(command, ["--config", str(path), *flags], options, run=run, log=log)
+
+
+def _no_interrupt(record: logging.LogRecord) -> bool:
+    """papermill ends its kernel by an interrupt: after a success, that is no error to be told."""
+    return "KeyboardInterrupt" not in record.getMessage()
 
 
 def from_notebook(
@@ -234,6 +225,7 @@ def from_notebook(
     Raises:
         ConfigError: an unknown parameter, or an impossible value.
     """
+    logging.getLogger("IPKernelApp").addFilter(_no_interrupt)
     known = cls.model_fields.keys() | LaunchOptions.model_fields.keys()
     ipython = re.compile(r"_(_.*|i+|i?\d+|oh|dh)?$")  # its names for inputs and outputs
     given = {

@@ -78,6 +78,7 @@ class Machines:
         arguments: torchrun's, with which it meets the others'.
         interface: the network interface by which they are reached, None if it is not known.
         preempted: whether one of them was.
+        hosts: whether this is the machine where they met.
     """
 
     def __init__(self, me: str, links: list[Link], store: str, *, hosts: bool, count: int) -> None:
@@ -93,7 +94,7 @@ class Machines:
         held = psutil.net_if_addrs().items()
         self.interface = next((n for n, has in held if any(a.address == own for a in has)), None)
         self.preempted = False
-        self._me, self._links, self._hosts, self._others = me, links, hosts, count - 1
+        self._me, self._links, self.hosts, self._others = me, links, hosts, count - 1
         self._words: dict[str, str] = {}  # machine: why its part failed, "" if it did not
         self._end: Callable[[], None] | None = None
         self._end_at = float("inf")
@@ -128,7 +129,7 @@ class Machines:
             for link in self._links:
                 link.send(machine=self._me, word=word, preempted=preempted)
         until = time.monotonic() + (float("inf") if well else GRACE)
-        while (self._hosts or not well) and time.monotonic() < until:
+        while (self.hosts or not well) and time.monotonic() < until:
             with self._lock:
                 if len(self._words) == self._others or not self._links:
                     break
@@ -176,7 +177,7 @@ class Machines:
         self.preempted = self.preempted or preempted
         if word:
             self._end_at = min(self._end_at, time.monotonic() + GRACE)
-        if self._hosts:
+        if self.hosts:
             for link in self._links:
                 if link is not source:
                     link.send(machine=machine, word=word, preempted=preempted)

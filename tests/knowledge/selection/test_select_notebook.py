@@ -27,10 +27,6 @@ def papermill(output: Path, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def outputs(path: Path) -> list:
-    return [o for cell in nbformat.read(path, 4).cells for o in cell.get("outputs", [])]
-
-
 def test_the_parameters_cell_says_what_the_configuration_says():
     told = inspect_notebook(str(LAUNCH / "select.ipynb"))
     fields = SelectConfig.model_fields | LaunchOptions.model_fields
@@ -61,9 +57,8 @@ def test_a_queue_is_made_and_shown(tiny_run, tmp_path):
     assert queue.weak == (0, 2)
     assert len(queue.videos) == 3
     shown = outputs(tmp_path / "select.ipynb")
-    text = "".join(output.get("text", "") for output in shown)
-    assert "3 videos, worst first" in text
-    assert "M_t is highest" in text
+    assert "3 videos, worst first" in text(tmp_path / "select.ipynb")
+    assert "M_t is highest" in text(tmp_path / "select.ipynb")
     tables = "".join(output.get("data", {}).get("text/html", "") for output in shown)
     assert all(video.video_id in tables for video in queue.videos)
     assert all(name in tables for name in (*queue.classes, "selected", "tuning"))

@@ -55,11 +55,19 @@ def are_gone(family: list[int]) -> None:
 
 
 @pytest.mark.slow(20)
-def test_a_worker_that_dies_ends_the_run_with_its_last_words(worker, capfd):
-    with pytest.raises(LaunchError, match=r"(?s)sleepy_worker failed.*no memory left for rank 1"):
-        launch(worker, ["die"], LaunchOptions(nproc_per_node=2))
+def test_a_worker_that_dies_ends_the_run_with_its_last_words(worker, tmp_path, capfd):
+    log = tmp_path / "sleepy.log"
+    with pytest.raises(LaunchError) as raised:
+        launch(worker, ["die"], LaunchOptions(nproc_per_node=2), log=log)
+    told = re.match(
+        r"sleepy_worker failed: .*\nprocess 1: exit status 7; the last", str(raised.value)
+    )
+    assert told, raised.value
+    assert "no memory left for rank 1" in str(raised.value)
     streamed = capfd.readouterr().out
     assert "no memory left for rank 1" in streamed
+    assert "Traceback" not in streamed  # torchrun's own account of it ...
+    assert "ChildFailedError" in log.read_text()  # ... is in the log alone
     workers = pids(streamed)
     assert len(workers) == 2
     are_gone(workers)
