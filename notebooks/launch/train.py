@@ -97,7 +97,7 @@ checkpoint_activations: bool = False  # residual stages computed twice: less mem
 precision: str = "fp32"  # fp32 | bf16 | fp16, where the device can
 seed: int = 0  # decides weights, order, augmentation, dropout
 
-workers: int = 4  # loader processes for each training process
+workers = None  # type: int|null loader processes for each training process; null: by its cores
 eval_every: int = 1  # epochs between evaluations
 save_every = None  # type: int|null also save after so many steps
 keep_last: int = 1  # checkpoints to resume from that are kept

@@ -1,5 +1,6 @@
 """From a configuration to the objects it describes: classes, clips, loaders, network."""
 
+import os
 from collections.abc import Mapping
 
 from torch import nn
@@ -22,7 +23,15 @@ from stabn.data.transforms import eval_transforms, train_transform
 from stabn.models.resnet3d import ResidualStage, ResNet3d
 from stabn.models.st_abn import STABN
 from stabn.training.config import ConfigError, RunConfig
-from stabn.training.process import SILENCE, Process, obey_parent_alone, worker_context
+from stabn.training.process import (
+    SILENCE,
+    Process,
+    obey_parent_alone,
+    usable_cores,
+    worker_context,
+)
+
+MOST_WORKERS = 16  # that a process takes where nobody says how many
 
 
 def build_model(config: RunConfig, num_classes: int) -> nn.Module:
@@ -167,12 +176,25 @@ def _clips(config: RunConfig) -> int:
     return len(clips_of(config.sampling, config.num_frames, config.num_frames))
 
 
+def worker_count(config: RunConfig) -> int:
+    """Loader processes of each process: as given, else as many as there are cores for them.
+
+    Each process has its share of the machine's cores. One of them is its own, the others read
+    clips; more than ``MOST_WORKERS`` would hold much memory for little.
+    """
+    if config.workers is not None:
+        return config.workers
+    share = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return min(MOST_WORKERS, max(1, share - 1))
+
+
 def _loading(config: RunConfig, me: Process) -> dict:
+    workers = worker_count(config)
     return {
-        "num_workers": config.workers,
-        "timeout": SILENCE if config.workers else 0,
-        "multiprocessing_context": worker_context() if config.workers else None,
-        "persistent_workers": config.workers > 0,
+        "num_workers": workers,
+        "timeout": SILENCE if workers else 0,
+        "multiprocessing_context": worker_context() if workers else None,
+        "persistent_workers": workers > 0,
         "pin_memory": me.device.type == "cuda",
         "collate_fn": collate,
         "worker_init_fn": obey_parent_alone,

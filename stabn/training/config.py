@@ -162,7 +162,9 @@ class RunConfig(Strict):
     precision: Precision = Field("fp32", description="fp32 | bf16 | fp16, where the device can")
     seed: int = Field(0, ge=0, description="decides weights, order, augmentation, dropout")
 
-    workers: int = Field(4, ge=0, description="loader processes for each training process")
+    workers: int | None = Field(
+        None, ge=0, description="loader processes for each training process; null: by its cores"
+    )
     eval_every: int = Field(1, ge=1, description="epochs between evaluations")
     save_every: int | None = Field(None, ge=1, description="also save after so many steps")
     keep_last: int = Field(1, ge=1, description="checkpoints to resume from that are kept")

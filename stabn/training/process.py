@@ -258,8 +258,10 @@ def obey_parent_alone(worker: int = 0) -> None:
 
 
 def usable_cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """CPU cores this process may use; of a Slurm job, those that its task was given."""
+    there = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else there
+    return max(1, min(cores, int(os.environ.get("SLURM_CPUS_PER_TASK", cores))))
 
 
 def _leave_with_the_launcher(terminated: threading.Event) -> None:

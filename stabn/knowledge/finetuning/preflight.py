@@ -94,15 +94,15 @@ def preflight(config: FinetuneConfig) -> None:
         check_disk(found, config.folder, stored_bytes(tuning) - checkpoint_bytes(config.folder))
         found.settle()
         left = tuning.steps - tuning.progress.step
-        trained = left * together(config.batch_size / reading, step, run.workers)
+        trained = left * together(config.batch_size / reading, step, tuning.loader.num_workers)
         videos = sum(counts[split] for split in scored_splits(config, run))
         clips = (
             (1 + len(config.arms))
             * videos
             * len(views(run.sampling, run.num_frames, run.num_frames))
         )
-        scored = clips * together(1 / reading, scoring, run.workers)
-        tell_speed(found, "trained", config.batch_size / step, reading, run.workers)
+        scored = clips * together(1 / reading, scoring, tuning.loader.num_workers)
+        tell_speed(found, "trained", config.batch_size / step, reading, tuning.loader.num_workers)
         networks = f"{1 + len(config.arms)} networks"
         tell_time(found, trained + scored, f"{left} steps and scoring {networks}")
 

@@ -96,9 +96,9 @@ def preflight(config: SelectConfig) -> None:
         most = min(counts[splits[0]], config.limit or counts[splits[0]])
         check_room(found, config, size, most)
         found.settle()
-        tell_speed(found, "scored", 1 / scoring, reading, effective.workers)
+        tell_speed(found, "scored", 1 / scoring, reading, loader.num_workers)
         clips = sum(counts[split] for split in splits) * loader.sampler.views
-        seconds = clips * together(1 / reading, scoring, effective.workers)
+        seconds = clips * together(1 / reading, scoring, loader.num_workers)
         tell_time(found, seconds, f"scoring {' and '.join(splits)}")
         found.good(
             "time",

@@ -61,9 +61,9 @@ def preflight(config: EvalConfig) -> None:
         written = 8.0 * values * counts[split] * times
         check_disk(found, folder, written, "predictions", WRITABLE)
         found.settle()
-        tell_speed(found, "scored", 1 / scoring, reading, effective.workers)
+        tell_speed(found, "scored", 1 / scoring, reading, loader.num_workers)
         videos = times * counts[split] * loader.sampler.views
-        seconds = videos * together(1 / reading, scoring, effective.workers)
+        seconds = videos * together(1 / reading, scoring, loader.num_workers)
         what = f"{counts[split]} videos" + (", scored twice" if times == 2 else "")
         tell_time(found, seconds, what)
 

@@ -62,9 +62,9 @@ def preflight(config: RunConfig) -> None:
         passes = run.evaluations_left - 1
         videos = passes * counts[config.eval_split] + counts[config.report_split]
         scored = videos * run.watched.sampler.views
-        trained = left * together(config.batch_size / reading, step, config.workers)
-        evaluated = scored * together(1 / reading, scoring, config.workers)
-        tell_speed(found, "trained", config.batch_size / step, reading, config.workers)
+        trained = left * together(config.batch_size / reading, step, run.loader.num_workers)
+        evaluated = scored * together(1 / reading, scoring, run.loader.num_workers)
+        tell_speed(found, "trained", config.batch_size / step, reading, run.loader.num_workers)
         tell_time(found, trained + evaluated, f"{left} steps and the scoring")
 
 

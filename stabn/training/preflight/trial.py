@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from stabn.data.dataset import Batch
 from stabn.data.transforms import normalise
 from stabn.training.pace import duration
-from stabn.training.preflight.findings import Findings
+from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.memory import check_memory, counting_saved, tell_peak, watching_growth
 from stabn.training.process import Process, autocast
 
@@ -183,8 +183,9 @@ def together(reading: float, computing: float, workers: int) -> float:
 
 
 def tell_speed(found: Findings, done: str, computing: float, reading: float, workers: int) -> None:
-    """How many clips a second are computed and read, and whether the network would wait."""
-    found.good("speed", f"{computing:.2f} clips/s {done}, {reading:.2f} clips/s read")
+    """How many clips a second are computed and read, by whom, and if the network waits."""
+    by = f" by {counted(workers, 'worker')} of each process" if workers else " in between"
+    found.good("speed", f"{computing:.2f} clips/s {done}, {reading:.2f} clips/s read{by}")
     if reading < computing and workers:
         found.warn(
             "speed",

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
 from papermill import inspect_notebook
@@ -14,6 +13,7 @@ from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.queue import read_queue
 from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import parse, read_yaml
+from tests.notebooks import outputs, text
 
 pytestmark = pytest.mark.slow(30)
 
