@@ -82,6 +82,21 @@ def topk_accuracy(
     return float((ahead.sum(axis=1) < k).mean())
 
 
+def confusion_counts(
+    logits: ArrayLike | torch.Tensor, labels: ArrayLike | torch.Tensor
+) -> np.ndarray:
+    """How many clips of each true class (rows) were given each class (columns): int64 (K, K).
+
+    Args:
+        logits: (N, K); of equal ones the first counts.
+        labels: (N,) in [0, K).
+    """
+    logits = _array(logits)
+    counts = np.zeros((logits.shape[1],) * 2, dtype=np.int64)
+    np.add.at(counts, (_array(labels, np.int64), logits.argmax(axis=1)), 1)
+    return counts
+
+
 def rank_correlation(
     m_t: ArrayLike | torch.Tensor,
     levels: ArrayLike | torch.Tensor,

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from sklearn.metrics import confusion_matrix
 
-from stabn.metrics import mass_in_mask, pointing_game, rank_correlation, topk_accuracy
+from stabn.metrics import (
+    confusion_counts,
+    mass_in_mask,
+    pointing_game,
+    rank_correlation,
+    topk_accuracy,
+)
 
 
 def slow_topk(logits, labels, k):
@@ -193,3 +200,13 @@ def test_shapes_are_checked():
         pointing_game(np.ones((1, 2, 2, 2)), np.ones((1, 3, 4, 4), bool))
     with pytest.raises(ValueError, match="active"):
         mass_in_mask(np.ones((1, 2, 2, 2)), np.ones((1, 2, 4, 4), bool), active=np.ones((1, 3)))
+
+
+def test_confusion_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(200, 5)), rng.integers(0, 4, 200)  # none of the last class
+    counts = confusion_counts(logits, labels)
+    theirs = confusion_matrix(labels, logits.argmax(axis=1), labels=range(5))
+    np.testing.assert_array_equal(counts, theirs)
+    assert np.trace(counts) / 200 == topk_accuracy(logits, labels, 1)
+    np.testing.assert_array_equal(confusion_counts(torch.tensor(logits), labels), theirs)

@@ -26,8 +26,13 @@
 # %%
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from stabn.figures import confusion, describe_confusion
+from stabn.metrics import confusion_counts
+from stabn.tables.per_class import per_class
+from stabn.training.checkpoint import read
 from stabn.training.cluster.launch import from_notebook, launch_config
 from stabn.training.config import EvalConfig
 from stabn.training.records import agreement_table, read_record, results_table
@@ -95,7 +100,8 @@ launch_config("stabn preflight evaluate", config, options)
 # torchrun.
 # A network with spatial attention is scored twice: as it is, and with $1 - M_s$ in place of $M_s$
 # (the paper's equation (7) and Table 3). If the network uses what its attention says, the second
-# score is lower. What takes long says every minute how far it is.
+# score is lower. What takes long says every minute how far it is. The whole text of every start is in
+# `evaluate.log`, in the run's folder.
 
 # %%
 launch_config("stabn evaluate", config, options)
@@ -110,6 +116,27 @@ launch_config("stabn evaluate", config, options)
 
 # %%
 results_table(read_record(Path(config.run) / "record.json"))
+
+# %% [markdown]
+# The evaluation that was just made, class by class, the weakest first, with the class that each is most
+# often taken for. Without labels there is nothing to tell.
+
+# %%
+made = [p for p in Path(config.run).glob("predictions*.parquet") if "-inverted" not in p.stem]
+newest = max(made, key=lambda path: path.stat().st_mtime)
+predictions, classes = (
+    pd.read_parquet(newest),
+    read(Path(config.run) / f"{config.checkpoint}.pt")["classes"],
+)
+labelled = "label" in predictions
+print(newest.name)
+if labelled:
+    counts = confusion_counts(np.stack(predictions["logits"]), predictions["label"])
+    print(describe_confusion(counts, classes))
+per_class(counts, classes).style.format({"top-1": "{:.1%}"}, na_rep="–") if labelled else None
+
+# %%
+confusion(counts, classes) if labelled else None
 
 # %% [markdown]
 # Where the data set comes with the truth (mini-SSv2 does), the attention is compared with it: the

@@ -112,7 +112,8 @@ launch_config("stabn preflight finetune", config, options)
 # torchrun. The feature
 # extractor is frozen, its batch normalisation too, so each batch passes through it once and serves
 # all arms. $L_{temp}$ is averaged over the edited clips of a batch, over all processes, and is
-# nothing for the others. Run again with the same parameters, it goes on from the last checkpoint,
+# nothing for the others. Each arm has a line of its own, with how long the rest will take. The whole
+# text of every start is in `finetune.log`, in the run's folder. Run again with the same parameters, it goes on from the last checkpoint,
 # with the edits it began with.
 
 # %%

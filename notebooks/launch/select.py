@@ -98,6 +98,8 @@ launch_config("stabn preflight select", config, options)
 # network, about 13 MB for a ResNet-50 on 32 frames of 224 pixels. `limit` keeps only the first
 # videos; with `order: random` they are a sample of all, which says something about all.
 #
+# The whole text of every start is in `select.log`, in the run's folder.
+#
 # A video that cannot be decoded is left out: it counts in no accuracy, and nobody is asked to correct
 # it. The queue lists such videos with the cause.
 #

@@ -30,9 +30,13 @@
 # notebook.
 
 # %%
+import numpy as np
 import pandas as pd
 
-from stabn.figures import curves
+from stabn.figures import confusion, curves, describe_confusion
+from stabn.metrics import confusion_counts
+from stabn.tables.per_class import per_class
+from stabn.training.build import class_texts
 from stabn.training.cluster.launch import from_notebook, launch_config
 from stabn.training.config import RunConfig
 from stabn.training.journal import read_journal
@@ -135,11 +139,13 @@ launch_config("stabn preflight train", config, options)
 #
 # `nproc_per_node` processes run `stabn/training/train.py`; several are started by torchrun. That file
 # can be read from top to bottom. A line is printed every `log_every` steps: the loss over
-# both branches, the accuracy on the clips of that interval, the learning rate, the speed. After
-# every `eval_every` epochs `eval_split` is scored as well; the weights with the best accuracy
-# there are kept as `best.pt`.
+# both branches, the accuracy on the clips of that interval, the learning rate, the speed, and how long
+# the rest will take. After every `eval_every` epochs `eval_split` is scored as well; the weights with
+# the best accuracy there are kept as `best.pt`. The output below is one that is updated: the last
+# steps, and everything else that was said. The whole text of every start is in `train.log`, in the
+# run's folder, warnings included.
 #
-# If a process fails, this cell fails with the last lines it printed. If this notebook is stopped,
+# If a process fails, this cell fails, and its error begins with the cause. If this notebook is stopped,
 # the processes stop too. A cluster that needs its machines back sends SIGTERM: the processes finish
 # the step that they are in, store it, and this cell says that the run was pre-empted. Run again
 # with the same parameters, it goes on from the last checkpoint.
@@ -173,6 +179,19 @@ curves(
 
 # %%
 results_table(read_record(config.folder / "record.json"))
+
+# %% [markdown]
+# Class by class, the weakest first, with the class that each is most often taken for:
+
+# %%
+predictions = pd.read_parquet(config.folder / "predictions.parquet")
+counts = confusion_counts(np.stack(predictions["logits"]), predictions["label"])
+classes = class_texts(config)
+per_class(counts, classes).style.format({"top-1": "{:.1%}"}, na_rep="–")
+
+# %%
+print(describe_confusion(counts, classes))
+confusion(counts, classes)
 
 # %% [markdown]
 # Everything lies in the run's folder:

@@ -109,6 +109,20 @@ def dataset(
     )
 
 
+def check_shares(config: RunConfig, me: Process) -> None:
+    """Whether the processes can share a batch.
+
+    Raises:
+        ConfigError: they cannot; the message says by what ``batch_size`` must be divisible.
+    """
+    if config.batch_size % (shares := me.world_size * config.accumulate):
+        parts = f", each in {config.accumulate} parts (accumulate)" * (config.accumulate > 1)
+        raise ConfigError(
+            f"batch_size: {config.batch_size} cannot be shared by {me.world_size} processes"
+            f"{parts}; use a multiple of {shares}"
+        )
+
+
 def train_loader(
     config: RunConfig, me: Process, times: Mapping[str, int] | None = None
 ) -> DataLoader:
@@ -122,12 +136,7 @@ def train_loader(
     Raises:
         ConfigError: a batch size that the processes cannot share, or that an epoch does not fill.
     """
-    if config.batch_size % (shares := me.world_size * config.accumulate):
-        parts = f", each in {config.accumulate} parts (accumulate)" * (config.accumulate > 1)
-        raise ConfigError(
-            f"batch_size: {config.batch_size} cannot be shared by {me.world_size} processes"
-            f"{parts}; use a multiple of {shares}"
-        )
+    check_shares(config, me)
     clips, times = dataset(config, config.train_split, training=True), times or {}
     repeats = [_clips(config) * times.get(record.video_id, 1) for record in clips.records]
     if sum(repeats) < config.batch_size:

@@ -194,7 +194,8 @@ class RunConfig(Strict):
         low, high = self.train_short_side
         if self.train_area is None and not self.image_size <= low <= high:
             raise ValueError(
-                f"train_short_side: must rise from image_size ({self.image_size}) or more"
+                f"train_short_side: must rise from image_size ({self.image_size}) or more, as in "
+                f"[{self.image_size}, {self.image_size * 4 // 3}], not {[low, high]}"
             )
         if self.train_area is not None and not 0 < self.train_area[0] <= self.train_area[1] <= 1:
             raise ValueError("train_area: must rise, within (0, 1]")
@@ -282,10 +283,10 @@ def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":
         message = "must be letters, digits, _, - and . alone, with no . first"
-    if error["type"] == "tuple_type":
-        message = "must be a list, as in [a, b]"
-    if error["type"] == "missing":
-        message = "must have one more"
+    if error["type"] in ("tuple_type", "missing", "too_long"):
+        default = cls.model_fields[field].default
+        example = list(default) if isinstance(default, tuple) and default else "[a, b]"
+        message = f"must be a list, as in {example}"
     return f"{field}: {message}, not {error['input']!r}" if field else message
 
 

@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,15 @@ def newest(folder: Path) -> dict[str, Any] | None:
     return None
 
 
+def _instead(refused: Sequence[str], fixed: Set[str], mine: Mapping[str, Any]) -> str:
+    """What ``resume_changed`` would do about it, where a run has it."""
+    if "resume_changed" not in mine:
+        return ""
+    if never := [n for n in refused if n in fixed]:
+        return f"; a run cannot go on with another {' or '.join(never)}, resume_changed or not"
+    return "; with resume_changed: true it goes on with the new values, and the record says so"
+
+
 def take_up(
     config: RunConfig,
     classes: tuple[str, ...],
@@ -203,7 +212,7 @@ def take_up(
         listed = ", ".join(f"{n} ({theirs.get(n)!r} there, {mine.get(n)!r} here)" for n in refused)
         raise ConfigError(
             f"{config.folder} holds a run of another configuration: {listed}; choose another name, "
-            f"or delete the folder to start over"
+            f"or delete the folder to start over{_instead(refused, fixed, mine)}"
         )
     settings = parts["optimizer"].param_groups[0] if changed else {}
     settings = {n: settings[n] for n in GROUPS if n in changed and n in settings}

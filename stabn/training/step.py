@@ -18,6 +18,7 @@ from stabn.data.dataset import Batch
 from stabn.data.transforms import normalise
 from stabn.errors import UserError
 from stabn.losses import ClassificationLoss, classification_loss
+from stabn.training.batch_statistics import check_statistics
 from stabn.training.build import build_model, class_texts, eval_loader, train_loader
 from stabn.training.checkpoint import start_from
 from stabn.training.config import ConfigError, RunConfig
@@ -97,11 +98,11 @@ def set_up(config: RunConfig, me: Process) -> Run:
         CheckpointError, WeightsError, AnnotationError, PreparationError, VideoError: a file that
             cannot be used; ConfigError where it is another process that cannot use it.
     """
-    if config.sync_bn and me.device.type == "cpu":
-        raise ConfigError("sync_bn: PyTorch has none for the CPU; set it to false here")
+    check_sync_bn(config, me)
     with agreeing(me):
         classes = class_texts(config)
         loader, watched = train_loader(config, me), eval_loader(config, config.eval_split, me)
+        check_statistics(config, len(classes), me)
         steps = config.epochs * len(loader.batch_sampler)
 
         torch.manual_seed(config.seed)  # every rank draws the same weights
@@ -128,6 +129,16 @@ def set_up(config: RunConfig, me: Process) -> Run:
         *(config, me, classes, loader, watched, steps),
         *(model, network, precision, *changing, progress),
     )
+
+
+def check_sync_bn(config: RunConfig, me: Process) -> None:
+    """Whether ``sync_bn`` can be had.
+
+    Raises:
+        ConfigError: not on the CPU.
+    """
+    if config.sync_bn and me.device.type == "cpu":
+        raise ConfigError("sync_bn: PyTorch has none for the CPU; set it to false here")
 
 
 def _stateful(

@@ -124,13 +124,18 @@ def test_what_is_no_number_is_no_rate(value):
 
 
 def test_one_where_a_list_is_meant():
-    with pytest.raises(ConfigError, match=r"milestones: must be a list, as in \[a, b\], not 3"):
+    with pytest.raises(ConfigError, match=r"milestones: must be a list, as in \[75, 125\], not 3"):
         parsed(milestones="3")
+    with pytest.raises(ConfigError, match=r"train_area: must be a list, as in \[a, b\], not 0.5"):
+        parsed(train_area=0.5)
 
 
-def test_one_where_two_are_meant():
-    with pytest.raises(ConfigError, match="train_short_side: must have one more, not"):
-        parsed(train_short_side=[256])
+@pytest.mark.parametrize("value", [32, "32", [32], [1, 2, 3]])
+def test_a_range_of_sides_is_two_numbers(value):
+    with pytest.raises(ConfigError, match=r"train_short_side: must be a list, as in \[256, 320\]"):
+        parsed(train_short_side=value)
+    with pytest.raises(ConfigError, match=r"image_size \(224\) or more, as in \[224, 298\], not"):
+        parsed(train_short_side=[32, 32])
 
 
 def test_the_home_folder_in_a_parameter_file(tmp_path, monkeypatch):

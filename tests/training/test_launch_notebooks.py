@@ -74,6 +74,10 @@ def test_train_then_evaluate(tiny, tmp_path):
     results = read_record(config.folder / "record.json")["results"]
     assert set(results) == {"validation", "tuning", "tuning-inverted"}
     assert len(pd.read_parquet(config.folder / "predictions-tuning.parquet")) == 3
+    for name, videos in {"notebook": 9, "evaluate": 3}.items():
+        assert f"of {videos} clips are right" in text(config.folder / f"{name}.ipynb")
+        shown = outputs(config.folder / f"{name}.ipynb")
+        assert any("taken for" in output.get("data", {}).get("text/html", "") for output in shown)
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,13 @@ from stabn.knowledge.finetuning.step import (
     set_up,
     take_steps,
 )
-from stabn.knowledge.finetuning.targets import read_edits, unchanged
+from stabn.knowledge.finetuning.targets import distance, read_edits, unchanged
+from stabn.training.batch_statistics import noting_values
 from stabn.training.config import RunConfig, configured
 from stabn.training.evaluate import check_classes
 from stabn.training.files import file_hash
 from stabn.training.preflight.findings import Findings, counted
+from stabn.training.preflight.normalisation import tell_statistics
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.preflight.trial import (
     forward,
@@ -45,6 +47,8 @@ from stabn.training.preflight.trial import (
 )
 from stabn.training.process import autocast, gathered, heeding_sigterm, joined
 from stabn.training.records import read_record
+
+NEAR = 0.05  # of levels in [0, 1]
 
 
 def preflight(config: FinetuneConfig) -> None:
@@ -88,7 +92,9 @@ def preflight(config: FinetuneConfig) -> None:
         batches, reading = read_ahead(tuning.loader, me)
         tell_failures(found, batches)
         alone, steps = partial(one_arm, tuning), partial(take_steps, tuning)
-        step = time_steps(found, batches, tuning.models, forward=alone, step=steps)
+        with noting_values(tuning.models) as values:
+            step = time_steps(found, batches, tuning.models, forward=alone, step=steps)
+        tell_statistics(found, run, values)
         score = partial(forward, before.model.eval(), tuning.precision, me.device)
         scoring = time_scoring(found, batches, score)
         check_disk(found, config.folder, stored_bytes(tuning) - checkpoint_bytes(config.folder))
@@ -126,8 +132,7 @@ def check_edits(
         EditError, VideoError: as :func:`stabn.knowledge.finetuning.step.read_lessons`.
     """
     lessons = read_lessons(run, edits)
-    for name in config.arms:
-        pulled_towards(name, config, lessons)
+    towards = {name: pulled_towards(name, config, lessons) for name in config.arms}
     people, videos = len({e.annotator for e in edits}), len({e.video_id for e in edits})
     learned, left = len(lessons.levels), len(unchanged(edits))
     found.good(
@@ -136,11 +141,26 @@ def check_edits(
         f"{learned} ({learned / len(lessons.class_of):.1%} of {run.train_split}) are learned from, "
         f"{left} were looked at and not corrected",
     )
+    if {"knowledge", "placebo"} <= towards.keys():
+        tell_distance(found, distance(towards["knowledge"], towards["placebo"]))
     model = file_hash(config.start)
     foreign = sum(edit.model != model for edit in edits)
     if foreign:
         found.warn("edits", f"{foreign} of them correct another network's attention; they are used")
     return lessons
+
+
+def tell_distance(found: Findings, mean: float) -> None:
+    """Whether the placebo is another thing to learn than the edits."""
+    text = f"the placebo's levels lie {mean:.2f} from the edits, on average over the frames"
+    if mean >= NEAR:
+        found.good("placebo", text)
+        return
+    found.warn(
+        "placebo",
+        f"{text}: both arms learn nearly the same, so what knowledge gives will not show; edit "
+        f"videos whose actions lie at different times, and more of each class",
+    )
 
 
 def one_arm(tuning: Tuning, batch: Batch) -> None:

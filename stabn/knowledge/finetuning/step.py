@@ -14,6 +14,7 @@ from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.finetuning.arms import Arm, Told, take_step, trainable_copy, trained_together
 from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.targets import Levels, read_targets, shifted, swapped
+from stabn.training.batch_statistics import check_statistics
 from stabn.training.build import split_videos, train_loader
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
@@ -134,6 +135,7 @@ def set_up(
     """
     with agreeing(me):
         loader = train_loader(run, me, _clips_of_an_epoch(config, lessons))
+        check_statistics(run, len(before.classes), me)
         steps = config.epochs * len(loader.batch_sampler)
         towards = {name: pulled_towards(name, config, lessons) for name in config.arms}
         before.model.to(me.device)

@@ -149,6 +149,11 @@ def shifted(levels: Levels) -> dict[str, np.ndarray]:
     return {video_id: np.roll(row, len(row) // 2) for video_id, row in levels.items()}
 
 
+def distance(one: Levels, other: Levels) -> float:
+    """Mean |difference| of levels of the same videos, over frames, then videos; in [0, 1]."""
+    return float(np.mean([np.abs(row - other[video_id]).mean() for video_id, row in one.items()]))
+
+
 def stretched(row: np.ndarray, n: int) -> np.ndarray:
     """Levels (m,) of one video → (n,) of another: the level on show at the same share of time."""
     return row[((np.arange(n) + 0.5) * len(row) / n).astype(int)]

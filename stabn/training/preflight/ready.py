@@ -48,11 +48,7 @@ def check_data(
             records, videos = split_videos(config, split, unlabelled=unlabelled)
             lists[split] = [record.video_id for record in records]
             if split == config.train_split:
-                per_class = Counter(record.class_id for record in records)
-                without = [text for c, text in enumerate(classes) if not per_class[c]]
-                if without:
-                    text = f"{len(without)} classes have no video in {split}: {without[0]!r}"
-                    found.warn("data", text + (", …" if len(without) > 1 else ""))
+                tell_classes(found, split, Counter(record.class_id for record in records), classes)
     if lists:
         listed = " · ".join(f"{split} {len(ids)}" for split, ids in lists.items())
         found.good("data", f"{len(classes)} classes · {listed} videos")
@@ -65,6 +61,19 @@ def check_data(
             if not config.prepared:
                 check_manifest(found, config, lists, there, bears)
     return {split: len(ids) for split, ids in lists.items()}
+
+
+def tell_classes(found: Findings, split: str, videos: Counter[int], classes: Sequence[str]) -> None:
+    """How many videos the classes have in a split: the mean, the fewest, the most."""
+    counts = {text: videos[c] for c, text in enumerate(classes)}
+    few, many = (pick(counts, key=counts.__getitem__) for pick in (min, max))
+    mean = sum(counts.values()) / len(counts)
+    text = f"{mean:.1f} videos each in {split}, from {counts[few]} ({few!r}) to {counts[many]}"
+    found.good("classes", f"{text} ({many!r})")
+    without = [text for text, count in counts.items() if not count]
+    if without:
+        text = f"{len(without)} classes have no video in {split}: {without[0]!r}"
+        found.warn("data", text + (", …" if len(without) > 1 else ""))
 
 
 def check_manifest(

@@ -6,9 +6,13 @@ memory that takes and when the run will have finished. What it trains is thrown 
 """
 
 from functools import partial
+from pathlib import Path
 
-from stabn.training.config import RunConfig, configured
+from stabn.training.batch_statistics import noting_values
+from stabn.training.build import check_shares
+from stabn.training.config import ConfigError, RunConfig, configured
 from stabn.training.preflight.findings import Findings, counted
+from stabn.training.preflight.normalisation import tell_statistics
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.preflight.trial import (
     forward,
@@ -22,8 +26,8 @@ from stabn.training.preflight.trial import (
     together,
     weight_bytes,
 )
-from stabn.training.process import heeding_sigterm, joined
-from stabn.training.step import Run, set_up, take_step
+from stabn.training.process import Process, heeding_sigterm, joined
+from stabn.training.step import Run, check_sync_bn, set_up, take_step
 
 
 def preflight(config: RunConfig) -> None:
@@ -37,6 +41,9 @@ def preflight(config: RunConfig) -> None:
         splits = (config.train_split, config.eval_split, config.report_split)
         counts = check_data(found, config, splits, bears=config.max_decode_failures)
         check_folder(found, config.folder)
+        for check in (check_shares, check_sync_bn, check_start):
+            with found.checking("run"):
+                check(config, me)  # set_up would stop at the first fault
         found.settle()
         with found.checking("run"):
             run = set_up(config, me)
@@ -53,7 +60,9 @@ def preflight(config: RunConfig) -> None:
         run.network.train()
         alone = partial(forward, run.model, run.precision, me.device)
         work = {"forward": alone, "step": partial(take_step, run), "parts": config.accumulate}
-        step = time_steps(found, batches, run.model, **work)
+        with noting_values(run.model) as values:
+            step = time_steps(found, batches, run.model, **work)
+        tell_statistics(found, config, values)
         run.model.eval()
         scoring = time_scoring(found, batches, alone)
         check_disk(found, config.folder, stored_bytes(run) - checkpoint_bytes(config.folder))
@@ -66,6 +75,19 @@ def preflight(config: RunConfig) -> None:
         evaluated = scored * together(1 / reading, scoring, run.loader.num_workers)
         tell_speed(found, "trained", config.batch_size / step, reading, run.loader.num_workers)
         tell_time(found, trained + evaluated, f"{left} steps and the scoring")
+
+
+def check_start(config: RunConfig, me: Process) -> None:
+    """Whether a file to start from is there, unless the run has its own weights already.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    weights = config.weights
+    if weights in (None, "imagenet") or checkpoint_bytes(config.folder):
+        return
+    if not Path(weights).is_file():
+        raise ConfigError(f"weights: {weights}: no such file; correct the path, or give null")
 
 
 def stored_bytes(run: Run) -> int:

@@ -71,6 +71,18 @@ def test_edits_and_checkpoint_are_both_told(settings):
     assert "edits: no/edits.sqlite: no such store of edits" in str(error.value)
 
 
+def test_a_placebo_that_is_as_the_edits_is_told(settings, edits, tmp_path, said):
+    preflight(settings())
+    (line,) = found(said(), "ok", "placebo")
+    assert re.search(r"the placebo's levels lie 0\.[1-9]\d from the edits", line)
+    alike = [replace(e, levels=(0.0,) + (1.0,) * (len(e.levels) - 1)) for e in edits]
+    write_json(alike, tmp_path / "alike.json")
+    preflight(settings(edits=str(tmp_path / "alike.json")))
+    (line,) = found(said(), "warning", "placebo")
+    assert "lie 0.00 from the edits" in line
+    assert "both arms learn nearly the same" in line
+
+
 def test_edits_of_a_store_are_counted_as_they_are_learned_from(settings, edits, tmp_path, said):
     store = Store(tmp_path / "edits.sqlite")
     store.register((edit.video_id, len(edit.levels)) for edit in edits)

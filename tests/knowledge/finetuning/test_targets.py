@@ -12,6 +12,7 @@ from stabn.knowledge.edits.edit import Edit, EditError
 from stabn.knowledge.edits.exchange import read_npy
 from stabn.knowledge.finetuning.targets import (
     at_frames,
+    distance,
     read_targets,
     shifted,
     stretched,
@@ -185,3 +186,11 @@ def test_stretching_keeps_the_share_of_time():
 
 def test_the_shift_marks_the_other_half():
     np.testing.assert_array_equal(shifted({"a": np.array([1, 1, 0, 0])})["a"], [0, 0, 1, 1])
+
+
+def test_how_far_levels_lie_apart():
+    """(0.5 + 0 + 0 + 0)/4 and (1 + 0)/2: 0.3125."""
+    one = {"a": np.array([1.0, 0.5, 0, 0]), "b": np.array([1.0, 0])}
+    other = {"b": np.array([0.0, 0]), "a": np.array([0.5, 0.5, 0, 0])}
+    assert distance(one, other) == distance(other, one) == 0.3125
+    assert distance(one, one) == 0

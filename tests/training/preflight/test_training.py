@@ -61,14 +61,39 @@ def test_everything_in_the_way_is_told_at_once(tiny, copy, said):
     ids = train_ids(copy)
     for video_id in ids[:6]:
         (copy / "videos" / f"{video_id}.webm").unlink()
-    config = tiny(data_root=str(copy))
+    config = tiny(data_root=str(copy), batch_size=5, accumulate=2, sync_bn=True, weights="no.pt")
     config.folder.write_text("a file where the folder should be")
     with pytest.raises(PreflightError) as error:
         preflight(config)
     message = str(error.value)
-    assert message.startswith("2 things are in the run's way")
+    assert message.startswith("5 things are in the run's way")
+    assert "run: batch_size: 5 cannot be shared by 1 processes, each in 2 parts" in message
+    assert "run: sync_bn: PyTorch has none for the CPU" in message
+    assert "run: weights: no.pt: no such file" in message
     assert f"videos: 6 of 24 videos are not in {copy}/videos, {ids[0]}" in message
     assert f"folder: {config.folder} cannot be written" in message
+
+
+def test_classes_and_clips_are_counted(tiny, copy, said):
+    """2 of 12 videos of the first class and 2 clips for BN at a time."""
+    entries = json.loads((copy / "train.json").read_text())
+    first = entries[0]["template"]
+    others = [entry for entry in entries if entry["template"] != first]
+    (copy / "train.json").unlink()
+    few = [entry for entry in entries if entry["template"] == first][:2]
+    (copy / "train.json").write_text(json.dumps(few + others))
+    preflight(tiny(data_root=str(copy), batch_size=4, accumulate=2))
+    (line,) = found(said(), "ok", "classes")
+    plain = first.replace("[", "").replace("]", "")
+    assert f"3.3 videos each in train, from 2 ({plain!r}) to 4 (" in line
+    (line,) = found(said(), "warning", "batch norm")
+    assert "over 2 clips of each process, 2 values or more of a channel (backbone.norm)" in line
+    assert "a larger batch_size (and lr with it), a lower accumulate would give more" in line
+
+
+def test_enough_clips_for_batch_norm(tiny, said):
+    preflight(tiny(batch_size=8))
+    assert "over 8 clips of each process, 8 values" in found(said(), "ok", "batch norm")[0]
 
 
 def test_a_few_missing_videos_are_borne(tiny, copy, said):
@@ -114,10 +139,12 @@ def test_the_manifest_tells_of_broken_videos(tiny, copy, said):
 @pytest.mark.parametrize(
     ("values", "fault"),
     [
-        ({"weights": "no/such.pt"}, "run: no/such.pt"),
+        ({"weights": "no/such.pt"}, "run: weights: no/such.pt: no such file"),
         ({"report_split": "exam"}, "data: .*exam"),
         ({"sync_bn": True}, "run: sync_bn"),
         ({"batch_size": 5, "accumulate": 2}, "run: batch_size: 5"),
+        ({"batch_size": 1}, "run: batch_size: 1 leaves .* a single clip .* use a multiple of 2,"),
+        ({"batch_size": 2, "accumulate": 2}, "run: batch_size: 2 .* use a multiple of 4,"),
     ],
 )
 def test_what_would_only_show_later(tiny, values, fault):
@@ -202,7 +229,7 @@ def test_two_processes_and_parts(tiny, capfd):
 @pytest.mark.slow(15)
 def test_two_processes_stop_with_the_fault(tiny, capfd):
     config = tiny(weights="no/such.pt")
-    with pytest.raises(LaunchError, match=r"in the run's way:\n  run: no/such\.pt"):
+    with pytest.raises(LaunchError, match=r"in the run's way:\n  run: weights: no/such\.pt"):
         launch_config("stabn preflight train", config, LaunchOptions(nproc_per_node=2))
 
 
