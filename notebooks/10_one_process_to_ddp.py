@@ -616,7 +616,10 @@ head = ["Processes", "accumulate", "Clips that BN sees", "Clips a step", "lr"]
 HTML(table("One step of the paper's training, on any number of GPUs", head, rows, text_columns=0))
 
 # %% [markdown]
-# Only the third column changes, and with it BN's statistics. If you do change `batch_size`, change `lr`
+# Only the third column changes, and with it BN's statistics. The preflight says how many clips and values
+# they are taken over, and warns below 8 clips: `sync_bn` takes them over all GPUs, a lower `accumulate`
+# or fewer processes give each more. A network that normalises over the clips alone, as the small one
+# does in the end, cannot be trained on a single clip at a time; that is refused. If you do change `batch_size`, change `lr`
 # in proportion: nothing does so by itself.
 #
 # ## What we learned

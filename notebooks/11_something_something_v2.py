@@ -304,7 +304,7 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 # every training is preceded by a **preflight** with the very parameters of the run: it looks at the
 # data and their manifest, the weights and the room on the disk, reads clips as the run will, takes a few
 # steps forward and backward at full size, and tells how much memory that takes and when the run will be
-# done. It fails in a minute rather than in a night. Evaluation, selection and fine-tuning have theirs.
+# done; how many videos each class has; over how many clips BN takes its statistics. It fails in a minute rather than in a night. Evaluation, selection and fine-tuning have theirs.
 #
 # Here is one, for a small network on the little tree from above. For the real set it prints the same
 # lines; where something is in the way it lists all of it, and nothing is started:
@@ -345,12 +345,16 @@ with chdir(FOLDER):
 #
 # The script finds out the nodes, the GPUs and the place where the machines meet, and runs one papermill
 # on each node. Pre-empted, requeued, or at the end of its time, the run is stored and the job goes back
-# into the queue; a run that *fails* does not, so that it cannot fail for ever.
+# into the queue; a run that *fails* does not, so that it cannot fail for ever. What must be
+# loaded before Python, modules or conda, goes into a `setup.sh` beside the script, which sources it.
 #
 # Nobody watches it, so it must speak for itself:
 #
 # - Pre-empted or at its time limit, it stores the step and goes on when it is started again
 #   ([chapter 10](10_one_process_to_ddp.ipynb) shows that nothing is lost).
+# - Each line of its log says how many clips a second are trained, evaluations and saves left out, and how
+#   long the rest will take, evaluations counted in. The notebook shows the last lines and all that
+#   matters; the text of every start is kept in `train.log`.
 # - `metrics.jsonl` has a line an interval, and TensorBoard shows the same numbers while it runs:
 #   `tensorboard --logdir runs`.
 # - A video that cannot be decoded is replaced by the next in the list, and stands with its cause in
@@ -415,8 +419,9 @@ HTML(cost.decode_table(share=0.2))
 
 # %% [markdown]
 # The rate of a core was measured with clips of the set's form, on this book's processor. A training
-# process has `workers` loader processes, four by default: compare with the cores in the table, and set
-# it accordingly. Decoding runs in parallel with the GPU, so too few cores show in one way only: the GPU
+# process has `workers` loader processes: by default as many as its share of the machine's cores, but one,
+# and no more than 16. Compare with the cores in the table; the preflight says how many it took and how
+# fast they read. Decoding runs in parallel with the GPU, so too few cores show in one way only: the GPU
 # waits. And on disk: 19.4 GB of videos (and as much again for the parts, until they are deleted), a
 # prepared copy where you want one, and the checkpoints above.
 #
