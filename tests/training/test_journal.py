@@ -1,5 +1,7 @@
 """TensorBoard shows what metrics.jsonl holds, each step once, after an interruption too."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -7,6 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from stabn.losses import ClassificationLoss
 from stabn.training.journal import Journal, read_journal
 from stabn.training.process import Process
+from stabn.training.step import Run
 from stabn.training.train import train
 
 ALONE = Process(0, 1, torch.device("cpu"))
@@ -105,6 +108,16 @@ def test_speed_is_the_trainings_own_and_what_is_left_counts_everything(tmp_path,
     journal = Journal(path, 8, 4, ALONE)
     steps(journal, clock, range(9, 13), 8.0, evaluations=1)
     assert caplog.messages[2].endswith("1.0 clips/s  40 seconds left")  # as it took before
+
+
+@pytest.mark.parametrize(("epochs", "every"), [(1, 1), (5, 1), (5, 2), (6, 2), (3, 4)])
+def test_evaluations_that_lie_ahead(epochs, every):
+    """After these epochs, and the report."""
+    for epoch in range(epochs):
+        after = [e for e in range(epoch + 1, epochs + 1) if e % every == 0 or e == epochs]
+        config = SimpleNamespace(epochs=epochs, eval_every=every)
+        run = SimpleNamespace(config=config, progress=SimpleNamespace(epoch=epoch))
+        assert Run.evaluations_left.fget(run) == len(after) + 1
 
 
 def test_an_arm_is_named(tmp_path, clock, caplog):
