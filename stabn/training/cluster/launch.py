@@ -49,10 +49,9 @@ def launch(
     run: str = "",
     log: Path | None = None,
 ) -> None:
-    """Run ``python -m command`` and show what it prints; as
-    :func:`stabn.training.cluster.output.shown` does.
+    """Run ``python -m command`` and show what it prints.
 
-    One process is started as it is, several by torchrun. Returns when every process has ended well.
+    In a notebook that is one output, which is updated; elsewhere, line by line. One process is started as it is, several by torchrun. Returns when every process has ended well.
     On an interrupt, or any other exception, the whole tree of processes is ended first; if this
     process is killed outright, the workers notice it within a second and end by themselves. Where
     another machine's part fails, or the connection to it is lost, this one's ends too.
