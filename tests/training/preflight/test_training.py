@@ -314,5 +314,8 @@ def test_the_command_line_answers_in_words(tmp_path, monkeypatch, stabn):
     path = tmp_path / "run.yaml"
     path.write_text("name: x\nweights: no/such.pt\ndata_root: no/set\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"error: this is in the run's way:\n  data: no/set"):
+    told = (
+        r"error: 2 things are in the run's way:\n  data: no/set: .*\n  run: weights: no/such\.pt: "
+    )
+    with pytest.raises(SystemExit, match=told):
         stabn("preflight", "train", "--config", path)
