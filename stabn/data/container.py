@@ -86,6 +86,8 @@ def not_a_video(path: Path) -> str | None:
     for signature, words in _SIGNATURES.items():
         if head.startswith(signature):
             return words
+    if head[8:12] == b"WEBP":
+        return "a WebP image"
     try:  # a letter of several bytes may be cut where the head ends
         text = getincrementaldecoder("utf-8")().decode(head, final=len(head) < 512)
     except UnicodeDecodeError:

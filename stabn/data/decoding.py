@@ -103,7 +103,9 @@ def playing(path: Path, stream: VideoStream) -> Iterator[VideoFrame]:
             except av.InvalidDataError:
                 if begun:
                     raise
-                continue  # cut out of a longer stream: these show nothing without what was before
+                # cut out of a longer stream: these show nothing without what was before
+                stream.codec_context.flush_buffers()
+                continue
             for frame in frames:
                 now = frame.width, frame.height, frame.rotation
                 form = form or now

@@ -179,6 +179,13 @@ def test_transport_streams_joined_and_cut(tmp_path, films, kind):
 
 
 @pytest.mark.parametrize("codec", ["vp8", "vp9"])
+def test_webm_cut_between_key_frames_plays_from_the_next(tmp_path, films, codec):
+    path, begun_at_10 = tmp_path / "cut.webm", ("-copyinkf", "-bsf:v", "noise=drop='lt(n,10)'")
+    ffmpeg("-i", films(f"{codec} alt-ref", "webm"), "-c", "copy", *begun_at_10, path)
+    plays(path, list(range(20, N)))
+
+
+@pytest.mark.parametrize("codec", ["vp8", "vp9"])
 def test_webm_is_counted_without_decoding(films, codec, monkeypatch):
     """And frames that are decoded but never shown do not count."""
     path = films(f"{codec} alt-ref", "webm")

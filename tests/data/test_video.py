@@ -117,6 +117,10 @@ def png(path: Path) -> None:
     ffmpeg(*LAVFI, "-frames:v", "1", "-f", "image2", "-c:v", "png", path)
 
 
+def webp(path: Path) -> None:
+    ffmpeg(*LAVFI, "-c:v", "libwebp_anim", "-f", "webp", path)
+
+
 def cut_mp4(path: Path) -> None:
     ffmpeg(*LAVFI, "-c:v", "libx264", "-f", "mp4", path)
     path.write_bytes(path.read_bytes()[:-2000])
@@ -141,6 +145,7 @@ def cut_faststart_mp4(path: Path) -> None:
         (lambda path: path.write_bytes(os.urandom(5000)), "no video"),
         (audio_only, "sound only"),
         (png, "a PNG"),
+        (webp, "a WebP"),
         (cut_mp4, "copy it again"),
         (cut_faststart_mp4, "copy it again"),
     ],
