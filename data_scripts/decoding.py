@@ -2,11 +2,13 @@
 
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import imageio_ffmpeg
 from manifest import new_row
+from workers import OUTSIDE, Lost
 
 from stabn.data.decoding import VideoError, opened, playing
 from stabn.data.video import probe
@@ -22,10 +24,16 @@ def ffmpeg(*arguments: str | Path) -> subprocess.CompletedProcess:
     return subprocess.run([*command, *map(str, arguments)], capture_output=True)
 
 
-def complaints(said: bytes) -> list[str]:
-    """The errors among what ffmpeg said at ``-loglevel level+…``, without its memory addresses."""
-    lines = said.decode(errors="replace").splitlines()
-    return [match[1] for line in lines if (match := _COMPLAINT.match(line))]
+def complaints(done: subprocess.CompletedProcess) -> list[str]:
+    """Why ffmpeg failed: that it crashed, else its errors, else its exit status; or nothing.
+
+    It has to be run at ``-loglevel level+…``; its memory addresses are left out.
+    """
+    if done.returncode < 0:
+        return [f"crashed with {signal.Signals(-done.returncode).name}"]
+    lines = done.stderr.decode(errors="replace").splitlines()
+    said = [match[1] for line in lines if (match := _COMPLAINT.match(line))]
+    return said or ([f"status {done.returncode}"] if done.returncode else [])
 
 
 def examine(video_id: str, path: Path) -> dict:
@@ -51,14 +59,21 @@ def examine(video_id: str, path: Path) -> dict:
 
 def _decode(path: Path, stated: int, row: dict) -> str:
     """Fill in the frames of a row; returns its status."""
-    witness = ffmpeg("-loglevel", "level+info", "-i", path, "-map", "0:v:0",
+    witness = ffmpeg("-loglevel", "level+info", "-i", path, "-map", "0:V:0",
                      "-fps_mode", "passthrough", "-f", "framecrc", "-")  # fmt: skip
     seen = sum(not line.startswith(b"#") for line in witness.stdout.splitlines())
-    errors = complaints(witness.stderr)
+    if -witness.returncode in OUTSIDE:
+        return Lost.by(-witness.returncode)
+    errors = complaints(witness)
     if duration := _DURATION.search(witness.stderr.decode(errors="replace")):
         hours, minutes, seconds = map(float, duration.groups())
         row["promised"] = round((3600 * hours + 60 * minutes + seconds) * row["fps"])
     row["frames"] = _count(path)
+    if witness.returncode < 0:
+        return (
+            f"ffmpeg, the witness of its {row['frames']} frames, {errors[0]}: "
+            "re-encode it with an ffmpeg of another version"
+        )
     if errors:
         return f"is damaged (ffmpeg: {errors[0]}): copy it again"
     if not row["frames"] == seen == stated:

@@ -1,16 +1,18 @@
 """Verified videos → small ones with a key frame every 16 frames, and the lists beside them.
 
 The result is again a data set's folder. Frames stay what they are and where they are: each copy is
-decoded to its end and must have its source's number of frames. No video is enlarged.
+decoded to its end, must have its source's number of frames, and must show what its source shows.
+No video is enlarged.
 """
 
-import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from common import DataError, Shard, report, run, sharded_arguments, verdict
-from decoding import complaints, examine, ffmpeg
+from decoding import examine
+from encoding import CODECS, Recipe, Rejected, encode
+from likeness import unlike
 from lists import annotation_files, by_number
 from manifest import (
     Journal,
@@ -23,58 +25,35 @@ from manifest import (
 from verify import Stamps, holds, stamps
 
 from stabn import given
+from stabn.data.ssv2 import SUFFIXES, VideoFolder
+from stabn.data.video import VideoError
 from stabn.training.files import remove_leftovers, replacing
 
-# VP9, because a folder of videos is videos/<id>.webm; H.264 would decode faster (see README.md).
-GOP = 16
-_ENCODER = ["-c:v", "libvpx-vp9", "-crf", "30", "-b:v", "0", "-g", f"{GOP}", "-pix_fmt", "yuv420p",
-            "-deadline", "realtime", "-cpu-used", "5", "-auto-alt-ref", "0", "-lag-in-frames", "0",
-            "-threads", "1", "-fflags", "+bitexact", "-flags", "+bitexact"]  # fmt: skip
-# What the disk is to blame for, and not the video.
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
-
-class _Rejected(Exception):
-    """A copy that is not put in place."""
-
-
-def encode(source: Path, target: Path | str, size: tuple[int, int]) -> None:
-    """Write a copy of the video stream, frame for frame, at ``size`` (height, width)."""
-    scale = f"scale={size[1]}:{size[0]}:flags=bicubic"
-    done = ffmpeg("-loglevel", "level+error", "-noautorotate", "-i", source, "-map", "0:v:0",
-                  "-map_metadata", "-1", "-fps_mode", "passthrough", "-vf", scale, *_ENCODER,
-                  "-f", "webm", target)  # fmt: skip
-    if said := complaints(done.stderr) or (done.returncode and [f"status {done.returncode}"]):
-        for code in _DISK:
-            if any(os.strerror(code) in line for line in said):
-                raise OSError(code, os.strerror(code), str(target))
-        raise _Rejected(f"cannot be encoded (ffmpeg: {said[0]})")
-
-
-def _prepare(task: tuple[dict, Path, Path, dict, int]) -> dict:
+def _prepare(task: tuple[dict, Path, Path, dict, Recipe]) -> dict:
     """The row of one video's copy, which is in place if its status is "ok"."""
-    _, source, target, old, short_side = task
-    scale = min(1, short_side / min(old["height"], old["width"]))
-    size = round(old["height"] * scale), round(old["width"] * scale)
+    _, source, target, old, recipe = task
+    size = recipe.size(old["height"], old["width"])
     try:
         with replacing(target) as file:
-            encode(source, file.name, size)
-            os.utime(file.name, ns=(old["mtime_ns"], old["mtime_ns"]))
-            row = examine(old["id"], Path(file.name))
+            copy = Path(file.name)
+            encode(source, copy, recipe.codec, size)
+            os.utime(copy, ns=(old["mtime_ns"], old["mtime_ns"]))
+            row = examine(old["id"], copy)
             if row["status"] != "ok":
-                raise _Rejected(f"its copy {row['status']}")
+                raise Rejected(f"its copy {row['status']}")
             if row["frames"] != old["frames"] or (row["height"], row["width"]) != size:
-                raise _Rejected(
+                raise Rejected(
                     f"its copy has {row['frames']} frames of {row['height']}×{row['width']}, "
                     f"not {old['frames']} of {size[0]}×{size[1]}"
                 )
-    except _Rejected as error:
+            if what := unlike(source, copy, old["frames"]):
+                raise Rejected(what)
+            for suffix in {*SUFFIXES} - {target.suffix}:  # of an earlier preparation
+                target.with_suffix(suffix).unlink(missing_ok=True)
+    except (Rejected, VideoError) as error:
         row = new_row(old["id"], str(error))
-    return row | {"recipe": _recipe(short_side), "source_sha256": old["sha256"]}
-
-
-def _recipe(short_side: int) -> str:
-    return f"short side {short_side}: {' '.join(_ENCODER)}"
+    return row | {"recipe": str(recipe), "source_sha256": old["sha256"]}
 
 
 def plan(root: Path, part: Shard | None) -> tuple[dict[str, dict], dict[str, dict]]:
@@ -98,7 +77,7 @@ def plan(root: Path, part: Shard | None) -> tuple[dict[str, dict], dict[str, dic
 
 
 def in_place(
-    known: dict[str, dict], wanted: dict[str, dict], done: Stamps, short_side: int
+    known: dict[str, dict], wanted: dict[str, dict], done: Stamps, recipe: str
 ) -> dict[str, dict]:
     """Rows of the copies that are there, made from these sources in this way."""
     return {
@@ -106,24 +85,24 @@ def in_place(
         for v, old in wanted.items()
         if v in done
         and holds(known.get(v), done[v])
-        and known[v]["recipe"] == _recipe(short_side)
+        and known[v]["recipe"] == str(recipe)
         and known[v]["source_sha256"] == old["sha256"]
     }
 
 
 def prepare(
-    root: Path, out: Path, short_side: int, part: Shard | None, jobs: int, limit: float
+    root: Path, out: Path, recipe: Recipe, part: Shard | None, jobs: int, limit: float
 ) -> list[dict]:
     """Rows of all copies (of a shard) and of the videos that were left out."""
     wanted, left_out = plan(root, part)
-    videos = out / "videos"
-    videos.mkdir(parents=True, exist_ok=True)
+    sources, copies = VideoFolder(root), out / "videos"
+    copies.mkdir(parents=True, exist_ok=True)
     with Journal(out, part) as journal:
-        remove_leftovers(videos, part)
-        rows = in_place(journal.known, wanted, stamps(out, part), short_side)
+        remove_leftovers(copies, part)
+        rows = in_place(journal.known, wanted, stamps(out, part), recipe)
         print(f"{out}: {len(wanted)} videos to prepare, {len(rows)} of them are there")
         tasks = [
-            (new_row(v), root / "videos" / f"{v}.webm", videos / f"{v}.webm", old, short_side)
+            (new_row(v), sources.path(v), copies / f"{v}{recipe.codec.suffix}", old, recipe)
             for v, old in wanted.items()
             if v not in rows
         ]
@@ -132,7 +111,7 @@ def prepare(
     return list(rows.values())
 
 
-def merge(root: Path, out: Path, short_side: int) -> list[dict]:
+def merge(root: Path, out: Path, recipe: Recipe) -> list[dict]:
     """Rows of all shards as one manifest.
 
     Raises:
@@ -140,12 +119,12 @@ def merge(root: Path, out: Path, short_side: int) -> list[dict]:
     """
     wanted, left_out = plan(root, None)
     known = {row["id"]: row for row in merge_manifests(out)}
-    rows = in_place(known, wanted, stamps(out), short_side)
+    rows = in_place(known, wanted, stamps(out), recipe)
     rows |= {v: known[v] for v in wanted if v in known and known[v]["bytes"] is None} | left_out
     if stale := [v for v in wanted if v not in rows]:
         raise DataError(
-            f"{out}: not merged, {len(stale)} videos are new, changed, or prepared otherwise (is "
-            f"--short-side the same?), such as {stale[0]}; run the shards again"
+            f"{out}: not merged, {len(stale)} videos are new, changed, or prepared otherwise (are "
+            f"--short-side and --codec the same?), such as {stale[0]}; run the shards again"
         )
     write_manifest(manifest_path(out), rows.values())
     return list(rows.values())
@@ -167,16 +146,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     side = "pixels of the short side; smaller videos keep their size (default: %(default)s)"
     parser.add_argument("--short-side", type=int, default=256, help=side)
+    codec = "of the copies; h264 is quicker to read and a little larger (default: %(default)s)"
+    parser.add_argument("--codec", choices=CODECS, default="vp9", help=codec)
     options = parser.parse_args(argv)
     root, out, part = options.root, options.out, options.shard
     if out.resolve() == root.resolve():
         raise DataError(f"{out}: is the source itself; choose another --out")
     if options.short_side < 16:
         raise DataError(f"--short-side {options.short_side}: must be 16 or more")
+    recipe = Recipe(CODECS[options.codec], options.short_side)
     if options.merge:
-        rows = merge(root, out, options.short_side)
+        rows = merge(root, out, recipe)
     else:
-        rows = prepare(root, out, options.short_side, part, options.jobs, options.time_limit)
+        rows = prepare(root, out, recipe, part, options.jobs, options.time_limit)
     if part is None:
         copy_lists(root, out)
     made = [row for row in rows if row["status"] == "ok"]

@@ -36,13 +36,13 @@ def holds(row: dict | None, stamp: tuple[int, int]) -> bool:
 
 def check(root: Path, part: Shard | None, jobs: int, limit: float) -> list[dict]:
     """Rows of all videos (of a shard); those that an earlier run left are taken as they are."""
-    there = stamps(root, part)
+    there, folder = stamps(root, part), VideoFolder(root)
     with Journal(root, part) as journal:
         known = journal.known
         rows = {v: known[v] for v, stamp in there.items() if holds(known.get(v), stamp)}
         print(f"{root}: {len(there)} videos, {len(rows)} of them known from before")
         tasks = [
-            (new_row(v, bytes=size, mtime_ns=mtime), root / "videos" / f"{v}.webm")
+            (new_row(v, bytes=size, mtime_ns=mtime), folder.path(v))
             for v, (size, mtime) in there.items()
             if v not in rows
         ]

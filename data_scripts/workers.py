@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 _SPAWN = multiprocessing.get_context("spawn")  # decord does not survive a fork
-_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+OUTSIDE = (signal.SIGKILL, signal.SIGTERM)  # what no decoder does to itself
 
 
 class Lost(str):
@@ -19,6 +19,14 @@ class Lost(str):
     """
 
     PREFIX = "worker lost: "
+
+    @classmethod
+    def by(cls, number: int) -> "Lost":
+        """One that a signal ended."""
+        name = signal.Signals(number).name
+        if number in OUTSIDE:
+            return cls(f"{cls.PREFIX}killed from outside ({name}; out of memory?)")
+        return cls(f"{cls.PREFIX}the decoder crashed ({name})")
 
 
 def in_workers(
@@ -83,10 +91,7 @@ class _Worker:
             raise RuntimeError(f"a worker ended with status {code} at {task}")
         if -code == signal.SIGALRM:
             return Lost(f"{Lost.PREFIX}no answer within {limit:g} s")
-        name = signal.Signals(-code).name
-        if -code in _OUTSIDE:
-            return Lost(f"{Lost.PREFIX}killed from outside ({name}; out of memory?)")
-        return Lost(f"{Lost.PREFIX}the decoder crashed ({name})")
+        return Lost.by(-code)
 
 
 def _serve(pipe: Connection, work: Callable, limit: float) -> None:

@@ -173,7 +173,11 @@ assert both[0].max() <= n // 2 <= both[1].min()  # one half each
 #   unpacks with a check of every video's size, without writing the joined archive.
 # - **verify** decodes every video to its last frame, with two decoders and in workers that a time limit
 #   can end, and writes `manifest.parquet`. What is broken is listed; nothing is guessed.
-# - **prepare** makes a smaller copy that is quicker to read; each copy must have its source's frames.
+# - **prepare** makes a smaller copy that is quicker to read, as VP9 or (`--codec h264`) as H.264. Each
+#   copy must have its source's frames, upright, and show in them what its source shows.
+#
+# Training takes the number of frames of each video from the manifest, so that a clip opens its file
+# once. A number belongs to a file's bytes: a file that changed since is counted anew.
 #
 # We make a data set by hand to try them on: labels and lists in the official form, and nine small webm
 # files, some in two passes as the real ones were. They are drawn by a program: *synthetic*.

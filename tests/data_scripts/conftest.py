@@ -1,4 +1,4 @@
-"""The scripts can be imported, and there are tiny videos to give them."""
+"""The scripts can be imported, and there are tiny videos to give them, looked at only once."""
 
 import os
 import sys
@@ -12,7 +12,9 @@ from stabn.data.video import write_video
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "data_scripts")]
 
-from lookalike import MTIME, archive_of, fill, write_lists  # noqa: E402
+import manifest  # noqa: E402
+from decoding import examine  # noqa: E402
+from lookalike import MTIME, archive_of, fill, write_known, write_lists  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +30,33 @@ def clips(tmp_path_factory) -> list[Path]:
     return paths
 
 
+@pytest.fixture(scope="session")
+def rows(clips) -> list[dict]:
+    """What verify.py says of each of them."""
+    return [examine(path.stem, path) for path in clips]
+
+
 @pytest.fixture
 def small(tmp_path, clips) -> Path:
-    """Thirty videos with their lists."""
-    write_lists(tmp_path / "small", 20, 6, 4, classes=8)
-    return fill(tmp_path / "small", clips, range(1, 31))
+    """Sixteen videos with their lists: 10 to train on, 4 for validation, 2 for test."""
+    write_lists(tmp_path / "small", 10, 4, 2, classes=4)
+    return fill(tmp_path / "small", clips, range(1, 17))
+
+
+@pytest.fixture
+def known(small, rows) -> Path:
+    """The same, verified."""
+    return write_known(small, rows)
+
+
+@pytest.fixture
+def in_process(monkeypatch) -> None:
+    """Work is done here and now: what may become of a worker is test_workers.py's affair."""
+
+    def here(work, tasks, jobs, limit):
+        return ((task, work(task)) for task in tasks)
+
+    monkeypatch.setattr(manifest, "in_workers", here)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from manifest import manifest_path, write_manifest
 
 from stabn.data.ssv2 import class_text
 
@@ -77,6 +78,13 @@ def fill(root: Path, clips: list[Path], numbers) -> Path:
     (root / "videos").mkdir(parents=True, exist_ok=True)
     for n in numbers:
         shutil.copy2(clips[n % len(clips)], root / "videos" / f"{n}.webm")
+    return root
+
+
+def write_known(root: Path, rows: list[dict]) -> Path:
+    """Write the manifest of a set that was filled with clips, from a row for each clip."""
+    ids = [path.stem for path in (root / "videos").iterdir()]
+    write_manifest(manifest_path(root), [rows[int(v) % len(rows)] | {"id": v} for v in ids])
     return root
 
 

@@ -2,22 +2,28 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import prepare as script
 import pytest
 import verify
 from common import DataError
-from lookalike import fill, kill_when, run_script, tree, write_lists
-from manifest import new_row, read_manifest
-from prepare import encode, main
+from decoding import examine, ffmpeg
+from encoding import CODECS, Recipe, encode
+from lookalike import fill, kill_when, run_script, tree, write_known, write_lists
+from manifest import new_row, read_manifest, write_manifest
+from prepare import main
 from skimage import data
 
 from stabn.data.ssv2 import VideoFolder, read_classes, read_split
 from stabn.data.video import probe, read_frames, write_video
 
-pytestmark = pytest.mark.slow(30)
+pytestmark = pytest.mark.slow(20)
+
+VP9_256 = Recipe(CODECS["vp9"], 256)
 
 
 def prepare(root, out, *options) -> int:
@@ -25,58 +31,76 @@ def prepare(root, out, *options) -> int:
     return main(list(map(str, given)))
 
 
-@pytest.fixture(scope="module")
-def verified_once(tmp_path_factory, clips) -> Path:
-    root = tmp_path_factory.mktemp("verified")
-    write_lists(root, 20, 6, 4, classes=8)
-    fill(root, clips, range(1, 31))
-    (root / "videos" / "5.webm").write_bytes(b"")
-    assert verify.main(["--root", str(root), "--jobs", "1"]) == 1
+def only(root: Path, *ids: str) -> Path:
+    """The set without its other videos."""
+    for path in (root / "videos").iterdir():
+        if path.stem not in ids:
+            path.unlink()
     return root
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory, clips, rows) -> tuple[Path, Path, int, str]:
+    """Sixteen verified videos, of which 5 is broken; what prepare makes of them, and says."""
+    root = tmp_path_factory.mktemp("once") / "set"
+    write_lists(root, 10, 4, 2, classes=4)
+    write_known(fill(root, clips, range(1, 17)), rows)
+    (root / "videos" / "5.webm").write_bytes(b"")
+    assert verify.main(["--root", str(root), "--jobs", "1"]) == 1
+    before, out = tree(root), root.parent / "out"
+    status, said = run_script("prepare", "--root", root, "--out", out, "--short-side", 16)
+    assert tree(root) == before
+    return root, out, status, said
+
+
 @pytest.fixture
-def verified(verified_once, tmp_path) -> Path:
-    """Thirty videos, of which 5 is broken, with their manifest."""
-    return shutil.copytree(verified_once, tmp_path / "set")
+def verified(made_once, tmp_path) -> Path:
+    """The set, to prepare or to change."""
+    return shutil.copytree(made_once[0], tmp_path / "set")
 
 
-def test_the_result_is_a_data_set(verified, tmp_path):
-    before = tree(verified)
-    out = tmp_path / "out"
-    status, said = run_script("prepare", "--root", verified, "--out", out, "--short-side", 18)
+@pytest.fixture
+def prepared(made_once, tmp_path) -> Path:
+    """What was made of it with a short side of 16."""
+    return shutil.copytree(made_once[1], tmp_path / "out")
+
+
+def test_the_result_is_a_data_set(made_once):
+    root, out, status, said = made_once
     assert status == 1
     assert "Left out: 1\n  5: broken at the source: is an empty file (0 bytes)" in said
     folder = VideoFolder(out)
     classes = read_classes(out)
-    assert classes == read_classes(verified)
-    assert read_split(out, "train", classes) == read_split(verified, "train", classes)
-    assert folder.video_ids() == sorted(str(n) for n in range(1, 31) if n != 5)
-    sources, rows = (read_manifest(root / "manifest.parquet") for root in (verified, out))
+    assert classes == read_classes(root)
+    assert read_split(out, "train", classes) == read_split(root, "train", classes)
+    assert folder.video_ids() == sorted(str(n) for n in range(1, 17) if n != 5)
+    sources, rows = (read_manifest(place / "manifest.parquet") for place in (root, out))
     for v in folder.video_ids():
         info = probe(folder.path(v))
-        assert (info.frames, info.height, info.width) == (sources[v]["frames"], 18, 24)
-        assert (rows[v]["frames"], rows[v]["height"], rows[v]["width"]) == (info.frames, 18, 24)
+        assert (info.frames, info.height, info.width) == (sources[v]["frames"], 16, 21)
+        assert (rows[v]["frames"], rows[v]["height"], rows[v]["width"]) == (info.frames, 16, 21)
         assert rows[v]["source_sha256"] == sources[v]["sha256"]
     assert rows["5"]["status"].startswith("broken at the source")
-    assert tree(verified) == before
     assert not list(out.rglob(".*"))
     assert verify.main(["--root", str(out), "--jobs", "1"]) == 1  # 5 is listed, but not on disk
 
 
-def test_the_same_frames_at_the_same_places_and_exact_to_seek(tmp_path):
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_same_frames_at_the_same_places_and_exact_to_seek(tmp_path, codec):
     """A pan of 45 frames, in two passes with hidden frames, as the real videos are."""
     photo = data.astronaut()
-    pan = np.stack([photo[i : i + 96, 3 * i : 3 * i + 171] for i in range(45)])
+    pan = np.stack([photo[i : i + 96, 3 * i : 3 * i + 172] for i in range(45)])
     root, out = tmp_path / "set", tmp_path / "out"
     (root / "videos").mkdir(parents=True)
     write_video(root / "videos" / "1.webm", pan, 12, two_pass=True)
-    rows = [script.examine("1", root / "videos" / "1.webm")]
-    script.write_manifest(root / "manifest.parquet", rows)
-    assert prepare(root, out, "--short-side", 96) == 0
-    copy = out / "videos" / "1.webm"
+    write_manifest(root / "manifest.parquet", [examine("1", root / "videos" / "1.webm")])
+    assert prepare(root, out, "--short-side", 96, "--codec", codec) == 0
+    folder = VideoFolder(out)
+    copy = folder.path("1")
+    assert copy.suffix == CODECS[codec].suffix
     assert probe(copy) == probe(root / "videos" / "1.webm")
-    frames = read_frames(copy, range(45)).astype(int)
+    frames = folder.read("1", range(folder.frames("1"))).astype(int)
     nearest = [np.abs(pan.astype(int) - frame).mean((1, 2, 3)).argmin() for frame in frames]
     assert nearest == list(range(45))
     assert 10 * np.log10(255**2 / np.mean((frames - pan) ** 2)) > 30  # dB
@@ -84,96 +108,135 @@ def test_the_same_frames_at_the_same_places_and_exact_to_seek(tmp_path):
     for _ in range(20):
         indices = rng.integers(0, 45, 8)
         np.testing.assert_array_equal(read_frames(copy, indices), frames[indices])
-    keys = script.ffmpeg("-skip_frame", "nokey", "-i", copy, "-fps_mode", "passthrough",
-                         "-f", "framecrc", "-").stdout.splitlines()  # fmt: skip
+    keys = ffmpeg("-skip_frame", "nokey", "-i", copy, "-fps_mode", "passthrough",
+                  "-f", "framecrc", "-").stdout.splitlines()  # fmt: skip
     times = [int(line.split(b",")[1]) for line in keys if not line.startswith(b"#")]
     assert times[0] == 0
     assert len(times) >= 3  # frames 0, 16, 32 at the latest
 
 
+@pytest.mark.parametrize("codec", CODECS.values())
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_video_that_is_to_be_turned_becomes_one_that_stands_upright(tmp_path, codec, degrees):
+    """As phones film: the frames lie on their side, and a tag says how to turn them."""
+    photo = data.astronaut()
+    lying = np.stack([photo[2 * i : 2 * i + 64, 3 * i : 3 * i + 96] for i in range(6)])
+    write_video(tmp_path / "lying.mp4", lying, 12)
+    source = tmp_path / "1.webm"  # whatever its name says
+    tagged = [imageio_ffmpeg.get_ffmpeg_exe(), "-display_rotation", f"{degrees}", "-i",
+              tmp_path / "lying.mp4", "-c", "copy", "-f", "mp4", source]  # fmt: skip
+    subprocess.run(tagged, check=True, capture_output=True)
+    target = tmp_path / f"copy{codec.suffix}"
+    row = script._prepare((new_row("1"), source, target, examine("1", source), Recipe(codec, 64)))
+    assert row["status"] == "ok"
+    upright = np.rot90(lying, degrees // 90, (1, 2)).astype(int)
+    assert (row["height"], row["width"]) == upright.shape[1:3]
+    for path in (source, target):
+        assert np.abs(read_frames(path, range(6)) - upright).mean() < 8
+
+
+@pytest.mark.parametrize(
+    ("codec", "size", "short_side", "becomes"),
+    [
+        ("vp9", (240, 427), 128, (128, 228)),
+        ("h264", (240, 427), 128, (128, 228)),
+        ("vp9", (427, 240), 256, (427, 240)),  # none is enlarged
+        ("h264", (427, 240), 256, (426, 240)),  # H.264 holds even sides only
+        ("h264", (25, 33), 300, (24, 32)),
+        ("h264", (35, 35), 31, (32, 32)),
+    ],
+)
+def test_the_size_of_a_copy(codec, size, short_side, becomes):
+    assert Recipe(CODECS[codec], short_side).size(*size) == becomes
+
+
+@pytest.mark.usefixtures("in_process")
 def test_no_video_is_enlarged(verified, tmp_path):
-    prepare(verified, tmp_path / "out")
+    prepare(only(verified, "1"), tmp_path / "out")
     assert probe(tmp_path / "out" / "videos" / "1.webm").height == 24
 
 
-def test_what_is_there_is_not_made_again(verified, tmp_path, clips, capsys):
-    out = tmp_path / "out"
-    prepare(verified, out, "--short-side", 16)
-    before = tree(out)
-    (out / "videos" / "2.webm").write_bytes(b"spoilt since")
-    (out / "videos" / "3.webm").unlink()
-    capsys.readouterr()
-    prepare(verified, out, "--short-side", 16)
-    assert "29 videos to prepare, 27 of them are there" in capsys.readouterr().out
-    assert tree(out) == before
+@pytest.mark.usefixtures("in_process")
+def test_what_is_there_is_not_made_again(verified, prepared, capsys):
+    before = tree(prepared)
+    (prepared / "videos" / "2.webm").write_bytes(b"spoilt since")
+    (prepared / "videos" / "3.webm").unlink()
+    prepare(verified, prepared, "--short-side", 16)
+    assert "15 videos to prepare, 13 of them are there" in capsys.readouterr().out
+    assert tree(prepared) == before
 
 
-def test_another_size_or_another_source_makes_it_again(verified, tmp_path, clips, capsys):
-    out = tmp_path / "out"
-    prepare(verified, out, "--short-side", 16)
-    capsys.readouterr()
-    prepare(verified, out, "--short-side", 20)
-    assert "29 videos to prepare, 0 of them are there" in capsys.readouterr().out
-    assert probe(out / "videos" / "1.webm").height == 20
+@pytest.mark.usefixtures("in_process")
+def test_what_is_made_otherwise_or_of_another_source_is_made_again(
+    verified, prepared, clips, capsys
+):
+    only(verified, "1", "2", "3")
+    only(prepared, "1", "2", "3")
+    prepare(verified, prepared, "--short-side", 20)
+    assert "3 videos to prepare, 0 of them are there" in capsys.readouterr().out
+    assert probe(prepared / "videos" / "1.webm").height == 20
     shutil.copy2(clips[9], verified / "videos" / "1.webm")
     os.utime(verified / "videos" / "1.webm")
     verify.main(["--root", str(verified), "--jobs", "1"])
     capsys.readouterr()
-    prepare(verified, out, "--short-side", 20)
-    assert "29 videos to prepare, 28 of them are there" in capsys.readouterr().out
+    prepare(verified, prepared, "--short-side", 20)
+    assert "3 videos to prepare, 2 of them are there" in capsys.readouterr().out
+    prepare(verified, prepared, "--short-side", 20, "--codec", "h264")
+    assert "3 videos to prepare, 0 of them are there" in capsys.readouterr().out
+    names = {path.name for path in (prepared / "videos").iterdir()}
+    assert names == {"1.mp4", "2.mp4", "3.mp4"}  # and none of them twice
 
 
-def test_killed_and_started_again(verified, tmp_path):
+def test_killed_and_started_again(verified, prepared, tmp_path):
     """The tree of an uninterrupted run, byte for byte: the encoder repeats itself."""
-    out, quiet = tmp_path / "out", tmp_path / "quiet"
+    out = tmp_path / "killed"
     options = ["--short-side", "16", "--jobs", "1"]
 
     def lines() -> int:
         journal = out / "manifest.journal"
         return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
-    for enough in (3, 12):
+    for enough in (2, 7):
         kill_when(
             lambda n=enough: lines() > n, "prepare", "--root", verified, "--out", out, *options
         )
         assert not (out / "manifest.parquet").exists()
-    (out / "videos" / ".29.webm.1.part").write_bytes(b"half")
+    (out / "videos" / ".12.webm.1.part").write_bytes(b"half")
     status, said = run_script("prepare", "--root", verified, "--out", out, *options)
     assert status == 1
-    assert 10 < int(said.split("29 videos to prepare, ")[1].split()[0]) < 29
-    assert prepare(verified, quiet, *options) == 1
-    assert tree(out) == tree(quiet)
+    assert 5 < int(said.split("15 videos to prepare, ")[1].split()[0]) < 15
+    assert tree(out) == tree(prepared)
 
 
-def test_shards_make_what_one_run_makes(verified, tmp_path):
-    out, quiet = tmp_path / "out", tmp_path / "quiet"
+@pytest.mark.usefixtures("in_process")
+def test_shards_make_what_one_run_makes(verified, prepared, tmp_path):
+    out = tmp_path / "shards"
     statuses = [prepare(verified, out, "--short-side", 16, "--shard", f"{i}/2") for i in (2, 1)]
     assert sorted(statuses) == [0, 1]  # one of them has the broken video
-    with pytest.raises(DataError, match=r"is --short-side the same\?"):
-        prepare(verified, out, "--short-side", 20, "--merge")
+    for other in (["--short-side", 20], ["--short-side", 16, "--codec", "h264"]):
+        with pytest.raises(DataError, match=r"are --short-side and --codec the same\?"):
+            prepare(verified, out, *other, "--merge")
     assert prepare(verified, out, "--short-side", 16, "--merge") == 1
-    assert prepare(verified, quiet, "--short-side", 16) == 1
     for part in out.glob("manifest-*.parquet"):
         part.unlink()
-    assert tree(out) == tree(quiet)
+    assert tree(out) == tree(prepared)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_source_that_changed_since_it_was_verified(verified, tmp_path, clips, capsys):
+    only(verified, "1", "2", "4")
     (verified / "videos" / "4.webm").write_bytes(b"other")
-    (verified / "videos" / "6.webm").unlink()
     shutil.copy2(clips[0], verified / "videos" / "99.webm")
     assert prepare(verified, tmp_path / "out", "--short-side", 16) == 1
     said = capsys.readouterr().out
-    assert "Left out: 4" in said
     for line in ("4: changed, or was never", "6: was verified, but is gone", "99: changed, or was"):
         assert f"  {line}" in said
-    assert len(list((tmp_path / "out" / "videos").iterdir())) == 27
+    assert VideoFolder(tmp_path / "out").video_ids() == ["1", "2"]
 
 
-def test_a_stranger_in_the_prepared_folder_is_named(verified, tmp_path, clips, capsys):
-    (tmp_path / "out" / "videos").mkdir(parents=True)
-    shutil.copy2(clips[0], tmp_path / "out" / "videos" / "777.webm")
-    assert prepare(verified, tmp_path / "out", "--short-side", 16) == 1
+def test_a_stranger_in_the_prepared_folder_is_named(verified, prepared, clips, capsys):
+    shutil.copy2(clips[0], prepared / "videos" / "777.webm")
+    assert prepare(verified, prepared, "--short-side", 16) == 1
     assert "not of this preparation: 1\n  777\n" in capsys.readouterr().out
 
 
@@ -181,31 +244,33 @@ def test_a_stranger_in_the_prepared_folder_is_named(verified, tmp_path, clips, c
     ("wrong", "says"),
     [
         ({"frames": 9}, "its copy has 8 frames of 24×32, not 9 of 24×32"),
-        ({"height": 24, "width": 64}, None),
+        ({"height": 24, "width": 64}, "its copy is squeezed, 24×64 of 24×32"),
     ],
 )
-def test_a_copy_that_is_not_its_source_is_not_put_in_place(tmp_path, clips, wrong, says):
-    old = script.examine("1", clips[0]) | wrong
-    target = tmp_path / "1.webm"
-    row = script._prepare((new_row("1"), clips[0], target, old, 256))
-    if says:
-        assert row["status"] == says
-        assert list(tmp_path.iterdir()) == []
-    else:
-        assert (row["status"], probe(target).width) == ("ok", 64)
+def test_a_copy_that_is_not_its_source_is_not_put_in_place(tmp_path, clips, rows, wrong, says):
+    task = (new_row("1"), clips[0], tmp_path / "1.webm", rows[0] | wrong, VP9_256)
+    assert script._prepare(task)["status"] == says
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_that_cannot_be_encoded_is_left_out(tmp_path, clips):
+def test_a_copy_that_shows_something_else_is_not_put_in_place(tmp_path, clips, rows, monkeypatch):
+    """Its length and size are right; it was another video's turn to be encoded."""
+    monkeypatch.setattr(script, "encode", lambda source, *rest: encode(clips[5], *rest))
+    task = (new_row("1"), clips[0], tmp_path / "1.webm", rows[0], VP9_256)
+    assert script._prepare(task)["status"].startswith("its copy shows ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_that_cannot_be_encoded_is_left_out(tmp_path, rows):
     (tmp_path / "bad.webm").write_bytes(b"was fine when it was verified")
-    old = script.examine("1", clips[0])
-    row = script._prepare((new_row("1"), tmp_path / "bad.webm", tmp_path / "1.webm", old, 256))
-    assert row["status"].startswith("cannot be encoded (ffmpeg: ")
+    task = (new_row("1"), tmp_path / "bad.webm", tmp_path / "1.webm", rows[0], VP9_256)
+    assert script._prepare(task)["status"].startswith("cannot be encoded (ffmpeg: ")
     assert [p.name for p in tmp_path.iterdir()] == ["bad.webm"]
 
 
 def test_a_full_disk_is_not_the_videos_fault(clips):
     with pytest.raises(OSError, match="No space left on device"):
-        encode(clips[0], "/dev/full", (24, 32))
+        encode(clips[0], "/dev/full", CODECS["vp9"], (24, 32))
 
 
 def test_nothing_verified(small, tmp_path):
@@ -214,7 +279,7 @@ def test_nothing_verified(small, tmp_path):
 
 
 @pytest.mark.parametrize("options", [[], ["--short-side", "8"]])
-def test_what_makes_no_sense(verified, tmp_path, options):
-    out = tmp_path / "out" if options else verified / "videos" / ".."
+def test_what_makes_no_sense(known, tmp_path, options):
+    out = tmp_path / "out" if options else known / "videos" / ".."
     with pytest.raises(DataError, match=r"is the source itself|must be 16 or more"):
-        prepare(verified, out, *options)
+        prepare(known, out, *options)
