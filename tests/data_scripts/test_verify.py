@@ -106,14 +106,6 @@ def test_what_is_known_is_not_decoded_again(whole, capsys):
     assert manifest(root) == before
 
 
-def test_all_is_well(small):
-    assert run_script("verify", "--root", small, "--jobs", 2)[0] == 0
-    assert {p.name for p in small.iterdir() if not p.name.endswith("json")} == {
-        "videos",
-        "manifest.parquet",
-    }
-
-
 @pytest.mark.usefixtures("in_process")
 def test_a_video_that_changed_is_decoded_again(known, clips, capsys):
     path = known / "videos" / "3.webm"
