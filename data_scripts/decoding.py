@@ -6,6 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import av
 import imageio_ffmpeg
 from manifest import new_row
 from workers import OUTSIDE, Lost
@@ -15,7 +16,6 @@ from stabn.data.video import probe
 from stabn.training.files import file_hash
 
 _COMPLAINT = re.compile(r"(?:\[[^]]*\] )*\[(?:error|fatal|panic)\] (.+)")
-_DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+\.\d+)")
 
 
 def ffmpeg(*arguments: str | Path) -> subprocess.CompletedProcess:
@@ -59,16 +59,13 @@ def examine(video_id: str, path: Path) -> dict:
 
 def _decode(path: Path, stated: int, row: dict) -> str:
     """Fill in the frames of a row; returns its status."""
-    witness = ffmpeg("-loglevel", "level+info", "-i", path, "-map", "0:V:0",
+    row["frames"], row["promised"] = _play(path, row["fps"])
+    witness = ffmpeg("-loglevel", "level+error", "-i", path, "-map", "0:V:0",
                      "-fps_mode", "passthrough", "-f", "framecrc", "-")  # fmt: skip
     seen = sum(not line.startswith(b"#") for line in witness.stdout.splitlines())
     if -witness.returncode in OUTSIDE:
         return Lost.by(-witness.returncode)
     errors = complaints(witness)
-    if duration := _DURATION.search(witness.stderr.decode(errors="replace")):
-        hours, minutes, seconds = map(float, duration.groups())
-        row["promised"] = round((3600 * hours + 60 * minutes + seconds) * row["fps"])
-    row["frames"] = _count(path)
     if witness.returncode < 0:
         return (
             f"ffmpeg, the witness of its {row['frames']} frames, {errors[0]}: "
@@ -79,11 +76,23 @@ def _decode(path: Path, stated: int, row: dict) -> str:
     if not row["frames"] == seen == stated:
         return f"plays {row['frames']} frames of {stated}, by ffmpeg {seen}: copy it again"
     if (row["promised"] or 0) > row["frames"] + 1:  # by one, durations may be rounded
-        return f"decodes {row['frames']} of {row['promised']} promised frames: copy it again"
+        return f"plays {row['frames']} of {row['promised']} promised frames: copy it again"
     return "ok"
 
 
-def _count(path: Path) -> int:
-    """How many frames play, each of them decoded."""
+def _play(path: Path, fps: float) -> tuple[int, int | None]:
+    """How many frames play, each of them decoded, and how many the stated length has room for.
+
+    What is missing is looked for after the last frame's end, as frames need not be equally long.
+    Where there is sound or more beside the video, the stated length may be that of the other.
+    """
+    frames, end = 0, 0.0
     with opened(path) as stream:
-        return sum(1 for _ in playing(path, stream))
+        for frame in playing(path, stream):
+            frames += 1
+            end = max(end, float(((frame.pts or 0) + frame.duration) * frame.time_base))
+        whole = stream.container
+        if not whole.duration or len(whole.streams) > 1:
+            return frames, None
+        missing = ((whole.start_time or 0) + whole.duration) / av.time_base - end
+    return frames, frames + max(0, round(missing * fps))

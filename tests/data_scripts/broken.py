@@ -1,5 +1,6 @@
 """Broken videos of every kind that was met, each with the words that its cause must hold."""
 
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,13 @@ def _zeros_at_the_end(path: Path, whole: bytes) -> None:
     """The right size, but the end never arrived: it opens with fewer frames."""
     half = len(whole) // 2
     path.write_bytes(whole[:half] + bytes(len(whole) - half))
+
+
+def _half_of_what_it_says(path: Path, whole: bytes) -> None:
+    """Every frame that is there is whole; only the stated length tells of others."""
+    at = whole.index(b"\x44\x89\x88") + 3  # Duration: a double of eight bytes
+    (length,) = struct.unpack(">d", whole[at : at + 8])
+    path.write_bytes(whole[:at] + struct.pack(">d", 2 * length) + whole[at + 8 :])
 
 
 def _flipped(path: Path, whole: bytes) -> None:
@@ -53,6 +61,7 @@ KINDS: dict[str, tuple[Callable[[Path, bytes], None], str]] = {
     "cut at 50 %": (_cut(0.5), "bytes are missing"),
     "cut at 90 %": (_cut(0.9), "bytes are missing"),
     "zeros at the end": (_zeros_at_the_end, "is damaged"),
+    "half there": (_half_of_what_it_says, "promised frames: copy it again"),
     "flipped": (_flipped, "copy it again"),
     "cut mp4": (lambda path, whole: mp4(path, 2000), "copy it again"),
     "sound only": (
