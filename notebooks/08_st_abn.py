@@ -31,7 +31,6 @@ from stabn.figures import architecture, curves
 from stabn.figures.sheet import COLOURS, Sheet, styled
 from stabn.losses import classification_loss
 from stabn.models.attention import ClassHead, Fusion, SpatialHead, TemporalHead
-from stabn.models.inflation import WeightsError
 from stabn.models.official import load_official, official_name, our_name
 from stabn.models.resnet3d import (
     ResNet3d,
@@ -40,6 +39,7 @@ from stabn.models.resnet3d import (
     residual_stage,
 )
 from stabn.models.st_abn import OFFICIAL, STABN
+from stabn.models.weights import WeightsError
 
 torch.set_num_threads(1)  # these tensors are small: a second thread would only wait
 _ = torch.manual_seed(0)

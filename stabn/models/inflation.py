@@ -4,16 +4,14 @@ A kernel that answers to a picture is repeated kt times along time and divided b
 video the inflated network gives what the 2-D one gives on the picture.
 """
 
-import hashlib
 import logging
-import re
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from stabn.errors import UserError
 from stabn.models.resnet3d import ResNet3d
+from stabn.models.weights import WeightsError, read_state_dict
 
 log = logging.getLogger(__name__)
 
@@ -24,45 +22,12 @@ IMAGENET_URLS = {
 }
 
 
-class WeightsError(UserError):
-    """Weights that cannot be used; the message names the file and what to do."""
-
-
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """A torchvision-format state dict from a file, without any ``module.`` prefix.
+def imagenet_state_dict(backbone: str) -> dict[str, Tensor]:
+    """torchvision's ImageNet weights: from the hub cache, else from the URL.
 
     Raises:
-        WeightsError: no such file, not tensors, or a name that promises another hash.
+        WeightsError: neither has them.
     """
-    path = Path(path)
-    if not path.is_file():
-        published = " and ".join(IMAGENET_URLS.values())
-        raise WeightsError(f"{path}: no such file; torchvision's ImageNet weights are {published}")
-    promised = re.search(r"-([0-9a-f]{8,})\.pth$", path.name)
-    if promised:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if not found.startswith(promised[1]):
-            raise WeightsError(
-                f"{path}: its SHA-256 starts with {found[: len(promised[1])]}, its name promises "
-                f"{promised[1]}: the file is damaged or another one; delete it and fetch it again"
-            )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(f"{path}: not a file of PyTorch weights ({error})") from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path}: expected a flat dict of tensors in torchvision's format")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
-
-
-def imagenet_state_dict(backbone: str, path: Path | None = None) -> dict[str, Tensor]:
-    """torchvision's ImageNet weights: from ``path``, else the hub cache, else the URL.
-
-    Raises:
-        WeightsError: none of the three has them.
-    """
-    if path is not None:
-        return read_state_dict(path)
     if backbone not in IMAGENET_URLS:
         raise WeightsError(
             f"no ImageNet weights are published for backbone {backbone!r}: set weights to null"
@@ -87,9 +52,10 @@ def inflate(kernel: Tensor, frames: int) -> Tensor:
 
 
 def load_inflated(model: ResNet3d, state_2d: dict[str, Tensor], source: str = "weights") -> None:
-    """Copy a 2-D ResNet's weights into ``model`` by name; its last layer ``fc`` keeps its own.
+    """Copy a ResNet's weights into ``model`` by name; its last layer ``fc`` keeps its own.
 
-    BN's affine parameters and running statistics are copied as they are.
+    2-D kernels are inflated; those that have a time axis, BN's affine parameters and its running
+    statistics are copied as they are.
 
     Raises:
         WeightsError: tensors are missing or of another shape; nothing has been copied then.
@@ -110,6 +76,7 @@ def load_inflated(model: ResNet3d, state_2d: dict[str, Tensor], source: str = "w
     if faults:
         listed = "; ".join(faults[:3]) + ("; …" if len(faults) > 3 else "")
         raise WeightsError(
-            f"{source}: not a ResNet of this depth ({len(faults)} tensors do not fit: {listed})"
+            f"{source}: not a ResNet of this depth and these kernels ({len(faults)} tensors do not "
+            f"fit: {listed})"
         )
     model.load_state_dict(inflated, strict=False)

@@ -9,11 +9,10 @@ constants 103.53, 116.28, 123.675 and 57.375, 57.12, 58.395 are ImageNet's in re
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from stabn.models.inflation import WeightsError
 from stabn.models.st_abn import STABN
+from stabn.models.weights import WeightsError, plain_names, read_content
 
 PREFIXES = {
     "layer_att_common.": "attention_branch.stage.",
@@ -61,19 +60,12 @@ def load_official(model: STABN, path: Path) -> None:
     Raises:
         WeightsError: not such a file, or made for another backbone, class count or clip length.
     """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise WeightsError(f"{path}: no such file") from None
-    except Exception as error:
-        raise WeightsError(f"{path}: not a file of PyTorch weights ({error})") from error
+    checkpoint = read_content(path)
     if not isinstance(checkpoint, dict) or "model_state_dict" not in checkpoint:
         raise WeightsError(f"{path}: no 'model_state_dict' in it: not a checkpoint of that release")
 
-    state: dict[str, Tensor] = {
-        our_name(name.removeprefix("module.")): tensor
-        for name, tensor in checkpoint["model_state_dict"].items()
-    }
+    theirs = plain_names(checkpoint["model_state_dict"])
+    state: dict[str, Tensor] = {our_name(name): tensor for name, tensor in theirs.items()}
     own = model.state_dict()
     missing = sorted(own.keys() - state.keys())
     unknown = sorted(state.keys() - own.keys())

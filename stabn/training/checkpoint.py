@@ -6,7 +6,6 @@ texts, so that a file alone is enough to rebuild the network that made it.
 
 import logging
 import os
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +14,7 @@ from torch import Tensor, nn
 
 from stabn import given
 from stabn.errors import UserError
-from stabn.models.inflation import imagenet_state_dict, load_inflated
-from stabn.models.official import load_official
-from stabn.models.st_abn import STABN
+from stabn.models.weights import is_truncated, plain_names
 from stabn.training.build import build_model
 from stabn.training.config import ConfigError, RunConfig, parse
 from stabn.training.files import replacing
@@ -97,22 +94,21 @@ def read(path: str | Path) -> dict[str, Any]:
             f"{path}: holds PyTorch data, but is not a checkpoint of stabn.training; other files "
             f"of weights can be given as `weights` to start a run from"
         )
-    return content
+    return content | {"model": plain_names(content["model"])}
 
 
 def _load(path: Path) -> Any:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint; train one, or correct the path")
     try:
-        with open(path, "rb") as file:
-            begins_as_zip = file.read(2) == b"PK"
+        truncated = is_truncated(path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds for damaged files
         what = "is not a checkpoint; give a file that training wrote"
-        if begins_as_zip and not zipfile.is_zipfile(path):
+        if truncated:
             what = "is truncated; copy it again, or delete it and train again"
         raise CheckpointError(f"{path}: {what}") from error
 
@@ -156,7 +152,7 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
         CheckpointError: another class count or another architecture; the message says which. Or
             weights that are no numbers, of a training that went wrong.
     """
-    _check_finite(state, path)
+    check_finite(state, path)
     target = model.state_dict()
     missing = [name for name in target if name not in state]
     unknown = [name for name in state if name not in target]
@@ -178,7 +174,12 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
     )
 
 
-def _check_finite(state: dict[str, Tensor], path: str | Path) -> None:
+def check_finite(state: dict[str, Tensor], path: str | Path) -> None:
+    """Weights are numbers.
+
+    Raises:
+        CheckpointError: some are NaN or infinite.
+    """
     broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
     if broken:
         raise CheckpointError(
@@ -186,58 +187,6 @@ def _check_finite(state: dict[str, Tensor], path: str | Path) -> None:
             f"among them), so its training went wrong; use an earlier checkpoint, or train again "
             f"with a lower lr"
         )
-
-
-def start_from(model: nn.Module, config: RunConfig) -> None:
-    """Fill ``model`` with ``config.weights``: all tensors whose name and shape agree.
-
-    A checkpoint's tensors are matched by name, the baseline's ``layer1…`` with ST-ABN's
-    ``backbone.layer1…``; heads of another size keep their fresh values, and the log says so. Files
-    of ImageNet weights (torchvision's format, or ``"imagenet"``) are inflated along time;
-    checkpoints of the 2022 release are loaded through the mapping of their names.
-
-    Raises:
-        CheckpointError: unreadable, or nothing in it fits.
-        WeightsError: ImageNet weights that cannot be found or used.
-    """
-    source = config.weights
-    backbone = model.backbone if isinstance(model, STABN) else model
-    if source == "imagenet":
-        load_inflated(backbone, imagenet_state_dict(config.backbone), source)
-        log.info("started from ImageNet weights, inflated along time")
-        return
-    content = _load(Path(source))
-    if isinstance(content, dict) and "model_state_dict" in content and isinstance(model, STABN):
-        load_official(model, Path(source))
-        log.info("started from %s, a checkpoint of the 2022 release", source)
-        return
-    if not (isinstance(content, dict) and content.get("format") == FORMAT):
-        load_inflated(backbone, imagenet_state_dict(config.backbone, Path(source)), source)
-        log.info("started from %s, inflated along time", source)
-        return
-    _check_finite(content["model"], source)
-    plain = {name.removeprefix("backbone."): t for name, t in content["model"].items()}
-    fitting, fresh = {}, []
-    for name, target in model.state_dict().items():
-        tensor = plain.get(name.removeprefix("backbone."))
-        if tensor is not None and tensor.shape == target.shape:
-            fitting[name] = tensor
-        else:
-            fresh.append(name)
-    if not any(t.dim() > 1 for t in fitting.values()):
-        raise CheckpointError(
-            f"{source}: no weight of it fits a {config.model} on {config.backbone}; give weights "
-            f"of the same backbone, or null"
-        )
-    model.load_state_dict(fitting, strict=False)
-    modules = sorted({name.rpartition(".")[0] for name in fresh})
-    log.info(
-        "started from %s: %d of %d tensors; left as initialised: %s",
-        source,
-        len(fitting),
-        len(fitting) + len(fresh),
-        ", ".join(modules) or "none",
-    )
 
 
 def load_trained(name: str, root: str | Path = REPOSITORY, *, checkpoint: str = "best") -> Trained:

@@ -20,11 +20,11 @@ from stabn.errors import UserError
 from stabn.losses import ClassificationLoss, classification_loss
 from stabn.training.batch_statistics import check_statistics
 from stabn.training.build import build_model, class_texts, eval_loader, train_loader
-from stabn.training.checkpoint import start_from
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.files import replacing
 from stabn.training.process import Process, agreeing, autocast, usable_precision
 from stabn.training.resume import Progress, check_same_step, step_seed, store, take_up
+from stabn.training.start import start_from
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,12 @@ import torch
 
 from stabn.models.inflation import (
     IMAGENET_URLS,
-    WeightsError,
     imagenet_state_dict,
     inflate,
     load_inflated,
-    read_state_dict,
 )
 from stabn.models.resnet3d import BACKBONES, Backbone, ResNet3d, Stage
+from stabn.models.weights import WeightsError, read_state_dict
 
 
 def backbone(kernel):

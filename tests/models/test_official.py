@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from stabn.models.inflation import WeightsError
 from stabn.models.official import load_official, official_name, our_name
 from stabn.models.st_abn import OFFICIAL, STABN
+from stabn.models.weights import WeightsError
 
 # Names and shapes of the release's own tensors for R50, K = 174, T = 32, beside torchvision's.
 DOCUMENTED = {
@@ -90,6 +90,6 @@ def test_wrong_files_are_named_and_leave_the_model_alone(model, tmp_path):
     with pytest.raises(WeightsError, match="made for another network"):
         load_official(model, path)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(WeightsError, match="not a file of PyTorch weights"):
+    with pytest.raises(WeightsError, match="x.pth: is truncated; copy it again"):
         load_official(model, path)
     torch.testing.assert_close(model.fusion.conv.weight, before)
