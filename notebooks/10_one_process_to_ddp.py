@@ -48,7 +48,9 @@ from stabn.training.build import dataset
 from stabn.training.checkpoint import REPOSITORY, read
 from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch
 from stabn.training.config import RunConfig
-from stabn.training.step import NonFiniteLossError, in_parts
+from stabn.training.nonfinite import NonFiniteLossError
+from stabn.training.optimizer import share_of_peak
+from stabn.training.step import in_parts
 from stabn.training.train import train
 
 torch.set_num_threads(1)  # small tensors: a second thread would only wait
@@ -241,6 +243,9 @@ assert not torch.equal(first["mean"], second["mean"])
 # The *running* statistics, which evaluation uses, drift apart in the same way. But one network is
 # stored, rank 0's, and every rank must score that one: before an evaluation rank 0's statistics are
 # handed to all (`share_statistics`). That is why an evaluation is exact whatever the number of ranks.
+# They are still the statistics of one rank's clips, averaged over steps in which the weights were other
+# ones. `precise_bn: 200` takes them anew before every evaluation, from that many training batches of all
+# ranks through the network as it is now; on few clips a rank it is worth its time.
 #
 # **Dropout** draws its numbers from (seed, step, rank): other ones on each rank, which is what we
 # want, and the same ones again after a restart.
@@ -492,6 +497,7 @@ print("three addends:", ((a + b) + c).item(), "or", (a + (b + c)).item())
 # | torchrun, or the notebook, dies | the processes notice it within a second and end: no orphan keeps a GPU | the same command |
 # | a machine is cut off | the launchers on the others miss its signs of life and end their part, with the cause | the same command, when it is back |
 # | the loss becomes NaN | the run stops and lists the batch's videos, in `non_finite_loss-<rank>.txt` too; what is stored is whole | lower `lr`, set `clip_norm`, look at the videos |
+# | the same, once in a while | with `max_nonfinite_steps: 5` up to five such steps are left out, on all ranks and without a trace; each stands in `nonfinite_steps.jsonl` with its videos | look at the videos |
 # | a broken video | the next one in the list takes its place, by a rule that knows no rank; a line in `decode_failures.jsonl` | repair it; above `max_decode_failures` the run stops |
 # | the disk is full | the earlier checkpoint is still whole; the message says so | make room; the same command |
 # | a checkpoint cut short by a crash | skipped; the newest that can be read is taken up | nothing, if `keep_last` is 2 or more |
@@ -619,9 +625,43 @@ HTML(table("One step of the paper's training, on any number of GPUs", head, rows
 # Only the third column changes, and with it BN's statistics. The preflight says how many clips and values
 # they are taken over, and warns below 8 clips: `sync_bn` takes them over all GPUs, a lower `accumulate`
 # or fewer processes give each more. A network that normalises over the clips alone, as the small one
-# does in the end, cannot be trained on a single clip at a time; that is refused. If you do change `batch_size`, change `lr`
-# in proportion: nothing does so by itself.
+# does in the end, cannot be trained on a single clip at a time; that is refused. If you do change
+# `batch_size`, change `lr` in proportion, or say which batch it is meant for: `lr_batch_size: 64` scales
+# it to any other.
+
+# %%
+large = RunConfig(name="large", batch_size=512, lr_batch_size=64)
+assert large.scaled_lr == 8 * paper.lr
+print(f"{large.batch_size} clips a step at {large.scaled_lr:g}, as 64 at {large.lr:g}")
+
+# %% [markdown]
+# ## The rest of a recipe
 #
+# The paper's settings are the defaults, and published trainings differ in more than the batch. These
+# change what is computed; each does nothing unless it is asked to.
+#
+# | parameter | what it does |
+# |---|---|
+# | `schedule: cosine` | the learning rate falls along half a cosine, step by step, to nothing at the end |
+# | `warmup_epochs: 5` | before that it rises in equal parts: long steps do not suit fresh weights |
+# | `lr_batch_size: 64` | `lr` is meant for 64 clips a step, and scaled to `batch_size` |
+# | `decay_bn_and_biases: false` | weight decay on kernels alone, not on BN's scales and shifts, nor on biases |
+# | `label_smoothing: 0.1` | a tenth of the target is shared by all classes alike, in both branches |
+# | `clip_norm: 20` | a gradient that is longer is shortened to this |
+# | `precise_bn: 200` | BN's statistics are taken anew before an evaluation |
+# | `max_nonfinite_steps: 5` | so many steps may be left out because they are not finite |
+# | `profile_steps: 10` | `torch.profiler` watches ten steps: a table in the log, `trace.json.gz` in the folder |
+#
+# A run that is taken up must find the rate where it was. So `cosine` is a function of the step alone:
+
+# %%
+course = [share_of_peak(step, 5, 30) for step in range(30)]
+assert np.allclose(course[:5], [0.2, 0.4, 0.6, 0.8, 1.0])  # the warm-up
+assert course[5] == 1
+assert 0 < course[-1] < 0.01
+print(" ".join(f"{share:.2f}" for share in course))
+
+# %% [markdown]
 # ## What we learned
 #
 # - The gradient of a mean is the mean of the gradients, if the shares are equal. DDP and accumulation

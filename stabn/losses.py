@@ -16,7 +16,7 @@ class ClassificationLoss(NamedTuple):
 
 
 def classification_loss(
-    logits: Tensor, attention_logits: Tensor | None, labels: Tensor
+    logits: Tensor, attention_logits: Tensor | None, labels: Tensor, smoothing: float = 0.0
 ) -> ClassificationLoss:
     """Equation (4): cross-entropy of both branches, equally weighted, averaged over the batch.
 
@@ -24,11 +24,12 @@ def classification_loss(
         logits: (N, K) of the perception branch.
         attention_logits: (N, K) of the attention branch, or None for the plain backbone.
         labels: int64 (N,) in [0, K).
+        smoothing: ε in [0, 1): the target is 1 − ε for the label and ε/K more for every class.
     """
-    perception = cross_entropy(logits, labels)
+    perception = cross_entropy(logits, labels, label_smoothing=smoothing)
     if attention_logits is None:
         return ClassificationLoss(perception, torch.zeros_like(perception), perception)
-    attention = cross_entropy(attention_logits, labels)
+    attention = cross_entropy(attention_logits, labels, label_smoothing=smoothing)
     return ClassificationLoss(attention + perception, attention, perception)
 
 

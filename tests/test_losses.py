@@ -56,3 +56,15 @@ def test_two_processes_that_average_their_gradients_get_the_whole_batchs_loss():
         for rank in (0, 1)
     ]
     torch.testing.assert_close((shares[0] + shares[1]) / 2, whole)
+
+
+def test_smoothed_labels_by_hand_in_both_branches():
+    logits = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]])  # p = (3/4, 1/4), (1/2, 1/2)
+    attention = torch.tensor([[0.0, 0.0], [0.0, math.log(4.0)]])  # p = (1/2, 1/2), (1/5, 4/5)
+    loss = classification_loss(logits, attention, torch.tensor([0, 1]), smoothing=0.2)
+    # the target is 0.9 for the label, 0.1 for the other class
+    perception = (0.9 * math.log(4 / 3) + 0.1 * math.log(4) + math.log(2)) / 2
+    branch = (math.log(2) + 0.9 * math.log(5 / 4) + 0.1 * math.log(5)) / 2
+    assert loss.perception.item() == pytest.approx(perception)
+    assert loss.attention.item() == pytest.approx(branch)
+    assert loss.total.item() == pytest.approx(perception + branch)

@@ -74,7 +74,7 @@ attention_start: str = "random"  # random (code) | evidence (ours): M follows th
 dropout: float = 0.5  # dropout in both branches
 constant_spatial = None  # type: float|null matched control: hold M_s at this
 constant_temporal = None  # type: float|null matched control: hold M_t at this
-weights = None  # type: str|null start from: a checkpoint, an ImageNet file, or 'imagenet'
+weights = None  # type: str|null start from: a checkpoint, ImageNet's or Kinetics' weights, or 'imagenet'
 
 image_size: int = 224  # side of the square clip, in pixels
 short_side: int = 256  # evaluation: short side before the centre crop
@@ -83,16 +83,20 @@ train_area = None  # type: list[float]|null instead: random resized crop, shares
 flip: bool = False  # mirror half of the clips, swapping left/right labels
 jitter: float = 0.0  # brightness, contrast, saturation: 1 ± this
 
+label_smoothing: float = 0.0  # share of both branches' target that all classes get alike
 optimizer: str = "sgd"  # sgd | adamw
-lr: float = 0.01  # learning rate (one_cycle: its peak), for this batch_size
+lr: float = 0.01  # learning rate (one_cycle, cosine: its peak), for this batch_size
+lr_batch_size = None  # type: int|null lr is meant for so many clips a step: scale it to batch_size
 momentum: float = 0.9  # sgd only
 nesterov: bool = True  # sgd only
 weight_decay: float = 0.0005  # on all parameters
+decay_bn_and_biases: bool = True  # false: weight decay on kernels alone
 clip_norm = None  # type: float|null clip the gradient's norm at this
-schedule: str = "plateau"  # plateau | milestones | one_cycle
+schedule: str = "plateau"  # plateau | milestones | one_cycle | cosine
 milestones: list[int] = [75, 125]  # epochs at which milestones drops
 patience: int = 5  # plateau: evaluations without a better loss
 lr_factor: float = 0.1  # plateau, milestones: the drop
+warmup_epochs: float = 0.0  # cosine: epochs in which lr rises first
 epochs: int = 150  # passes over the training split
 batch_size: int = 64  # clips a step, over all processes together
 accumulate: int = 1  # equal parts of a step, one after the other; BN sees each by itself
@@ -103,11 +107,14 @@ seed: int = 0  # decides weights, order, augmentation, dropout
 
 workers = None  # type: int|null loader processes for each training process; null: by its cores
 eval_every: int = 1  # epochs between evaluations
+precise_bn: int = 0  # training batches that give BN its statistics before an evaluation
 save_every = None  # type: int|null also save after so many steps
 keep_last: int = 1  # checkpoints to resume from that are kept
 resume_changed: bool = False  # go on although the configuration has changed; the record says how
 log_every: int = 50  # steps between lines of the log
+profile_steps: int = 0  # steps of which torch.profiler writes a trace and a table
 max_decode_failures: float = 0.01  # stop when more of the clips cannot be decoded
+max_nonfinite_steps: int = 0  # steps left out for a loss or gradient that is NaN or infinite
 
 nproc_per_node: int = 1  # processes on each machine: one per GPU
 nnodes: int = 1  # machines; run the notebook on each
@@ -152,7 +159,8 @@ launch_config("stabn preflight train", config, options)
 #
 # A video that cannot be decoded is replaced by the next one in the list, and listed with the cause
 # in `decode_failures.jsonl`; when there are too many (`max_decode_failures`), the run stops. In an
-# evaluation it is left out: the figures say how many `failed`.
+# evaluation it is left out: the figures say how many `failed`. A step whose loss is NaN stops the run
+# as well, unless `max_nonfinite_steps` may be left out.
 
 # %%
 launch_config("stabn train", config, options)
@@ -161,7 +169,8 @@ launch_config("stabn train", config, options)
 # ## How it went
 #
 # Both losses are those of the perception branch, the answer. `train` is measured on augmented
-# clips with dropout, `eval` on whole frames without: their difference is not only overfitting.
+# clips with dropout and `label_smoothing`, `eval` on whole frames without: their difference is not
+# only overfitting.
 
 # %%
 curves(

@@ -81,7 +81,7 @@ class RunConfig(Strict):
 
     ``batch_size`` counts the clips of an optimizer step over all processes and parts, so the number
     of GPUs and ``accumulate`` leave ``lr`` as it is. With another batch size the usual rule is to
-    change ``lr`` in proportion (linear scaling); nothing here does so by itself.
+    change ``lr`` in proportion (linear scaling): ``lr_batch_size`` does so, where it is set.
     """
 
     name: str = Field(pattern=NAME, description="the run's folder is out_dir/name")
@@ -122,7 +122,8 @@ class RunConfig(Strict):
         None, ge=0, le=1, description="matched control: hold M_t at this"
     )
     weights: Place | None = Field(
-        None, description="start from: a checkpoint, an ImageNet file, or 'imagenet'"
+        None,
+        description="start from: a checkpoint, ImageNet's or Kinetics' weights, or 'imagenet'",
     )
 
     image_size: int = Field(224, ge=8, description="side of the square clip, in pixels")
@@ -136,20 +137,28 @@ class RunConfig(Strict):
     flip: bool = Field(False, description="mirror half of the clips, swapping left/right labels")
     jitter: float = Field(0.0, ge=0, lt=1, description="brightness, contrast, saturation: 1 ± this")
 
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of both branches' target that all classes get alike"
+    )
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd | adamw")
     lr: float = Field(
-        0.01, gt=0, description="learning rate (one_cycle: its peak), for this batch_size"
+        0.01, gt=0, description="learning rate (one_cycle, cosine: its peak), for this batch_size"
+    )
+    lr_batch_size: int | None = Field(
+        None, ge=1, description="lr is meant for so many clips a step: scale it to batch_size"
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
     nesterov: bool = Field(True, description="sgd only")
     weight_decay: float = Field(5e-4, ge=0, description="on all parameters")
+    decay_bn_and_biases: bool = Field(True, description="false: weight decay on kernels alone")
     clip_norm: float | None = Field(None, gt=0, description="clip the gradient's norm at this")
-    schedule: Literal["plateau", "milestones", "one_cycle"] = Field(
-        "plateau", description="plateau | milestones | one_cycle"
+    schedule: Literal["plateau", "milestones", "one_cycle", "cosine"] = Field(
+        "plateau", description="plateau | milestones | one_cycle | cosine"
     )
     milestones: tuple[int, ...] = Field((75, 125), description="epochs at which milestones drops")
     patience: int = Field(5, ge=0, description="plateau: evaluations without a better loss")
     lr_factor: float = Field(0.1, gt=0, lt=1, description="plateau, milestones: the drop")
+    warmup_epochs: float = Field(0.0, ge=0, description="cosine: epochs in which lr rises first")
     epochs: int = Field(150, ge=1, description="passes over the training split")
     batch_size: int = Field(64, ge=1, description="clips a step, over all processes together")
     accumulate: int = Field(
@@ -166,14 +175,23 @@ class RunConfig(Strict):
         None, ge=0, description="loader processes for each training process; null: by its cores"
     )
     eval_every: int = Field(1, ge=1, description="epochs between evaluations")
+    precise_bn: int = Field(
+        0, ge=0, description="training batches that give BN its statistics before an evaluation"
+    )
     save_every: int | None = Field(None, ge=1, description="also save after so many steps")
     keep_last: int = Field(1, ge=1, description="checkpoints to resume from that are kept")
     resume_changed: bool = Field(
         False, description="go on although the configuration has changed; the record says how"
     )
     log_every: int = Field(50, ge=1, description="steps between lines of the log")
+    profile_steps: int = Field(
+        0, ge=0, description="steps of which torch.profiler writes a trace and a table"
+    )
     max_decode_failures: float = Field(
         0.01, ge=0, le=1, description="stop when more of the clips cannot be decoded"
+    )
+    max_nonfinite_steps: int = Field(
+        0, ge=0, description="steps left out for a loss or gradient that is NaN or infinite"
     )
 
     @field_validator("backbone")
@@ -201,7 +219,16 @@ class RunConfig(Strict):
             raise ValueError("train_area: must rise, within (0, 1]")
         if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
             raise ValueError("nesterov: needs a momentum above 0")
+        if self.warmup_epochs and self.schedule != "cosine":
+            raise ValueError("warmup_epochs: is for the schedule cosine; one_cycle has its own")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs: must be fewer than epochs ({self.epochs})")
         return self
+
+    @property
+    def scaled_lr(self) -> float:
+        """``lr`` for a step of ``batch_size`` clips, by the linear scaling rule."""
+        return self.lr * self.batch_size / (self.lr_batch_size or self.batch_size)
 
     @property
     def constant_attention(self) -> tuple[float, float] | None:

@@ -82,7 +82,7 @@ class Journal:
 
         ``evaluations`` lie ahead as well. The clips a second are those of the training alone.
         """
-        if step % self.every and step != steps:
+        if not self.totals or (step % self.every and step != steps):
             return
         sums = torch.stack(list(self.totals.values()))
         if self.me.world_size > 1:

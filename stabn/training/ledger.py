@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stabn.data.dataset import Failure
 from stabn.errors import UserError
@@ -34,13 +35,7 @@ class Ledger:
 
     def __init__(self, path: Path, step: int, batch_size: int, allowed: float, me: Process):
         self.path, self.batch_size, self.allowed, self.me = path, batch_size, allowed, me
-        self.count = 0
-        if me.is_main and path.is_file():
-            kept = [line for line in read_journal(path) if line["step"] <= step]
-            self.count = len(kept)
-            with replacing(path, "w") as file:
-                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
-        self.count = me.total(self.count)[0]
+        self.count = kept_lines(path, step, me)
 
     def enter(self, epoch: int, step: int, failures: Sequence[Failure]) -> None:
         """Write down the failures of step ``step``; a collective call.
@@ -51,11 +46,11 @@ class Ledger:
         failures = gathered(list(failures), self.me)
         self.count += len(failures)
         if self.me.is_main:
-            with open(self.path, "a", encoding="utf-8") as file:
-                for video_id, cause in failures:
-                    line = {"epoch": epoch + 1, "step": step, "video_id": video_id, "cause": cause}
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                    log.warning("not decoded, the next in the list takes its place: %s", cause)
+            place = {"epoch": epoch + 1, "step": step}
+            lines = [place | {"video_id": i, "cause": cause} for i, cause in failures]
+            append_lines(self.path, lines)
+            for _, cause in failures:
+                log.warning("not decoded, the next in the list takes its place: %s", cause)
         clips = step * self.batch_size
         if self.count > self.allowed * max(clips, ENOUGH):
             raise DecodeFailuresError(
@@ -63,3 +58,24 @@ class Ledger:
                 f"max_decode_failures allows ({self.allowed:g}); each is listed with its cause in "
                 f"{self.path}: repair the files, or allow more, and start again"
             )
+
+
+def kept_lines(path: Path, step: int, me: Process) -> int:
+    """Drop a ledger's lines of steps after ``step``; how many stay. A collective call."""
+    count = 0
+    if me.is_main and path.is_file():
+        kept = [line for line in read_journal(path) if line["step"] <= step]
+        count = len(kept)
+        with replacing(path, "w") as file:
+            file.writelines(_written(line) for line in kept)
+    return me.total(count)[0]
+
+
+def append_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Add lines to a ledger."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.writelines(_written(line) for line in lines)
+
+
+def _written(line: Mapping[str, Any]) -> str:
+    return json.dumps(line, ensure_ascii=False) + "\n"

@@ -26,10 +26,12 @@ log = logging.getLogger(__name__)
 # May differ when a run is taken up again: where things lie, how they are run, not what is computed.
 FREE = {"out_dir", "name", "data_root", "prepared", "workers", "log_every", "save_every"}
 FREE |= {"keep_last", "max_decode_failures", "resume_changed", "checkpoint_activations"}
+FREE |= {"max_nonfinite_steps", "profile_steps"}
 # May not, even with resume_changed: they say what the stored place in the data, and the stored
 # state of optimizer and schedule, stand for.
 FIXED = {"data", "pretext_clips", "train_split", "sampling", "seed", "batch_size"}
-FIXED |= {"optimizer", "schedule", "milestones", "patience", "lr_factor"}
+FIXED |= {"optimizer", "schedule", "milestones", "patience", "lr_factor", "decay_bn_and_biases"}
+COURSE = {"lr", "lr_batch_size", "momentum", "epochs", "warmup_epochs"}  # set at the start, for all
 GROUPS = ("lr", "momentum", "nesterov", "weight_decay")  # kept in the optimizer's stored state
 
 
@@ -205,8 +207,7 @@ def take_up(
     theirs, mine = defaults | content["config"], config.model_dump(mode="json")
     names = theirs.keys() | mine.keys()
     changed = sorted(n for n in names - FREE if theirs.get(n) != mine.get(n))
-    cycle = mine.get("schedule") == "one_cycle"  # its whole course is set at the start
-    fixed = FIXED | ({"lr", "momentum", "epochs"} if cycle else set())
+    fixed = FIXED | (COURSE if mine.get("schedule") in ("one_cycle", "cosine") else set())
     refused = [n for n in changed if not forced or n in fixed]
     if refused:
         listed = ", ".join(f"{n} ({theirs.get(n)!r} there, {mine.get(n)!r} here)" for n in refused)
@@ -214,8 +215,9 @@ def take_up(
             f"{config.folder} holds a run of another configuration: {listed}; choose another name, "
             f"or delete the folder to start over{_instead(refused, fixed, mine)}"
         )
-    settings = parts["optimizer"].param_groups[0] if changed else {}
-    settings = {n: settings[n] for n in GROUPS if n in changed and n in settings}
+    anew = {"lr" if n == "lr_batch_size" else n for n in changed}.intersection(GROUPS)
+    groups = parts["optimizer"].param_groups if anew else []
+    settings = [{n: group[n] for n in anew & group.keys()} for group in groups]
     if tuple(content["classes"]) != classes:
         raise CheckpointError(f"{path}: was trained on other classes than {config.data_root} has")
     load_state(model, content["model"], path)
@@ -225,7 +227,8 @@ def take_up(
     progress = Progress(**{k: v for k, v in content["progress"].items() if k in known})
     progress.changed = {n: (theirs.get(n), mine.get(n)) for n in changed}
     if settings:
-        parts["optimizer"].param_groups[0].update(settings)
+        for group, setting in zip(parts["optimizer"].param_groups, settings, strict=True):
+            group.update(setting)
     log.info("taking up %s after %d steps", config.folder, progress.step)
     for name, (before, now) in progress.changed.items():
         log.warning("changed from here on: %s, %r before, %r now", name, before, now)

@@ -1,47 +1,32 @@
 """What a run works with, and one optimizer step of it."""
 
 import logging
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR, ReduceLROnPlateau
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from stabn.data.dataset import Batch
 from stabn.data.transforms import normalise
-from stabn.errors import UserError
 from stabn.losses import ClassificationLoss, classification_loss
 from stabn.training.batch_statistics import check_statistics
 from stabn.training.build import build_model, class_texts, eval_loader, train_loader
 from stabn.training.config import ConfigError, RunConfig
-from stabn.training.files import replacing
+from stabn.training.nonfinite import check_finite
+from stabn.training.optimizer import make_optimizer, make_schedule
 from stabn.training.process import Process, agreeing, autocast, usable_precision
 from stabn.training.resume import Progress, check_same_step, step_seed, store, take_up
 from stabn.training.start import start_from
 
 log = logging.getLogger(__name__)
-
-
-class NonFiniteLossError(UserError):
-    """The loss became NaN or infinite; the message lists the videos of that batch."""
-
-
-@contextmanager
-def writing_down(folder: Path, me: Process) -> Iterator[None]:
-    """Keep the words of a :class:`NonFiniteLossError` in the run's folder, too."""
-    try:
-        yield
-    except NonFiniteLossError as error:
-        with replacing(folder / f"non_finite_loss-{me.rank}.txt", "w") as file:
-            file.write(f"{error}\n")
-        raise
 
 
 @dataclass(frozen=True)
@@ -155,28 +140,27 @@ def take_step(run: Run, batch: Batch) -> list[tuple[ClassificationLoss, Tensor, 
         Loss, logits (n, K) and labels (n,) of each of the batch's ``accumulate`` parts.
 
     Raises:
-        NonFiniteLossError: NaN or infinite; the weights are as they were.
+        NonFiniteLossError: NaN or infinite; the weights are as they were. Where such steps may be
+            left out (``max_nonfinite_steps``), on all processes, and for a gradient's norm too.
     """
     config, me, step = run.config, run.me, run.progress.step
     torch.manual_seed(step_seed(config.seed, step, me.rank))  # dropout's
     run.optimizer.zero_grad(set_to_none=True)
-    parts = []
+    parts, together = [], config.max_nonfinite_steps > 0
     for part in in_parts(batch, config.accumulate, run.network):
         labels = part.label.to(me.device, non_blocking=True)
         with autocast(run.precision, me.device):
             output = run.network(normalise(part.video.to(me.device, non_blocking=True)))
             logits, attention_logits = (output, None) if isinstance(output, Tensor) else output[:2]
-            loss = classification_loss(logits, attention_logits, labels)
-        if not torch.isfinite(loss.total):
-            raise NonFiniteLossError(
-                f"the loss is {loss.total.item()} at step {step}: lower lr or "
-                f"set clip_norm, and look at these videos: {', '.join(part.video_id)}"
-            )
+            loss = classification_loss(logits, attention_logits, labels, config.label_smoothing)
+        check_finite(loss.total, "loss", step + 1, part.video_id, me, together=together)
         run.scaler.scale(loss.total / config.accumulate).backward()
         parts.append((loss, logits.detach(), labels))
-    if config.clip_norm is not None:
+    if config.clip_norm is not None or together:
         run.scaler.unscale_(run.optimizer)
-        nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm or math.inf)
+        if together and not run.scaler.is_enabled():  # the scaler leaves such steps out by itself
+            check_finite(norm, "gradient's norm", step + 1, batch.video_id, me, together=True)
     run.scaler.step(run.optimizer)
     run.scaler.update()
     return parts
@@ -193,34 +177,3 @@ def in_parts(batch: Batch, count: int, network: nn.Module) -> Iterator[Batch]:
     with network.no_sync() if shared and others else nullcontext():
         yield from others
     yield last
-
-
-def make_optimizer(config: RunConfig, model: nn.Module) -> Optimizer:
-    """SGD or AdamW over the parameters that are trained; their fused kernels, the fastest ones."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if config.optimizer == "adamw":
-        return AdamW(parameters, config.lr, weight_decay=config.weight_decay, fused=True)
-    return SGD(
-        parameters,
-        config.lr,
-        momentum=config.momentum,
-        nesterov=config.nesterov,
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
-
-
-def learning_rate(optimizer: Optimizer) -> float:
-    """The learning rate of the step just taken or to come."""
-    return optimizer.param_groups[0]["lr"]
-
-
-def make_schedule(
-    config: RunConfig, optimizer: Optimizer, steps: int
-) -> LRScheduler | ReduceLROnPlateau:
-    """The learning rate's schedule: stepped after an evaluation, an epoch, or a step."""
-    if config.schedule == "plateau":
-        return ReduceLROnPlateau(optimizer, factor=config.lr_factor, patience=config.patience)
-    if config.schedule == "milestones":
-        return MultiStepLR(optimizer, config.milestones, gamma=config.lr_factor)
-    return OneCycleLR(optimizer, max_lr=config.lr, total_steps=steps)

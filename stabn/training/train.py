@@ -9,7 +9,7 @@ import logging
 
 import torch.distributed as dist
 from torch import nn
-from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau
 
 from stabn.training.checkpoint import load, save
 from stabn.training.config import ConfigError, RunConfig, configured, write_config
@@ -17,16 +17,18 @@ from stabn.training.evaluate import figures_from_predictions, in_words, report
 from stabn.training.files import remove_leftovers
 from stabn.training.journal import Journal
 from stabn.training.ledger import Ledger
+from stabn.training.nonfinite import SkippedSteps, writing_down
+from stabn.training.optimizer import changes_each_step, learning_rate
+from stabn.training.precise_bn import re_estimate
 from stabn.training.predict import predict
 from stabn.training.process import Process, heeding_sigterm, joined
+from stabn.training.profiling import profiled
 from stabn.training.records import new_record, peak_memory, read_record, write_record
 from stabn.training.resume import Progress, note_resumption
 from stabn.training.step import (
     Run,
-    learning_rate,
     set_up,
     take_step,
-    writing_down,
 )
 
 log = logging.getLogger(__name__)
@@ -36,9 +38,10 @@ def train(config: RunConfig) -> None:
     """Train as ``config`` says, into its folder.
 
     Writes config.yaml, metrics.jsonl, last.pt and best.pt, and in the end predictions.parquet and
-    record.json; decode_failures.jsonl where a video could not be decoded. On SIGTERM (pre-emption)
-    all processes finish the step that they are in, last.pt is stored, and they exit with status
-    143; in an evaluation, before which last.pt is stored anyway, they do so at the next batch.
+    record.json; decode_failures.jsonl where a video could not be decoded, nonfinite_steps.jsonl
+    where a step was left out. On SIGTERM (pre-emption) all processes finish the step that they are
+    in, last.pt is stored, and they exit with status 143; in an evaluation, before which last.pt is
+    stored anyway, they do so at the next batch.
 
     Raises:
         ConfigError: a batch size that the processes cannot share; ``sync_bn`` without a GPU; a
@@ -49,7 +52,11 @@ def train(config: RunConfig) -> None:
         CheckpointError, WeightsError, AnnotationError, PreparationError, VideoError: a file that
             cannot be used.
     """
-    with joined() as me, heeding_sigterm(me):
+    with (
+        joined() as me,
+        heeding_sigterm(me),
+        profiled(config.folder, config.profile_steps, me) as count_step,
+    ):
         run = set_up(config, me)
         progress, schedule, sampler = run.progress, run.schedule, run.loader.batch_sampler
         open_folder(run)
@@ -60,16 +67,21 @@ def train(config: RunConfig) -> None:
             config.folder / "decode_failures.jsonl",
             *(progress.step, config.batch_size, config.max_decode_failures, me),
         )
+        skipped = SkippedSteps(
+            config.folder / "nonfinite_steps.jsonl", progress.step, config.max_nonfinite_steps, me
+        )
 
         while progress.epoch < config.epochs:
             sampler.epoch, sampler.start_batch = progress.epoch, progress.batch
             run.network.train()
             for batch in run.loader:
-                with writing_down(config.folder, me):
+                parts = []
+                with writing_down(config.folder, me), skipped.bearing(run.model, progress):
                     parts = take_step(run, batch)
+                count_step()
                 for part in parts:
                     journal.add(*part)
-                if isinstance(schedule, OneCycleLR) and progress.step + 1 < run.steps:
+                if changes_each_step(schedule) and progress.step + 1 < run.steps:
                     schedule.step()
                 progress.step, progress.batch = progress.step + 1, progress.batch + 1
                 rate = learning_rate(run.optimizer)
@@ -93,6 +105,8 @@ def train(config: RunConfig) -> None:
             progress.epoch, progress.batch = progress.epoch + 1, 0
             if evaluating:
                 with journal.aside("evaluation"):
+                    if config.precise_bn:
+                        re_estimate(run)
                     share_statistics(run.model, me)
                     figures = figures_from_predictions(predict(run.model, run.watched, config, me))
                 journal.evaluated(progress.epoch, progress.step, config.eval_split, figures)

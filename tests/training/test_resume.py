@@ -132,6 +132,35 @@ def test_what_the_stored_state_stands_for_cannot_be_changed(interrupted, schedul
             train(asked)
 
 
+def test_every_part_of_a_recipe_goes_on_as_if_nothing_had_been(tiny, interrupted):
+    """In the second epoch, after an evaluation with precise BN; the rate's course is the step's."""
+    recipe = {
+        **{"schedule": "cosine", "warmup_epochs": 0.5, "lr_batch_size": 2, "dropout": 0.5},
+        **{"decay_bn_and_biases": False, "label_smoothing": 0.1, "precise_bn": 2},
+        **{"max_nonfinite_steps": 2, "save_every": 1},
+    }
+    whole = tiny(**recipe)
+    train(whole)
+    torn = interrupted(4, **recipe)
+    train(torn)
+    assert all(torch.equal(weights(whole)[n], tensor) for n, tensor in weights(torn).items())
+    rates = [x["lr"] for x in read_journal(torn.folder / "metrics.jsonl") if "lr" in x]
+    assert rates == [x["lr"] for x in read_journal(whole.folder / "metrics.jsonl") if "lr" in x]
+    longer = torn.model_copy(update={"epochs": 3, "resume_changed": True})
+    with pytest.raises(ConfigError, match="another configuration: epochs"):  # another course
+        train(longer)
+
+
+def test_a_rate_that_is_scaled_anew_and_two_groups_of_parameters(interrupted):
+    plain = {"schedule": "plateau", "optimizer": "sgd", "lr": 1e-3, "eval_every": 2}
+    config = interrupted(4, decay_bn_and_biases=False, **plain)
+    anew = {"lr_batch_size": 2, "weight_decay": 0.2, "resume_changed": True}
+    train(config.model_copy(update=anew))
+    groups = read(config.folder / "last.pt")["training"]["optimizer"]["param_groups"]
+    assert [group["lr"] for group in groups] == [2e-3, 2e-3]
+    assert [group["weight_decay"] for group in groups] == [0.2, 0.0]
+
+
 def test_on_another_number_of_processes_the_same_clips_follow_and_it_says_so(interrupted, capfd):
     config = interrupted(2)
     launch_config("stabn train", config, LaunchOptions(nproc_per_node=2))

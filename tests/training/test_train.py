@@ -17,10 +17,11 @@ from stabn.training.checkpoint import read
 from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.journal import Journal, read_journal
+from stabn.training.nonfinite import NonFiniteLossError
+from stabn.training.optimizer import make_optimizer, make_schedule
 from stabn.training.process import Process
 from stabn.training.records import read_record
 from stabn.training.resume import step_seed
-from stabn.training.step import NonFiniteLossError, make_optimizer, make_schedule
 from stabn.training.train import train
 from tests.journals import untimed
 

@@ -16,8 +16,8 @@ from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.targets import Levels, at_frames
 from stabn.losses import ClassificationLoss, classification_loss, temporal_loss
 from stabn.models.st_abn import STABN, STABNOutput
+from stabn.training.nonfinite import NonFiniteLossError
 from stabn.training.process import Process, autocast
-from stabn.training.step import NonFiniteLossError
 
 
 @dataclass

@@ -78,6 +78,8 @@ class FinetuneConfig(Strict):
         if self.schedule == "constant":
             given |= {"schedule": "milestones", "milestones": ()}  # drops at no epoch
         given |= {"weights": str(self.start), "clip_norm": None, "accumulate": 1, "sync_bn": False}
+        given |= {"lr_batch_size": None, "warmup_epochs": 0, "label_smoothing": 0, "precise_bn": 0}
+        given |= {"max_nonfinite_steps": 0, "profile_steps": 0}
         return parse(RunConfig, run.model_dump() | given, "fine-tuning")
 
     @property

@@ -14,8 +14,6 @@ import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 
-from torch.optim.lr_scheduler import OneCycleLR
-
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json, write_json
 from stabn.knowledge.finetuning.config import FinetuneConfig
@@ -34,10 +32,11 @@ from stabn.training.evaluate import check_classes, report
 from stabn.training.files import file_hash, remove_leftovers
 from stabn.training.journal import Journal
 from stabn.training.ledger import Ledger
+from stabn.training.nonfinite import writing_down
+from stabn.training.optimizer import changes_each_step, learning_rate
 from stabn.training.process import Process, agreeing, heeding_sigterm, joined
 from stabn.training.records import new_record, peak_memory, read_record, write_record
 from stabn.training.resume import note_resumption
-from stabn.training.step import learning_rate, writing_down
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ def finetune(config: FinetuneConfig) -> None:
                 for name, told in told_by_arm.items():
                     journals[name].add(told.loss, told.logits, told.labels, temporal=told.temporal)
                 for arm in tuning.arms.values():
-                    if isinstance(arm.schedule, OneCycleLR) and progress.step + 1 < steps:
+                    if changes_each_step(arm.schedule) and progress.step + 1 < steps:
                         arm.schedule.step()
                 progress.step, progress.batch = progress.step + 1, progress.batch + 1
                 for name, arm in tuning.arms.items():

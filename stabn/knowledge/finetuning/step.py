@@ -19,9 +19,9 @@ from stabn.training.build import split_videos, train_loader
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
 from stabn.training.evaluate import attends
+from stabn.training.optimizer import make_optimizer, make_schedule
 from stabn.training.process import Process, agreeing, autocast, usable_precision
 from stabn.training.resume import Progress, check_same_step, step_seed, store, take_up
-from stabn.training.step import make_optimizer, make_schedule
 
 
 class Lessons(NamedTuple):

@@ -30,10 +30,10 @@ from stabn.training.config import ConfigError, EvalConfig, parse
 from stabn.training.evaluate import evaluate
 from stabn.training.files import file_hash
 from stabn.training.journal import Journal, read_journal
+from stabn.training.nonfinite import NonFiniteLossError
 from stabn.training.process import TERMINATED, Process
 from stabn.training.records import read_record
 from stabn.training.resume import step_seed
-from stabn.training.step import NonFiniteLossError
 from stabn.training.train import train
 from tests.journals import untimed
 
