@@ -287,6 +287,7 @@ for path in sorted(folder.glob("ssv2_*_r*.yaml")):
 assert {row[4] for row in rows} - {DASH} == {v for k, v in printed.items() if k[0] in ARM.values()}
 (rest,) = also
 print("named in each, too:", rest)
+assert "precision: bf16" in rest
 head = ["….yaml", "System", "Backbone", "Frames", "The paper's top-1"]
 caption = "Files of parameters, and the row of Table 1 that each fills"
 HTML(table(caption, head, rows, text_columns=4))
@@ -297,10 +298,24 @@ HTML(table(caption, head, rows, text_columns=4))
 # %%
 paper = RunConfig(name="paper")
 shared = ["num_frames", "image_size", "short_side", "optimizer", "lr", "momentum", "weight_decay"]
-shared += ["schedule", "epochs", "batch_size", "precision", "workers"]
+shared += ["schedule", "epochs", "batch_size", "workers"]
 print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 
 # %% [markdown]
+# The paper is silent on precision; the files say bf16, which today's GPUs compute faster.
+# Some devices and libraries have computed convolutions in bf16 wrongly, and others slowly, without a word.
+# So the preflight takes a step of two clips in bf16 and in fp32, compares loss and gradients kernel by
+# kernel, and refuses a run that would be wrong; where bf16 is the slower one it says so. `-p precision fp32`
+# is always there. How else published recipes differ, and what each parameter does,
+# [chapter 10](10_one_process_to_ddp.ipynb) lists.
+#
+# `weights: imagenet` starts from pictures. SlowFast's published figures on this set start from Kinetics-400.
+# `-p weights SLOW_8x8_R50.pyth` takes such a file, as pytorchvideo or PySlowFast wrote it: their slow
+# ResNet is ours, layer by layer, so every tensor finds its place and the features are theirs. The class
+# layer, the attention branch and the fusion stay as initialised, and the log says so. Their frames are
+# normalised by other numbers; the stem is turned to ours, exactly but for the clip's edge. A SlowFast or a
+# C2D network is refused, with the tensors that have no place.
+#
 # ## Will it go through? A minute that saves a night
 #
 # A mistyped path, a set with a hole, weights of another network, a disk that is nearly full, a batch
@@ -337,14 +352,14 @@ with chdir(FOLDER):
 # ```bash
 # mkdir -p runs/ssv2_st_abn_r50_32
 # papermill notebooks/launch/train.ipynb runs/ssv2_st_abn_r50_32/notebook.ipynb \
-#     -f notebooks/launch/ssv2_st_abn_r50_32.yaml -p nproc_per_node 8 -p precision bf16
+#     -f notebooks/launch/ssv2_st_abn_r50_32.yaml -p nproc_per_node 8
 # ```
 #
 # On a cluster with Slurm the same goes into the queue, on one node or several:
 #
 # ```bash
 # sbatch --nodes=1 --gpus-per-node=8 --cpus-per-task=64 --time=24:00:00 \
-#     notebooks/launch/slurm.sh train ssv2_st_abn_r50_32 -p precision bf16 -p data_root /scratch/ssv2
+#     notebooks/launch/slurm.sh train ssv2_st_abn_r50_32 -p data_root /scratch/ssv2
 # ```
 #
 # The script finds out the nodes, the GPUs and the place where the machines meet, and runs one papermill
@@ -404,8 +419,8 @@ HTML(cost.steps_table())
 # of the rate that NVIDIA publishes for dense bf16 arithmetic. That share is a supposition, and all
 # projected hours hang on it. It is not a bold one: compare the column "share" above, which is measured
 # against a real matrix product and not against a data sheet. A GPU has less memory bandwidth for each
-# operation than a processor has, so expect less of it. The rate is that of `-p precision bf16`; the
-# default here, fp32, is slower. (On a GPU PyTorch lets fp32 convolutions use TF32 units, which keep 10
+# operation than a processor has, so expect less of it. The rate is that of bf16, as in the files;
+# fp32 is slower. (On a GPU PyTorch lets fp32 convolutions use TF32 units, which keep 10
 # bits of each factor, and we leave that as it is: it is what a user of PyTorch expects.)
 
 # %%

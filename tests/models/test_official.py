@@ -90,6 +90,6 @@ def test_wrong_files_are_named_and_leave_the_model_alone(model, tmp_path):
     with pytest.raises(WeightsError, match="made for another network"):
         load_official(model, path)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(WeightsError, match="x.pth: is truncated; copy it again"):
+    with pytest.raises(WeightsError, match=r"x\.pth: is truncated; copy it again"):
         load_official(model, path)
     torch.testing.assert_close(model.fusion.conv.weight, before)

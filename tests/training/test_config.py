@@ -238,6 +238,7 @@ def test_there_is_a_parameter_file_for_each_of_the_papers_rows():
         config = read_config(LAUNCH / f"ssv2_{model}_r{depth}_{tag}.yaml")
         assert (config.model, config.backbone) == (model, f"resnet{depth}")
         assert config.sampling == rules[tag]
+        assert config.precision == "bf16"
 
 
 def test_the_three_arms_on_mini_ssv2_differ_in_the_network_alone():

@@ -13,6 +13,7 @@ from stabn.training.build import check_shares
 from stabn.training.config import ConfigError, RunConfig, configured
 from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.normalisation import tell_statistics
+from stabn.training.preflight.precision import check_precision
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.preflight.trial import (
     forward,
@@ -57,6 +58,7 @@ def preflight(config: RunConfig) -> None:
 
         batches, reading = read_ahead(run.loader, me)
         tell_failures(found, batches)
+        check_precision(found, run, batches[0])
         run.network.train()
         alone = partial(forward, run.model, run.precision, me.device)
         work = {"forward": alone, "step": partial(take_step, run), "parts": config.accumulate}
