@@ -8,7 +8,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-_SPAWN = multiprocessing.get_context("spawn")  # decord does not survive a fork
+_SPAWN = multiprocessing.get_context("spawn")  # an open decoder survives no fork
 OUTSIDE = (signal.SIGKILL, signal.SIGTERM)  # what no decoder does to itself
 
 
