@@ -37,6 +37,8 @@ def promote(run_dir: str | Path, study: str, root: str | Path = REPOSITORY) -> P
         raise TableError(f"{path}: no such record; train the run first")
     if record.get("wall_seconds") is None or not record.get("results"):
         raise TableError(f"{path}: the run has not finished; start it again, it resumes")
+    if not {"name", "seed"} <= record.keys():
+        raise TableError(f"{path}: is no record of a run; copy it again")
     seed = f"_seed{record['seed']}"
     kept = Path(root) / "book/results" / study / f"{record['name'].removesuffix(seed)}{seed}.json"
     write_record(kept, record)

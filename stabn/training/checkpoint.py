@@ -94,6 +94,9 @@ def read(path: str | Path) -> dict[str, Any]:
             f"{path}: holds PyTorch data, but is not a checkpoint of stabn.training; other files "
             f"of weights can be given as `weights` to start a run from"
         )
+    for part, kind in {"config": dict, "classes": list, "model": dict}.items():
+        if not isinstance(content.get(part), kind):
+            raise CheckpointError(f"{path}: is damaged, it holds no {part}; copy it again")
     return content | {"model": plain_names(content["model"])}
 
 

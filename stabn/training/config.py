@@ -35,7 +35,7 @@ from stabn.training.files import replacing
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Place = Annotated[str, AfterValidator(given.expanded)]  # of a file or folder; ~ is the home folder
-NAME = r"^[\w-][\w.-]*$"  # of what becomes a file or folder
+NAME = r"^[\w-][\w.-]{0,79}$"  # of what becomes a file or folder
 EXAMPLES = "notebooks/launch/*.yaml"  # of parameter files
 
 
@@ -169,7 +169,9 @@ class RunConfig(Strict):
         False, description="residual stages computed twice: less memory, the same result"
     )
     precision: Precision = Field("fp32", description="fp32 | bf16 | fp16, where the device can")
-    seed: int = Field(0, ge=0, description="decides weights, order, augmentation, dropout")
+    seed: int = Field(
+        0, ge=0, lt=1 << 63, description="decides weights, order, augmentation, dropout"
+    )
 
     workers: int | None = Field(
         None, ge=0, description="loader processes for each training process; null: by its cores"
@@ -309,7 +311,7 @@ def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
         )
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "string_pattern_mismatch":
-        message = "must be letters, digits, _, - and . alone, with no . first"
+        message = "must be at most 80 letters, digits, _, - and ., with no . first"
     if error["type"] in ("tuple_type", "missing", "too_long"):
         default = cls.model_fields[field].default
         example = list(default) if isinstance(default, tuple) and default else "[a, b]"

@@ -303,6 +303,12 @@ def test_promote_refuses_a_run_that_has_not_finished(tmp_path, changes):
     assert not (tmp_path / "book").exists()
 
 
+def test_promote_of_something_else_is_refused(tmp_path):
+    write(tmp_path, "run/record.json", {"wall_seconds": 1, "results": {"validation": {}}})
+    with pytest.raises(tables.TableError, match=r"record\.json: is no record of a run"):
+        promote(tmp_path / "run", "table1", tmp_path)
+
+
 @pytest.mark.parametrize("study", ["../elsewhere", "/tmp/elsewhere", "..", ""])
 def test_promote_stays_in_the_book(tmp_path, study):
     write(tmp_path, "run/record.json", record("baseline", 0, 0.5))

@@ -69,6 +69,13 @@ def test_weights_that_are_no_numbers(model, config, tmp_path):
         start_from(build_model(config, len(CLASSES)), started)
 
 
+@pytest.mark.parametrize("part", ["config", "classes", "model"])
+def test_a_part_is_missing(saved, part):
+    torch.save(torch.load(saved, weights_only=True) | {part: None}, saved)
+    with pytest.raises(CheckpointError, match=rf"best\.pt: is damaged, it holds no {part}"):
+        read(saved)
+
+
 def test_missing(tmp_path):
     with pytest.raises(CheckpointError, match=r"none\.pt: no such checkpoint"):
         read(tmp_path / "none.pt")

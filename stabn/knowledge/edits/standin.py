@@ -42,12 +42,17 @@ def stand_in_edits(
         seed: decides which frames, and which level.
 
     Raises:
-        EditError: a data set without truth, an impossible noise or limit.
+        EditError: no data set there, or one without truth; an impossible noise or limit.
     """
     if not 0 <= noise <= 1:
         raise EditError(f"noise: a share of frames lies in [0, 1], not {noise}")
     if limit is not None and limit < 1:
         raise EditError(f"limit: at least one video, not {limit}")
+    if not Path(queue.data_root).is_dir():
+        raise EditError(
+            f"{queue.data_root}: no such folder, and the queue is of its videos; run this where it "
+            f"lies, or put it back"
+        )
     now = datetime.now(UTC)
     edits = []
     for place, video in enumerate(queue.videos[:limit]):

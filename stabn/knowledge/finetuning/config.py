@@ -45,7 +45,9 @@ class FinetuneConfig(Strict):
     )
     epochs: int = Field(10, ge=1, description="passes over the training split")
     batch_size: int = Field(64, ge=1, description="clips a step, over all processes together")
-    seed: int = Field(0, ge=0, description="decides order, augmentation, dropout, swaps")
+    seed: int = Field(
+        0, ge=0, lt=1 << 63, description="decides order, augmentation, dropout, swaps"
+    )
 
     report_split: str | None = Field(None, description="null: the run's report_split")
     also_report: tuple[str, ...] = Field((), description="further splits to score all arms on")

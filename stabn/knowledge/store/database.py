@@ -230,7 +230,10 @@ def _of_sqlite(error: BaseException) -> tuple[type[StoreError], str]:
             StoreError,
             "cannot be opened; it must be there, in a folder that you may write to",
         ),
-        sqlite3.SQLITE_NOTADB: (StoreError, "is no database; give another file"),
+        sqlite3.SQLITE_NOTADB: (
+            StoreError,
+            "is no database; give another file (edits as JSON end in .json)",
+        ),
         sqlite3.SQLITE_CORRUPT: (StoreError, "is damaged; go back to a backup"),
         sqlite3.SQLITE_FULL: (StoreError, "the disk is full; free some space"),
     }.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, (StoreError, "cannot be used"))

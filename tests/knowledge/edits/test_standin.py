@@ -1,5 +1,7 @@
 """Stand-ins are the truth, said to be nobody's work, and wrong just where they are told to be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,11 @@ def test_the_command_writes_what_finetuning_reads(queue, tmp_path, capsys, stabn
     stabn("stand-in", "--queue", queue.folder, "--out", out, "--limit", 3)
     assert "3 stand-in edits, nobody's work" in capsys.readouterr().out
     assert [e.levels for e in read_json(out)] == [e.levels for e in stand_in_edits(queue, limit=3)]
+
+
+def test_a_data_set_that_is_elsewhere_is_named(queue):
+    with pytest.raises(EditError, match="nowhere: no such folder, and the queue is of its videos"):
+        stand_in_edits(replace(queue, data_root="nowhere"))
 
 
 def test_impossible_requests_are_named(queue, tmp_path, stabn):
