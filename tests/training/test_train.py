@@ -117,8 +117,8 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
     class Killed(BaseException):
         pass
 
-    def kill(journal, epoch, step, steps, lr, write=Journal.trained):
-        write(journal, epoch, step, steps, lr)
+    def kill(journal, epoch, step, *rest, write=Journal.trained):
+        write(journal, epoch, step, *rest)
         if step == stop_after:
             raise Killed
 
@@ -382,8 +382,8 @@ class Stopped(BaseException):
 def stop_at(last: int):
     """:meth:`Journal.trained` that stops after so many steps."""
 
-    def trained(journal, epoch, step, steps, lr, write=Journal.trained):
-        write(journal, epoch, step, steps, lr)
+    def trained(journal, epoch, step, *rest, write=Journal.trained):
+        write(journal, epoch, step, *rest)
         if step == last:
             raise Stopped
 
