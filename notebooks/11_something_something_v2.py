@@ -304,9 +304,9 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 # %% [markdown]
 # The paper is silent on precision; the files say bf16, which today's GPUs compute faster.
 # Some devices and libraries have computed convolutions in bf16 wrongly, and others slowly, without a word.
-# So the preflight takes a step of two clips in bf16 and in fp32, compares loss and gradients kernel by
-# kernel, and refuses a run that would be wrong; where bf16 is the slower one it says so. `-p precision fp32`
-# is always there. How else published recipes differ, and what each parameter does,
+# So the preflight takes a step of two clips in bf16 and in fp32, compares its loss, and every
+# layer's results and gradients, and refuses a run that would be wrong; where bf16 is the slower one it says
+# so. `-p precision fp32` is always there. How else published recipes differ, and what each parameter does,
 # [chapter 10](10_one_process_to_ddp.ipynb) lists.
 #
 # `weights: imagenet` starts from pictures. SlowFast's published figures on this set start from Kinetics-400.
