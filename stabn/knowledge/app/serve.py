@@ -42,6 +42,7 @@ from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from stabn import given
 from stabn.errors import UserError
 from stabn.knowledge.selection.queue import QueueError, read_queue
+from stabn.knowledge.store.store import Store
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE / "notebooks"  # in a clone, links to those that the book shows
@@ -190,8 +191,11 @@ def serve(options: Options) -> None:
 
     Raises:
         ServeError: no queue, or a port that is taken.
+        StoreError: a store that cannot be used.
     """
-    lines = look(options)
+    lines, file = look(options), store_file(options.store)
+    if file is None or file.exists():
+        Store(options.store)  # what is wrong with it is said here, before a page says it
     os.environ.update(
         STABN_QUEUE=str(options.queue.resolve()),
         STABN_STORE=absolute(options.store),
@@ -258,9 +262,11 @@ def store_file(store: str) -> Path | None:
         return given.path(store).resolve()
     try:
         url = make_url(store)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ServeError(f"{store.split('@')[-1]}: is no address of a database") from error
-    return given.path(url.database).resolve() if url.drivername.startswith("sqlite") else None
+    if not (url.drivername.startswith("sqlite") and url.database):
+        return None
+    return given.path(url.database).resolve()
 
 
 def absolute(store: str) -> str:

@@ -26,6 +26,7 @@ from stabn.knowledge.app import serve
 from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.queue import read_queue
 from stabn.knowledge.selection.select import select
+from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.store import Store
 from stabn.training.config import parse
 from tools import browser as chromium
@@ -524,7 +525,23 @@ class TestStartAndEnd:
         assert lines[-1].endswith(line)
         assert len(read_queue(queue).videos) == 12
 
+    @pytest.mark.parametrize(
+        ("store", "said"),
+        [
+            (__file__, "is no database; give another file"),
+            ("sqlite://", "edits in memory would be lost"),
+            ("mysql://me:secret@host/edits", "give a SQLite file or a postgresql://"),
+            ("postgresql://me:secret@127.0.0.1:1/edits", "the connection to the server is lost"),
+        ],
+    )
+    def test_a_store_that_cannot_be_used_is_told_before_a_page_opens(self, queue, store, said):
+        with pytest.raises(StoreError, match=said) as error:
+            serve.serve(serve.Options(queue, store))
+        assert "secret" not in str(error.value)
+
     def test_an_address_of_no_database_is_an_error_without_the_password(self, queue):
         with pytest.raises(serve.ServeError, match="is no address of a database") as error:
             serve.look(serve.Options(queue, "://me:secret@host"))
+        with pytest.raises(serve.ServeError, match="h:port/x: is no address of a database"):
+            serve.look(serve.Options(queue, "postgresql://me:secret@h:port/x"))
         assert "secret" not in str(error.value)
