@@ -34,7 +34,7 @@ from stabn.metrics import confusion_counts
 from stabn.tables.per_class import per_class
 from stabn.training.checkpoint import read
 from stabn.training.cluster.launch import from_notebook, launch_config
-from stabn.training.config import EvalConfig
+from stabn.training.eval_config import EvalConfig
 from stabn.training.records import agreement_table, read_record, results_table
 
 NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells is a parameter

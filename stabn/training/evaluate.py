@@ -18,7 +18,8 @@ from stabn.metrics import Score, rank_correlation, topk_accuracy
 from stabn.training.answers import write_answers
 from stabn.training.build import class_texts, eval_loader
 from stabn.training.checkpoint import Trained, load
-from stabn.training.config import ConfigError, EvalConfig, RunConfig, Strict, parse, read_yaml
+from stabn.training.config import ConfigError, RunConfig, Strict, parse, read_yaml
+from stabn.training.eval_config import EvalConfig
 from stabn.training.files import replacing
 from stabn.training.predict import predict
 from stabn.training.process import Process, joined

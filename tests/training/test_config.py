@@ -10,8 +10,9 @@ from papermill.cli import _resolve_type as as_papermill  # what -p makes of a va
 from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.selection.config import SelectConfig
 from stabn.training.cluster.launch import LaunchOptions
-from stabn.training.config import ConfigError, EvalConfig, RunConfig, parse, read_config
+from stabn.training.config import ConfigError, RunConfig, parse, read_config
 from stabn.training.config import write_config as write
+from stabn.training.eval_config import EvalConfig
 
 LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
 

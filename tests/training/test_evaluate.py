@@ -18,7 +18,8 @@ from stabn.models.st_abn import STABNOutput
 from stabn.training.build import dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load
 from stabn.training.cluster.launch import LaunchOptions, launch, launch_config
-from stabn.training.config import ConfigError, EvalConfig, parse
+from stabn.training.config import ConfigError, parse
+from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import evaluate, figures_from_predictions, tagged
 from stabn.training.predict import _rows, predict
 from stabn.training.process import Process

@@ -13,7 +13,8 @@ from papermill import inspect_notebook
 from pydantic_core import PydanticUndefined
 
 from stabn.training.cluster.launch import LaunchOptions
-from stabn.training.config import EvalConfig, RunConfig, read_config, write_config
+from stabn.training.config import RunConfig, read_config, write_config
+from stabn.training.eval_config import EvalConfig
 from stabn.training.records import read_record
 from tests.notebooks import outputs, text
 

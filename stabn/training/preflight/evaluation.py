@@ -10,7 +10,8 @@ from pathlib import Path
 
 from stabn.training.build import eval_loader
 from stabn.training.checkpoint import Trained, load
-from stabn.training.config import EvalConfig, RunConfig, configured
+from stabn.training.config import RunConfig, configured
+from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import as_asked, check_classes, inverts
 from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.memory import tell_peak

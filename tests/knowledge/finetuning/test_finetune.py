@@ -26,7 +26,8 @@ from stabn.knowledge.store.store import Store
 from stabn.training.build import split_videos, train_loader
 from stabn.training.checkpoint import CheckpointError, load, read
 from stabn.training.cluster.launch import LaunchOptions, launch_config
-from stabn.training.config import ConfigError, EvalConfig, parse
+from stabn.training.config import ConfigError, parse
+from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import evaluate
 from stabn.training.files import file_hash
 from stabn.training.journal import Journal, read_journal

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from stabn.training.cluster.launch import LaunchError, LaunchOptions, from_notebook, launch
-from stabn.training.config import ConfigError, EvalConfig, RunConfig
+from stabn.training.config import ConfigError, RunConfig
+from stabn.training.eval_config import EvalConfig
 from tests.training.cluster.launched import PATIENCE, until
 
 WORKER = """

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch_config
-from stabn.training.config import EvalConfig, parse
+from stabn.training.config import parse
+from stabn.training.eval_config import EvalConfig
 from stabn.training.preflight import evaluation as module
 from stabn.training.preflight.evaluation import preflight
 from stabn.training.preflight.findings import PreflightError
