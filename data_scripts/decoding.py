@@ -19,9 +19,13 @@ _COMPLAINT = re.compile(r"(?:\[[^]]*\] )*\[(?:error|fatal|panic)\] (.+)")
 
 
 def ffmpeg(*arguments: str | Path) -> subprocess.CompletedProcess:
-    """Run the ffmpeg that imageio-ffmpeg carries, on one thread: the same bytes each time."""
+    """Run the ffmpeg that imageio-ffmpeg carries, on one thread: the same bytes each time.
+
+    A path is given as ``file:…``: a colon in it would make a protocol of what stands before.
+    """
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-threads", "1", "-y"]
-    return subprocess.run([*command, *map(str, arguments)], capture_output=True)
+    given = [f"file:{each}" if isinstance(each, Path) else each for each in arguments]
+    return subprocess.run([*command, *given], capture_output=True)
 
 
 def complaints(done: subprocess.CompletedProcess) -> list[str]:

@@ -129,14 +129,15 @@ def write_video(path: Path | str, frames: np.ndarray, fps: float, two_pass: bool
     if path.suffix == ".mp4" and (height % 2 or width % 2):
         raise ValueError(f"{path}: H.264 needs even height and width, not {height}×{width}")
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    # "file:", as a colon in a name would make a protocol of what stands before it
     with tempfile.TemporaryDirectory() as scratch:
         source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps}"]
         log = ["-passlogfile", f"{scratch}/pass"]
-        passes = [[*_codec(path, two_pass), str(part)]]
+        passes = [[*_codec(path, two_pass), f"file:{part}"]]
         if two_pass and path.suffix == ".webm":
             passes = [
                 [*_codec(path, True), *log, "-pass", "1", "-f", "null", os.devnull],
-                [*_codec(path, True), *log, "-pass", "2", str(part)],
+                [*_codec(path, True), *log, "-pass", "2", f"file:{part}"],
             ]
         try:
             for arguments in passes:

@@ -48,6 +48,16 @@ def test_written_frames_come_back(tmp_path, scene, suffix, two_pass):
     assert nearest == list(range(30))
 
 
+@pytest.mark.parametrize("name", ["a:b.webm", "c:d/e.mp4", "-y.webm", "http:", "%03d.webm"])
+def test_a_name_is_a_name_and_no_protocol_or_option(tmp_path, monkeypatch, scene, name):
+    monkeypatch.chdir(tmp_path)
+    path = Path(name if "." in name else f"{name}/x.webm")
+    path.parent.mkdir(exist_ok=True)
+    write_video(path, scene[:4], 12)
+    assert frame_count(path) == 4
+    assert read_frames(path, [3]).shape == (1, 64, 90, 3)
+
+
 def test_any_order_and_repeats(webm):
     whole = read_frames(webm, range(30))
     rng = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import assemble
 import imageio_ffmpeg
@@ -243,6 +244,13 @@ class TestShards:
 
 
 @pytest.mark.usefixtures("in_process")
+def test_a_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch, clips):
+    monkeypatch.chdir(tmp_path)
+    os.makedirs("2024:01")
+    shutil.copy2(clips[0], "2024:01/x:1.webm")
+    assert examine("x:1", Path("2024:01/x:1.webm"))["status"] == "ok"
+
+
 class TestLists:
     """The annotation files against the folder."""
 
