@@ -6,6 +6,7 @@ size, and says what memory that takes and when all arms will have been scored. W
 thrown away.
 """
 
+import copy
 from collections.abc import Sequence
 from functools import partial
 
@@ -32,6 +33,7 @@ from stabn.training.evaluate import check_classes
 from stabn.training.files import file_hash
 from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.normalisation import tell_statistics
+from stabn.training.preflight.precision import check_precision
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.preflight.trial import (
     forward,
@@ -91,6 +93,8 @@ def preflight(config: FinetuneConfig) -> None:
 
         batches, reading = read_ahead(tuning.loader, me)
         tell_failures(found, batches)
+        network = copy.deepcopy(before.model)  # whose frozen extractor all arms share
+        check_precision(found, network, batches[0], run.precision, tuning.precision)
         alone, steps = partial(one_arm, tuning), partial(take_steps, tuning)
         with noting_values(tuning.models) as values:
             step = time_steps(found, batches, tuning.models, forward=alone, step=steps)

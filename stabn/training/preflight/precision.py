@@ -18,8 +18,7 @@ from stabn.data.transforms import normalise
 from stabn.losses import classification_loss
 from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.trial import first, timed
-from stabn.training.process import autocast
-from stabn.training.step import Run
+from stabn.training.process import Process, autocast
 
 CLIPS = 2  # BN needs two
 LOSS_OFF = 0.05  # at most, of fp32's loss or of 1, whichever is more
@@ -33,18 +32,26 @@ class Step(NamedTuple):
     seconds: float
 
 
-def check_precision(found: Findings, run: Run, batch: Batch) -> None:
-    """Compare a step of two clips at the run's precision with fp32, on this process's device."""
-    asked, device = run.config.precision, run.me.device
-    if run.precision != asked:
+def check_precision(found: Findings, model: nn.Module, batch: Batch, asked: str, used: str) -> None:
+    """Compare a step of two clips with fp32, on this process's device.
+
+    Args:
+        found: gets what is found.
+        model: BN's statistics of it change, its weights do not.
+        batch: of clips as the run reads them.
+        asked: the precision that the run asks for.
+        used: the one that it gets here.
+    """
+    device = found.me.device
+    if used != asked:
         found.warn("precision", f"this {device.type} has no {asked} units: fp32 instead")
-    if run.precision == "fp32" or len(batch) < CLIPS:
+    if used == "fp32" or len(batch) < CLIPS:
         return
     clips = first(batch, CLIPS)
-    exact, ours = one_step(run, "fp32", clips), one_step(run, run.precision, clips)
-    layer, off = worst_layer(run.model, normalise(clips.video.to(device)), run.precision)
+    exact, ours = (one_step(model, name, clips, found.me) for name in ("fp32", used))
+    layer, off = worst_layer(model, normalise(clips.video.to(device)), used)
     told = (
-        f"{run.precision}: a step's loss is {ours.loss:.4f}, {exact.loss:.4f} in fp32; layer by "
+        f"{used}: a step's loss is {ours.loss:.4f}, {exact.loss:.4f} in fp32; layer by "
         f"layer results and gradients are within {off:.1%} ({layer})"
     )
     if not (abs(ours.loss - exact.loss) <= LOSS_OFF * max(exact.loss, 1) and off <= LAYER_OFF):
@@ -53,13 +60,12 @@ def check_precision(found: Findings, run: Run, batch: Batch) -> None:
     found.good("precision", told)
     if ours.seconds > exact.seconds:
         ratio = ours.seconds / exact.seconds
-        found.warn("precision", f"{run.precision} takes {ratio:.1f} times as long as fp32 here")
+        found.warn("precision", f"{used} takes {ratio:.1f} times as long as fp32 here")
 
 
-def one_step(run: Run, precision: str, clips: Batch) -> Step:
+def one_step(model: nn.Module, precision: str, clips: Batch, me: Process) -> Step:
     """A step of some clips, without dropout; BN as in training. No weight changes."""
-    model, device = run.model, run.me.device
-    losses = []
+    device, losses = me.device, []
 
     def step(batch: Batch) -> None:
         with autocast(precision, device):
@@ -75,7 +81,7 @@ def one_step(run: Run, precision: str, clips: Batch) -> Step:
         if isinstance(module, nn.Dropout):
             module.eval()
     step(clips)  # this one fetches kernels and memory
-    seconds = timed(step, clips, run.me)
+    seconds = timed(step, clips, me)
     model.train()
     return Step(losses[-1], seconds)
 

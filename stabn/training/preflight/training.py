@@ -58,7 +58,7 @@ def preflight(config: RunConfig) -> None:
 
         batches, reading = read_ahead(run.loader, me)
         tell_failures(found, batches)
-        check_precision(found, run, batches[0])
+        check_precision(found, run.model, batches[0], config.precision, run.precision)
         run.network.train()
         alone = partial(forward, run.model, run.precision, me.device)
         work = {"forward": alone, "step": partial(take_step, run), "parts": config.accumulate}

@@ -69,6 +69,17 @@ def levels_of(edits: list[Edit]) -> dict[str, np.ndarray]:
     return {edit.video_id: np.array(edit.levels, np.float32) for edit in edits}
 
 
+def test_of_a_runs_recipe_only_what_decays_is_kept(tuned, tiny_run):
+    """The losses are equation (5)'s, the rate is the fine-tuning's own, and no step is left out."""
+    recipe = {"schedule": "cosine", "warmup_epochs": 0.5, "lr_batch_size": 2, "precise_bn": 2}
+    recipe |= {"label_smoothing": 0.1, "max_nonfinite_steps": 3, "decay_bn_and_biases": False}
+    run = tuned.as_run(tiny_run.model_copy(update=recipe))
+    assert run.scaled_lr == tuned.lr
+    left = ("warmup_epochs", "precise_bn", "label_smoothing", "max_nonfinite_steps")
+    assert [getattr(run, name) for name in left] == [0, 0, 0, 0]
+    assert not run.decay_bn_and_biases
+
+
 @pytest.mark.parametrize("arm", ["control", "knowledge", "placebo"])
 def test_each_arm_is_the_obvious_loop(tuned, tiny_run, edits, arm):
     """Plain gradient descent on the whole network's own forward pass, loss written out."""

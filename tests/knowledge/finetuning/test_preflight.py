@@ -83,6 +83,13 @@ def test_a_placebo_that_is_as_the_edits_is_told(settings, edits, tmp_path, said)
     assert "both arms learn nearly the same" in line
 
 
+def test_bf16_is_compared_with_fp32(settings, monkeypatch, said):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    preflight(settings(precision="bf16"))
+    assert "bf16: a step's loss is" in found(said(), "ok", "precision")[0]
+    assert "begins; 1 process, bf16" in "".join(said())
+
+
 def test_edits_of_a_store_are_counted_as_they_are_learned_from(settings, edits, tmp_path, said):
     store = Store(tmp_path / "edits.sqlite")
     store.register((edit.video_id, len(edit.levels)) for edit in edits)

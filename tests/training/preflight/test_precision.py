@@ -23,7 +23,7 @@ def checked(tiny, caplog, monkeypatch):
     def check(**values) -> tuple[Findings, list[str]]:
         found = Findings(ALONE)
         run = set_up(tiny(precision="bf16", **values), ALONE)
-        check_precision(found, run, next(iter(run.loader)))
+        check_precision(found, run.model, next(iter(run.loader)), "bf16", run.precision)
         return found, [r.getMessage() for r in caplog.records if " precision " in r.getMessage()]
 
     return check
@@ -78,7 +78,7 @@ def test_a_gradient_that_is_computed_wrongly_is_found(checked, monkeypatch):
 
 def test_bf16_that_is_slower(checked, monkeypatch):
     seconds = {"fp32": 1.0, "bf16": 25.0}
-    steps = lambda run, name, clips: Step(2.0, seconds[name])  # noqa: E731
+    steps = lambda model, name, *clips: Step(2.0, seconds[name])  # noqa: E731
     monkeypatch.setattr(precision, "one_step", steps)
     found, lines = checked()
     assert not found.faults
