@@ -26,6 +26,12 @@ def page(path: Path) -> BeautifulSoup:
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
+@cache
+def anchors(path: Path) -> set[str]:
+    """What a link into a page can name."""
+    return {tag[key] for key in ("id", "name") for tag in page(path).find_all(attrs={key: True})}
+
+
 def all_pages() -> list[Path]:
     """Every built page, those that Sphinx adds included."""
     return sorted(built().rglob("*.html"))
@@ -73,10 +79,7 @@ def test_every_link_inside_the_book_leads_somewhere():
             if not target.exists():
                 broken.append(f"{path.relative_to(HTML)} → {found['href']}")
             elif parts.fragment and target.suffix == ".html":
-                anchor = unquote(parts.fragment)
-                if not page(target).find(id=anchor) and not page(target).find(
-                    attrs={"name": anchor}
-                ):
+                if unquote(parts.fragment) not in anchors(target):
                     broken.append(f"{path.relative_to(HTML)} → {found['href']}")
     assert not broken, "\n".join(sorted(set(broken)))
 
@@ -95,6 +98,13 @@ def test_solutions_are_folded_away():
     assert chapter.select("div.cell.tag_hide-cell details")
 
 
+@cache
+def documented() -> set[str]:
+    """What the API pages name, in full."""
+    pages = (built() / "book" / "api").glob("*.html")
+    return {tag["id"] for path in pages for tag in page(path)("dt", id=True)}
+
+
 @pytest.mark.parametrize("module", sorted(ROOT.glob("stabn/**/*.py")), ids=lambda p: p.stem)
 def test_every_public_function_is_documented_in_the_book(module):
     """The API pages name each public function and class of the library."""
@@ -102,12 +112,7 @@ def test_every_public_function_is_documented_in_the_book(module):
     if name.endswith("__init__"):
         return
     public = re.findall(r"^(?:def|class) ([A-Za-z]\w*)", module.read_text(), re.MULTILINE)
-    documented = {
-        tag["id"]
-        for path in (built() / "book" / "api").glob("*.html")
-        for tag in page(path)("dt", id=True)
-    }
-    assert {f"{name}.{function}" for function in public} - {f"{name}.command"} <= documented
+    assert {f"{name}.{function}" for function in public} - {f"{name}.command"} <= documented()
 
 
 def test_the_status_page_is_what_was_measured():

@@ -106,9 +106,13 @@ def settle(page: Page) -> None:
 
 @pytest.mark.parametrize("name", pages_in_order())
 def test_page(page, address, name):
-    """Nothing fails, nothing is fetched from elsewhere, all can be read in four settings."""
+    """Nothing fails, all is there, all can be read in four settings, "Next" is the page after."""
     page.goto(f"{address}/{name}.html")
     settle(page)
+    names = pages_in_order()
+    after = names[names.index(name) + 1 :][:1]
+    links = page.locator(".prev-next-footer a.right-next").evaluate_all("all => all.map(a => a.href)")
+    assert links == [f"{address}/{following}.html" for following in after]
     for theme in THEMES:
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         page.wait_for_timeout(50)  # colours change in one frame
@@ -125,8 +129,9 @@ def test_page(page, address, name):
 
 
 def test_the_pages_that_sphinx_adds(page, address):
-    """Index, search and the library's sources: no error, no outside request."""
-    added = [HTML / "genindex.html", HTML / "search.html", *HTML.glob("_modules/**/*.html")]
+    """Index, search and some of the library's sources: no error, no outside request."""
+    sources = sorted(HTML.glob("_modules/**/*.html"))[::20]
+    added = [HTML / "genindex.html", HTML / "search.html", *sources]
     for path in added:
         page.goto(f"{address}/{path.relative_to(HTML).as_posix()}")
     assert page.wrong == []
@@ -140,14 +145,9 @@ def test_search_finds_a_chapter_and_leads_there(page, address):
     assert page.wrong == []
 
 
-def test_next_leads_through_the_whole_book(page, address):
-    names = pages_in_order()
+def test_the_front_page_leads_to_the_first(page, address):
     page.goto(f"{address}/index.html")
-    page.wait_for_url(f"**/{names[0]}.html")
-    for name in names[1:]:
-        page.locator(".prev-next-footer a.right-next").click()
-        page.wait_for_url(f"**/{name}.html")
-    assert page.locator(".prev-next-footer a.right-next").count() == 0
+    page.wait_for_url(f"**/{pages_in_order()[0]}.html")
 
 
 def test_the_contents_open_on_a_phone_and_lead_to_a_chapter(page, address):

@@ -1,4 +1,4 @@
-"""Three kills, each at another place; and the script that deals them sees what it is to see."""
+"""One kill; and the script that deals them sees what it is to see."""
 
 import os
 import shutil
@@ -17,10 +17,10 @@ from tests.soak.compare import differences, same, state
 from tests.soak.kills import GONE, faults, soak
 from tests.soak.plan import ENDS, PHASES, STEPS, Plan, plans
 
-pytestmark = pytest.mark.slow(120)
+pytestmark = pytest.mark.slow(60)
 
-SEED = 25  # a worker, torchrun and papermill, with both signals
-EPOCHS = 8
+SEED = 18  # papermill, by SIGKILL, while the run stores; `make soak` deals with all the others
+EPOCHS = 5
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +30,16 @@ def work(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def record(work) -> dict:
-    return soak(3, SEED, work, EPOCHS)
+    return soak(1, SEED, work, EPOCHS)
 
 
-def test_a_worker_torchrun_and_papermill_are_killed_and_it_is_as_if_nothing_had_been(record):
-    (planned,) = plans(3, SEED, EPOCHS)
-    struck = [(kill["victim"], kill["signal"]) for kill in record["struck"]]
-    assert struck == [(plan.victim, plan.signal) for plan in planned]
-    assert {victim.split()[0] for victim, _ in struck} == {"rank", "torchrun", "papermill"}
-    assert {how for _, how in struck} == {"SIGKILL", "SIGTERM"}
+def test_papermill_is_killed_and_it_is_as_if_nothing_had_been(record):
+    ((plan,),) = plans(1, SEED, EPOCHS)
+    (kill,) = record["struck"]
+    assert (kill["victim"], kill["signal"]) == (plan.victim, plan.signal) == ("papermill", "SIGKILL")
     assert faults(record) == []
-    assert record["equal"] == record["kills"] == 3
-    assert all(kill["seconds_until_none_was_left"] < GONE for kill in record["struck"])
+    assert record["equal"] == record["kills"] == 1
+    assert kill["seconds_until_none_was_left"] < GONE
 
 
 @pytest.fixture
