@@ -78,9 +78,12 @@ def test_every_link_inside_the_book_leads_somewhere():
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not target.exists():
                 broken.append(f"{path.relative_to(HTML)} → {found['href']}")
-            elif parts.fragment and target.suffix == ".html":
-                if unquote(parts.fragment) not in anchors(target):
-                    broken.append(f"{path.relative_to(HTML)} → {found['href']}")
+            elif (
+                parts.fragment
+                and target.suffix == ".html"
+                and unquote(parts.fragment) not in anchors(target)
+            ):
+                broken.append(f"{path.relative_to(HTML)} → {found['href']}")
     assert not broken, "\n".join(sorted(set(broken)))
 
 

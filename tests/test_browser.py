@@ -111,8 +111,9 @@ def test_page(page, address, name):
     settle(page)
     names = pages_in_order()
     after = names[names.index(name) + 1 :][:1]
-    links = page.locator(".prev-next-footer a.right-next").evaluate_all("all => all.map(a => a.href)")
-    assert links == [f"{address}/{following}.html" for following in after]
+    following = page.locator(".prev-next-footer a.right-next")
+    links = following.evaluate_all("all => all.map(a => a.href)")
+    assert links == [f"{address}/{name}.html" for name in after]
     for theme in THEMES:
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         page.wait_for_timeout(50)  # colours change in one frame
