@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 import torch
 import verify
@@ -25,6 +24,7 @@ SIZES = {
     "epochs": 1,
     "batch_size": 29,
     "workers": 1,
+    "precision": "fp32",  # some machines compute bf16 wrongly where a map is one pixel wide
 }
 
 
@@ -60,8 +60,7 @@ def test_a_row_of_table_1_by_its_own_file_of_parameters(clips, rows, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
 
-    cells = nbformat.read(run / "notebook.ipynb", 4).cells
-    told = "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
+    told = (run / "train.log").read_text()
     assert "174 classes · train 174 · validation 31 videos" in told
     assert "2 of 205 videos are not ok in" in told
     assert "started from" in told
