@@ -64,7 +64,7 @@ def test_a_row_of_table_1_by_its_own_file_of_parameters(clips, rows, tmp_path):
     assert "174 classes · train 174 · validation 31 videos" in told
     assert "2 of 205 videos are not ok in" in told
     assert "started from" in told
-    assert "resnet50.pth, inflated along time" in told
+    assert "resnet50.pth, 2-D kernels inflated along time" in told
 
     failures = {line["video_id"] for line in read_journal(run / "decode_failures.jsonl")}
     assert failures == {"9"}
