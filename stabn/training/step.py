@@ -18,7 +18,7 @@ from stabn.data.dataset import Batch
 from stabn.data.transforms import normalise
 from stabn.losses import ClassificationLoss, classification_loss
 from stabn.training.batch_statistics import check_statistics
-from stabn.training.build import build_model, class_texts, eval_loader, train_loader
+from stabn.training.build import build_model, class_texts, eval_loader, split_videos, train_loader
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.nonfinite import check_finite
 from stabn.training.optimizer import make_optimizer, make_schedule
@@ -87,6 +87,7 @@ def set_up(config: RunConfig, me: Process) -> Run:
     with agreeing(me):
         classes = class_texts(config)
         loader, watched = train_loader(config, me), eval_loader(config, config.eval_split, me)
+        split_videos(config, config.report_split)  # what is wrong with it is said before training
         check_statistics(config, len(classes), me)
         steps = config.epochs * len(loader.batch_sampler)
 

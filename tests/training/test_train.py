@@ -208,11 +208,17 @@ def test_no_permission(tiny, monkeypatch):
 
 @pytest.mark.parametrize(
     ("values", "said"),
-    [({"batch_size": 13}, "12 clips of train"), ({"train_split": "x"}, "x.json")],
+    [
+        ({"batch_size": 13}, "12 clips of train"),
+        ({"train_split": "x"}, "x.json"),
+        ({"report_split": "x"}, "x.json"),
+    ],
 )
-def test_what_the_data_cannot_give(tiny, values, said):
+def test_what_the_data_cannot_give_is_said_before_anything_is_trained(tiny, values, said):
+    config = tiny(**values)
     with pytest.raises(ValueError, match=said):
-        train(tiny(**values))
+        train(config)
+    assert not (config.folder / "metrics.jsonl").exists()
 
 
 def test_a_batch_that_the_processes_cannot_share(tiny):

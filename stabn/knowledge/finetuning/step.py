@@ -134,6 +134,8 @@ def set_up(
         EditError: the edits do not suffice for an arm.
     """
     with agreeing(me):
+        for split in dict.fromkeys(scored_splits(config, run)):
+            split_videos(run, split)  # what is wrong with it is said before training
         loader = train_loader(run, me, _clips_of_an_epoch(config, lessons))
         check_statistics(run, len(before.classes), me)
         steps = config.epochs * len(loader.batch_sampler)

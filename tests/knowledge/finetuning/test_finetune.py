@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from stabn.data.ssv2 import AnnotationError
 from stabn.data.transforms import normalise
 from stabn.knowledge.edits.edit import Edit, EditError
 from stabn.knowledge.edits.exchange import read_json, write_json
@@ -55,6 +56,13 @@ def tuned(settings) -> FinetuneConfig:
 def test_it_does_not_write_into_the_run_that_it_starts_from(settings, tiny_run):
     with pytest.raises(ConfigError, match=rf"name: {tiny_run.folder} is the run to start from"):
         settings(name=tiny_run.name, out_dir=tiny_run.out_dir)
+
+
+def test_a_list_that_is_missing_is_said_before_anything_is_trained(settings):
+    config = settings(also_report=["exam"])
+    with pytest.raises(AnnotationError, match=r"exam\.json"):
+        finetune(config)
+    assert not list(config.folder.glob("metrics-*"))
 
 
 def weights(config: FinetuneConfig, arm: str) -> dict[str, torch.Tensor]:
