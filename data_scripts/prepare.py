@@ -1,4 +1,4 @@
-"""Verified videos → small ones with a key frame every 16 frames, and the lists beside them.
+"""Verified videos → smaller ones, which are quicker to read, and the lists beside them.
 
 The result is again a data set's folder. Frames stay what they are and where they are: each copy is
 decoded to its end, must have its source's number of frames, and must show what its source shows.

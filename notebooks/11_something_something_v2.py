@@ -260,7 +260,8 @@ HTML(table("What bringing the set in costs (projected from 120 files)", head, ro
 
 # %% [markdown]
 # To train at 224 pixels, as the paper does, `prepare` can be left out: 240 lines are not much more than
-# that. It pays for smaller crops.
+# that. It pays for smaller crops, and at any size as H.264 (`--codec h264`), which is quicker to read;
+# the same page of `data_scripts` says by how much.
 #
 # ## Which file fills which cell
 #

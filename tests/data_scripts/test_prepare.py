@@ -1,4 +1,4 @@
-"""The prepared set is the set, smaller: the same frames at the same places, quick to seek."""
+"""The prepared set is the set, smaller: the same frames at the same places."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import prepare as script
 import pytest
 import verify
 from common import DataError
-from decoding import examine, ffmpeg
+from decoding import examine
 from encoding import CODECS, Recipe, encode
 from lookalike import fill, kill_when, run_script, tree, write_known, write_lists
 from manifest import new_row, read_manifest, write_manifest
@@ -88,7 +88,7 @@ def test_the_result_is_a_data_set(made_once, prepared):
 
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("codec", CODECS)
-def test_the_same_frames_at_the_same_places_and_exact_to_seek(tmp_path, codec):
+def test_the_same_frames_at_the_same_places_in_any_order(tmp_path, codec):
     """A pan of 45 frames, in two passes with hidden frames, as the real videos are."""
     photo = data.astronaut()
     pan = np.stack([photo[i : i + 96, 3 * i : 3 * i + 172] for i in range(45)])
@@ -109,11 +109,6 @@ def test_the_same_frames_at_the_same_places_and_exact_to_seek(tmp_path, codec):
     for _ in range(20):
         indices = rng.integers(0, 45, 8)
         np.testing.assert_array_equal(read_frames(copy, indices), frames[indices])
-    keys = ffmpeg("-skip_frame", "nokey", "-i", copy, "-fps_mode", "passthrough",
-                  "-f", "framecrc", "-").stdout.splitlines()  # fmt: skip
-    times = [int(line.split(b",")[1]) for line in keys if not line.startswith(b"#")]
-    assert times[0] == 0
-    assert len(times) >= 3  # frames 0, 16, 32 at the latest
 
 
 @pytest.mark.parametrize("codec", CODECS.values())
