@@ -6,6 +6,7 @@ The truth is in the pictures: each shows its own number.
 from pathlib import Path
 
 import av
+import decord
 import numpy as np
 import pytest
 from skimage import data
@@ -332,3 +333,12 @@ def test_any_name(tmp_path, films, name, monkeypatch):
     (tmp_path / name).write_bytes(films("h264 open", "mp4").read_bytes())
     monkeypatch.chdir(tmp_path)
     assert numbers(read_frames(name, [30, 2])) == [30, 2]
+
+
+@pytest.mark.parametrize("kind", ["vp9", "vp9 alt-ref"])
+def test_decord_reads_the_same_pixels_of_files_as_the_data_set_has_them(films, kind):
+    path = films(kind, "webm")
+    theirs = decord.VideoReader(str(path), num_threads=1)
+    assert frame_count(path) == len(theirs)
+    wanted = [7, 0, N - 1, 7]
+    assert np.array_equal(read_frames(path, wanted), theirs.get_batch(wanted).asnumpy())
