@@ -27,7 +27,8 @@ class Lists:
     """
 
     def __init__(self, root: Path):
-        files = {path.stem.removeprefix(_PREFIX): path for path in annotation_files(root)}
+        lists = [path for path in annotation_files(root) if path.suffix == ".json"]
+        files = {path.stem.removeprefix(_PREFIX): path for path in lists}
         wanted = [name for name in _LABELLED if name != "tuning" or name in files]
         self.classes = read_classes(root)
         self.splits: dict[str, list[Record]] = {
