@@ -274,6 +274,7 @@ class TestLists:
 
     def test_without_a_test_list_they_may_be_the_tests(self, known, capsys):
         (known / "test.json").unlink()
+        (known / "test.csv").write_text("30;Pushing something\n")  # answers are no list
         assert verify(known) == 0
         assert "2 videos are in no list; there is no test list" in capsys.readouterr().out
 
