@@ -19,6 +19,8 @@
 #SBATCH --requeue --open-mode=append
 #SBATCH --signal=TERM@120
 set -euo pipefail
+# A step may take as long as the notice above, or Slurm's KillWait where that is longer.
+export TORCH_ELASTIC_SHUTDOWN_TIMEOUT=${TORCH_ELASTIC_SHUTDOWN_TIMEOUT:-120}
 stop() {
     echo "slurm.sh: $1" >&2
     exit 2

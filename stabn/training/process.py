@@ -6,30 +6,35 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, get_context, parent_process, resource_tracker
 from multiprocessing.context import BaseContext
-from types import FrameType
 from typing import NoReturn, TypeVar
 
-import psutil
 import torch
 import torch.distributed as dist
 
 from stabn.training.config import ConfigError
+from stabn.training.ending import LAUNCHER_PID, leave_with_the_launcher, on_sigterm
 
 log = logging.getLogger(__name__)
 Row = TypeVar("Row")
 
-LAUNCHER_PID = "STABN_LAUNCHER_PID"  # set by stabn.training.cluster.launch
+
+class OtherProcessError(ConfigError):
+    """Another process cannot go on, for a reason that it tells itself."""
+
+
 PREEMPTED = "pre-empted (SIGTERM): everything is stored; started again, the run goes on from there"
 TERMINATED = 128 + signal.SIGTERM  # exit status 143, as a shell gives it
 PRELOADED = ("stabn.training.build", "stabn.__main__")  # what a worker would import
 SILENCE = 600  # seconds that a loader's worker may be silent
-PATIENCE = 30  # seconds that torchrun grants between SIGTERM and SIGKILL
+PATIENCE = (
+    30  # seconds between SIGTERM and SIGKILL, unless this variable of torchrun's names others:
+)
+PATIENCE_NAMED = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ class Process:
         """Whether this is the process that writes."""
         return self.rank == 0
 
+    @property
+    def is_first_here(self) -> bool:
+        """Whether this is the first process of its machine."""
+        return os.environ.get("LOCAL_RANK", "0") == "0"
+
     def total(self, *numbers: int) -> list[int]:
         """Each number summed over all processes; all must call this at the same point.
 
@@ -72,7 +82,7 @@ class Process:
         machine soon after the first one. One process of each machine says the line.
         """
         self.total(0)
-        if os.environ.get("LOCAL_RANK", "0") == "0":
+        if self.is_first_here:
             log.log(logging.INFO if self.is_main else logging.WARNING, PREEMPTED)
         raise SystemExit(TERMINATED)
 
@@ -104,7 +114,7 @@ def joined() -> Iterator[Process]:
     )
     terminated = threading.Event()
     if {LAUNCHER_PID, "TORCHELASTIC_RUN_ID"} & os.environ.keys():
-        _leave_with_the_launcher(terminated)
+        leave_with_the_launcher()
     device = torch.device("cpu")
     if torch.cuda.is_available():
         if local_rank >= (cards := torch.cuda.device_count()):
@@ -151,7 +161,7 @@ def agreeing(me: Process) -> Iterator[None]:
     Without it those who did not fail would wait in the next collective for one that never comes.
 
     Raises:
-        ConfigError: another process failed, for a reason that it tells itself.
+        OtherProcessError: another process failed.
     """
     try:
         yield
@@ -159,7 +169,7 @@ def agreeing(me: Process) -> Iterator[None]:
         me.total(1)
         raise
     if me.total(0)[0]:
-        raise ConfigError("another process cannot go on; its own message says why")
+        raise OtherProcessError("another process cannot go on; its own message says why")
 
 
 @contextmanager
@@ -191,24 +201,9 @@ def _naming_the_remedy(device: torch.device) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def heeding_sigterm(me: Process) -> Iterator[None]:
-    """Within it SIGTERM sets ``me.terminated`` and ends nothing: the caller must look, and leave.
-
-    Only the main thread can ask for that; in another one SIGTERM stays what it is.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        me.terminated.set()
-
-    before = signal.signal(signal.SIGTERM, remember)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def heeding_sigterm(me: Process) -> AbstractContextManager[None]:
+    """Within it SIGTERM sets ``me.terminated``: the caller must look, and leave."""
+    return on_sigterm(me.terminated.set)
 
 
 def worker_context() -> BaseContext:
@@ -262,39 +257,6 @@ def usable_cores() -> int:
     there = os.cpu_count() or 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else there
     return max(1, min(cores, int(os.environ.get("SLURM_CPUS_PER_TASK", cores))))
-
-
-def _leave_with_the_launcher(terminated: threading.Event) -> None:
-    """End this process when what started it, torchrun or the notebook itself, has vanished.
-
-    What they start lives in sessions of its own: a SIGKILL to either would otherwise leave it
-    behind, holding its GPU. Where all were sent SIGTERM, a process may first store its state.
-    """
-    parent = os.getppid()
-    notebook = int(os.environ.get(LAUNCHER_PID, parent))
-    if notebook != parent and psutil.Process(parent).ppid() != notebook:
-        os._exit(1)  # the parent had vanished before this process came to look: it has another one
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:  # as slurm.sh has the notebook do
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    def watch() -> None:
-        while os.getppid() == parent and _alive(notebook):
-            time.sleep(1)
-        if terminated.is_set():
-            time.sleep(PATIENCE)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def gathered(rows: list[Row], me: Process) -> list[Row]:

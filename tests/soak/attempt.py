@@ -220,7 +220,7 @@ def cause(plan: Plan, words: str) -> str | None:
     """The words that tell a reader why the run ended; None if they are missing."""
     who = plan.victim.replace("rank", "process")
     says = {
-        "kernel": "Kernel died",
+        "kernel": r"Kernel died|was pre-empted \(SIGTERM\)",  # it passes SIGTERM on
         "papermill": "Kernel died",  # it ends its kernel, and says of itself no more
         "loader": "a process that reads videos was lost",
         "SIGKILL": f"{who} was killed by SIGKILL",

@@ -145,6 +145,7 @@ def test_a_process_is_found_when_the_one_that_started_it_has_gone():
         ),
         ("loader", "SIGKILL", "workers: a process that reads videos was lost (end", "was lost"),
         ("kernel", "SIGTERM", "DeadKernelError: Kernel died", "Kernel died"),
+        ("kernel", "SIGTERM", "x was pre-empted (SIGTERM): everything", "was pre-empted (SIGTERM)"),
     ],
 )
 def test_the_cause_is_what_the_notebook_says(victim, how, words, told):

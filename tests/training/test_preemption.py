@@ -36,14 +36,14 @@ def told(config: RunConfig) -> list[dict]:
     return untimed(config.folder / "metrics.jsonl")
 
 
-def launched(config: RunConfig, path) -> subprocess.Popen:
-    """A process that launches the run on two processes, as a notebook does; errors on stdout."""
+def launched(config: RunConfig, path, count: int = 2) -> subprocess.Popen:
+    """A process that launches the run on so many, as a notebook does; errors on stdout."""
     write_config(config, path)
     code = (
         "import sys; from stabn.training.config import read_config;"
         "from stabn.training.cluster.launch import LaunchOptions, launch_config;"
         "launch_config('stabn train', read_config(sys.argv[1]),"
-        " LaunchOptions(nproc_per_node=2))"
+        f" LaunchOptions(nproc_per_node={count}))"
     )
     return subprocess.Popen(
         [sys.executable, "-u", "-c", code, str(path)],
@@ -86,6 +86,25 @@ def test_torchrun_is_terminated_and_started_again(tiny, tmp_path):
     assert same(weights(whole), weights(config))
     assert same(weights(whole, "best"), weights(config, "best"))
     assert told(whole) == told(config)
+
+
+@pytest.mark.parametrize(
+    ("count", "how"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (1, signal.SIGTERM)]
+)
+def test_when_the_launcher_goes_the_step_is_stored_and_all_leave(tiny, tmp_path, count, how):
+    """As ``docker stop``, a batch system or a plain ``kill`` have it."""
+    config = tiny(epochs=4000, eval_every=4000, workers=1)
+    process = launched(config, tmp_path / "run.yaml", count)
+    until(process, "step 2/")
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(how)
+    said = process.stdout.read()
+    process.wait()
+    assert not psutil.wait_procs(family, timeout=PATIENCE)[1]
+    stored = read(config.folder / "last.pt")["progress"]["step"]
+    assert told(config)[-1]["step"] == stored  # the step it was in was the last one
+    assert not (config.folder / ".lock").exists()  # nobody was killed
+    assert (f"LaunchError: stabn train was {PREEMPTED}" in said) == (how == signal.SIGTERM)
 
 
 @pytest.mark.parametrize("where", ["step", "evaluation"])

@@ -10,7 +10,8 @@ import torch
 
 from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch
 from stabn.training.config import ConfigError
-from stabn.training.process import LAUNCHER_PID, joined
+from stabn.training.ending import LAUNCHER_PID
+from stabn.training.process import joined
 
 
 def use_up() -> None:

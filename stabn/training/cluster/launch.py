@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -22,9 +23,11 @@ from pydantic import Field
 from stabn.training.cluster.failure import LastWords
 from stabn.training.cluster.machines import Machines
 from stabn.training.cluster.meeting import meeting
+from stabn.training.cluster.notice import notice
 from stabn.training.cluster.output import shown
 from stabn.training.config import Config, ConfigError, Strict, parse, write_config
-from stabn.training.process import LAUNCHER_PID, PATIENCE, PREEMPTED, usable_cores
+from stabn.training.ending import LAUNCHER_PID, PATIENCE_NAMED, on_sigterm
+from stabn.training.process import PREEMPTED, usable_cores
 
 PLAIN = str | int | float | list | dict | None  # what papermill passes
 
@@ -103,6 +106,7 @@ def _launch(
         # gloo would take the one that this machine's name stands for: often 127.0.1.1
         **({"GLOO_SOCKET_IFNAME": machines.interface} if machines and machines.interface else {}),
         **os.environ,
+        PATIENCE_NAMED: str(notice()),
         "PYTHONUNBUFFERED": "1",
         LAUNCHER_PID: str(os.getpid()),
     }
@@ -134,7 +138,11 @@ def _launch(
 
 @contextmanager
 def _running(command: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen]:
-    """A process in a session of its own; on leaving, it and all its descendants are gone."""
+    """A process in a session of its own; on leaving, it and all its descendants are gone.
+
+    A SIGTERM to this process, in the meantime, asks that one to end, and it ends when that has. But
+    ``slurm.sh`` has the notebook deaf to it: there Slurm asks every process itself.
+    """
     process = subprocess.Popen(
         command,
         env=environment,
@@ -145,18 +153,21 @@ def _running(command: list[str], environment: Mapping[str, str]) -> Iterator[sub
         errors="replace",
         start_new_session=True,
     )
+    patience = int(environment[PATIENCE_NAMED]) + 5  # torchrun's, and the time to kill its workers
+    ending = threading.Thread(target=_end_tree, args=(process, patience), daemon=True)
+    deaf = signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     try:
-        yield process
+        with nullcontext() if deaf else on_sigterm(lambda: ending.ident or ending.start()):
+            yield process
     finally:
-        _end_tree(process)
+        _end_tree(process, patience)
         process.stdout.close()
 
 
-def _end_tree(process: subprocess.Popen, patience: float = PATIENCE + 5) -> None:
+def _end_tree(process: subprocess.Popen, patience: float) -> None:
     """Ask what was started to stop, wait, then kill whatever is left of the tree.
 
-    torchrun asks its workers, who may first store their state, and kills them after ``PATIENCE``
-    seconds.
+    torchrun asks its workers, who may first store their state, and then kills them itself.
     """
     if process.poll() is not None:
         return

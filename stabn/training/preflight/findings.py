@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from stabn.errors import UserError
-from stabn.training.process import Process, gathered
+from stabn.training.process import OtherProcessError, Process, gathered
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ class Findings:
         """An error that a user can cause becomes a fault; the checks after it still run."""
         try:
             yield
+        except OtherProcessError:
+            pass  # which tells its fault itself
         except UserError as error:
             self.fault(name, str(error))
 

@@ -13,14 +13,17 @@ import pytest
 
 from stabn.training.cluster.launch import LaunchError, LaunchOptions, from_notebook, launch
 from stabn.training.config import ConfigError, RunConfig
+from stabn.training.ending import PATIENCE_NAMED
 from stabn.training.eval_config import EvalConfig
 from tests.training.cluster.launched import PATIENCE, until
 
 WORKER = """
 import os, sys, time
-from stabn.training.process import joined
+from contextlib import nullcontext
+from stabn.training.process import heeding_sigterm, joined
 
-with joined() as me:
+hangs = "hang" in sys.argv
+with joined() as me, heeding_sigterm(me) if hangs else nullcontext():
     sys.stdout.write(f"worker {os.getpid()}\\n")  # in one piece: the other rank writes as well
     if me.rank == 1 and sys.argv[1:] == ["die"]:
         print("no memory left for rank 1")
@@ -80,12 +83,19 @@ def heed_interrupts() -> None:
 
 
 @pytest.mark.slow(20)
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("count", [1, 2])
-def test_no_worker_outlives_the_process_that_launched_it(worker, count, how):
+@pytest.mark.parametrize(
+    ("count", "how", "what"),
+    [
+        *((count, how, []) for count in (1, 2) for how in (signal.SIGINT, signal.SIGKILL)),
+        # a step that hangs does not look whether it was asked to end
+        *((1, how, ["hang"]) for how in (signal.SIGTERM, signal.SIGKILL)),
+    ],
+)
+def test_no_worker_outlives_the_process_that_launched_it(worker, monkeypatch, count, how, what):
+    monkeypatch.setenv(PATIENCE_NAMED, "1")
     code = (
         "from stabn.training.cluster.launch import *;"
-        f"launch({worker!r}, [], LaunchOptions(nproc_per_node={count}))"
+        f"launch({worker!r}, {what}, LaunchOptions(nproc_per_node={count}))"
     )
     launcher = subprocess.Popen(
         [sys.executable, "-c", code],
