@@ -79,6 +79,7 @@ prepared = None  # type: str|null null: as in training
 workers = None  # type: int|null null: as in training
 precision = None  # type: str|null null: as in training
 save_every = None  # type: int|null also save after so many steps
+save_minutes: float = 10.0  # also save after so many minutes
 log_every: int = 50  # steps between lines of the log
 
 nproc_per_node: int = 1  # processes on each machine: one per GPU

@@ -109,6 +109,7 @@ workers = None  # type: int|null loader processes for each training process; nul
 eval_every: int = 1  # epochs between evaluations
 precise_bn: int = 0  # training batches that give BN its statistics before an evaluation
 save_every = None  # type: int|null also save after so many steps
+save_minutes: float = 10.0  # also save after so many minutes
 keep_last: int = 1  # checkpoints to resume from that are kept
 resume_changed: bool = False  # go on although the configuration has changed; the record says how
 log_every: int = 50  # steps between lines of the log
@@ -154,8 +155,9 @@ launch_config("stabn preflight train", config, options)
 #
 # If a process fails, this cell fails, and its error begins with the cause. If this notebook is stopped,
 # the processes stop too. A cluster that needs its machines back sends SIGTERM: the processes finish
-# the step that they are in, store it, and this cell says that the run was pre-empted. Run again
-# with the same parameters, it goes on from the last checkpoint.
+# the step that they are in, store it, and this cell says that the run was pre-empted. They do the same
+# when this notebook has gone. Run again with the same parameters, it goes on from the last checkpoint,
+# which is `save_minutes` old at most. While it is at work, nothing else can work in its folder.
 #
 # A video that cannot be decoded is replaced by the next one in the list, and listed with the cause
 # in `decode_failures.jsonl`; when there are too many (`max_decode_failures`), the run stops. In an

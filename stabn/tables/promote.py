@@ -6,6 +6,7 @@ finished run on Something-Something v2 in ``runs/``.
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,7 +15,8 @@ from stabn.errors import UserError
 from stabn.tables.runs import REAL_CLASSES, TableError
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import NAME
-from stabn.training.records import read_record, write_record
+from stabn.training.records import finished, read_record, write_record
+from stabn.training.resume import newest
 
 WHOLE = 168_913 + 24_777  # videos to train on and to validate with
 ENOUGH = 0.95  # of them: a set that lost a few files is still the set
@@ -27,7 +29,8 @@ def promote(run_dir: str | Path, study: str, root: str | Path = REPOSITORY) -> P
         Where it is kept.
 
     Raises:
-        TableError: no record there, or of a run that has not finished; no name of a study.
+        TableError: no record there, or of a run that has not finished, or that has gone on since;
+            no name of a study.
     """
     if not re.match(NAME, study):
         raise TableError(f"{study}: is no name of a folder of book/results, such as table1")
@@ -35,20 +38,35 @@ def promote(run_dir: str | Path, study: str, root: str | Path = REPOSITORY) -> P
     record = read_record(path)
     if not record:
         raise TableError(f"{path}: no such record; train the run first")
-    if record.get("wall_seconds") is None or not record.get("results"):
-        raise TableError(f"{path}: the run has not finished; start it again, it resumes")
     if not {"name", "seed"} <= record.keys():
         raise TableError(f"{path}: is no record of a run; copy it again")
+    if why := unfinished(path.parent, record):
+        raise TableError(f"{path}: the run {why}; start it again, it resumes")
     seed = f"_seed{record['seed']}"
     kept = Path(root) / "book/results" / study / f"{record['name'].removesuffix(seed)}{seed}.json"
     write_record(kept, record)
     return kept
 
 
-def finished(root: str | Path = REPOSITORY) -> list[tuple[Path, str]]:
+def unfinished(folder: Path, record: dict[str, Any]) -> str:
+    """Why a record is not to be kept, in words; "" if it reports on the steps that are done.
+
+    Raises:
+        CheckpointError: there are checkpoints in the folder, but none can be read.
+    """
+    if record.get("wall_seconds") is None or not record.get("results"):
+        return "has not finished"
+    last = newest(folder)
+    if last and not finished(record, done := last["progress"]["step"]):
+        return f"has gone on since its report of {record.get('steps')} steps: {done} are done"
+    return ""
+
+
+def real_runs(root: str | Path = REPOSITORY) -> list[tuple[Path, str]]:
     """Folders of finished runs on the whole of Something-Something v2, each with its study.
 
-    A run on part of the set, or on a look-alike with as many classes, is not among them.
+    A run on part of the set, or on a look-alike with as many classes, is not among them; nor is one
+    that has gone on since its report.
     """
     found = []
     for path in sorted(Path(root).glob("runs/*/record.json")):
@@ -56,8 +74,8 @@ def finished(root: str | Path = REPOSITORY) -> list[tuple[Path, str]]:
         real = record.get("classes") == REAL_CLASSES
         if real and record["data"]["videos"] < ENOUGH * WHOLE:
             print(f"left out: {path.parent} saw a set of {record['data']['videos']} videos only")
-        elif real and record.get("wall_seconds") is None:
-            print(f"left out: {path.parent} has not finished")
+        elif real and (why := unfinished(path.parent, record)):
+            print(f"left out: {path.parent} {why}")
         elif real:
             found.append((path.parent, "table2" if "finetuning" in record else "table1"))
     return found
@@ -77,7 +95,7 @@ def command(run: str | None, study: str | None, every: bool) -> None:
     if every == (study is not None):
         raise click.UsageError("give a run and a study, or --finished")
     try:
-        for each, where in finished() if every else [(run, study)]:
+        for each, where in real_runs() if every else [(run, study)]:
             click.echo(promote(each, where))
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be written ({error.strerror})") from error

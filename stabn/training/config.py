@@ -180,6 +180,7 @@ class RunConfig(Strict):
         0, ge=0, description="training batches that give BN its statistics before an evaluation"
     )
     save_every: int | None = Field(None, ge=1, description="also save after so many steps")
+    save_minutes: float = Field(10.0, gt=0, description="also save after so many minutes")
     keep_last: int = Field(1, ge=1, description="checkpoints to resume from that are kept")
     resume_changed: bool = Field(
         False, description="go on although the configuration has changed; the record says how"

@@ -23,6 +23,8 @@ from stabn.training.config import RunConfig
 from stabn.training.files import replacing
 
 PACKAGES = ("torch", "numpy", "av", "pandas", "scipy")
+# what is known of a run when it has ended
+REPORT = {"wall_seconds", "peak_memory_gib", "steps", "best", "results"}
 
 
 class RecordError(UserError):
@@ -71,6 +73,17 @@ def read_record(path: str | Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise RecordError(f"{path}: is no record of a run; copy it again, or delete it")
     return record
+
+
+def finished(record: dict[str, Any], steps: int) -> bool:
+    """Whether a record reports on so many steps: a run that has gone on since has not finished."""
+    return record.get("wall_seconds") is not None and record.get("steps") == steps
+
+
+def unreported(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without its report, as that of a run which goes on."""
+    kept = {name: value for name, value in record.items() if name not in REPORT}
+    return kept | {"wall_seconds": None, "results": {}}
 
 
 def results_table(record: dict[str, Any]) -> pd.DataFrame:

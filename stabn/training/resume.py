@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 # May differ when a run is taken up again: where things lie, how they are run, not what is computed.
 FREE = {"out_dir", "name", "data_root", "prepared", "workers", "log_every", "save_every"}
-FREE |= {"keep_last", "max_decode_failures", "resume_changed", "checkpoint_activations"}
-FREE |= {"max_nonfinite_steps", "profile_steps"}
+FREE |= {"save_minutes", "keep_last", "max_decode_failures", "resume_changed"}
+FREE |= {"checkpoint_activations", "max_nonfinite_steps", "profile_steps"}
 # May not, even with resume_changed: they say what the stored place in the data, and the stored
 # state of optimizer and schedule, stand for.
 FIXED = {"data", "pretext_clips", "train_split", "sampling", "seed", "batch_size"}
@@ -57,13 +57,22 @@ class Progress:
     seconds: float = 0.0
     changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _since: float = field(default_factory=time.monotonic)
+    _stored: float = field(default_factory=time.monotonic)
 
     def plain(self) -> dict[str, Any]:
         """As values to store, with the seconds up to now."""
         now = time.monotonic()
         self.seconds, self._since = self.seconds + now - self._since, now
         stored = asdict(self)
-        return {name: stored[name] for name in stored if name not in ("_since", "changed")}
+        return {n: stored[n] for n in stored if n not in ("_since", "_stored", "changed")}
+
+    def due(self, every: int | None, minutes: float) -> bool:
+        """Whether it is time to store: after ``every`` steps, or so long after it was stored last.
+
+        Only rank 0 stores, so its clock alone decides, and nobody need agree on it.
+        """
+        late = time.monotonic() - self._stored >= 60 * minutes
+        return late or (every is not None and self.step % every == 0)
 
     def improves(self, top1: float, loss: float) -> bool:
         """Whether an evaluation is the best so far (top-1 first, then loss); remember it if so."""
@@ -134,6 +143,7 @@ def store(
     for other in _by_step(config.folder):
         if keep == 1 or other not in older[:keep]:
             other.unlink(missing_ok=True)
+    progress._stored = time.monotonic()
 
 
 def _by_step(folder: Path) -> list[Path]:
@@ -146,15 +156,19 @@ def _step(path: Path) -> int:
     return int(path.stem.removeprefix("last-"))
 
 
+def checkpoints(folder: Path) -> list[Path]:
+    """What a run in this folder would be taken up from: ``last.pt``, else an earlier one."""
+    return [path for path in (folder / "last.pt", *_by_step(folder)) if path.is_file()]
+
+
 def newest(folder: Path) -> dict[str, Any] | None:
-    """The content of ``last.pt``, else of the newest ``last-<step>.pt`` that can be read.
+    """The content of the first of a folder's :func:`checkpoints` that can be read.
 
     Raises:
         CheckpointError: there are some, but none of them can be read.
     """
-    paths = [p for p in (folder / "last.pt", *_by_step(folder)) if p.is_file()]
     errors = []
-    for path in paths:
+    for path in checkpoints(folder):
         try:
             return read(path)
         except CheckpointError as error:

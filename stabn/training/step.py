@@ -23,7 +23,14 @@ from stabn.training.config import ConfigError, RunConfig
 from stabn.training.nonfinite import check_finite
 from stabn.training.optimizer import make_optimizer, make_schedule
 from stabn.training.process import Process, agreeing, autocast, usable_precision
-from stabn.training.resume import Progress, check_same_step, step_seed, store, take_up
+from stabn.training.resume import (
+    Progress,
+    check_same_step,
+    checkpoints,
+    step_seed,
+    store,
+    take_up,
+)
 from stabn.training.start import start_from
 
 log = logging.getLogger(__name__)
@@ -93,8 +100,8 @@ def set_up(config: RunConfig, me: Process) -> Run:
 
         torch.manual_seed(config.seed)  # every rank draws the same weights
         model = build_model(config, len(classes))
-        if config.weights:
-            start_from(model, config)
+    fill_at_the_start(model, config, me)
+    with agreeing(me):
         if config.sync_bn:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         model.to(me.device)
@@ -125,6 +132,20 @@ def check_sync_bn(config: RunConfig, me: Process) -> None:
     """
     if config.sync_bn and me.device.type == "cpu":
         raise ConfigError("sync_bn: PyTorch has none for the CPU; set it to false here")
+
+
+def fill_at_the_start(model: nn.Module, config: RunConfig, me: Process) -> None:
+    """Fill a network with ``config.weights``, unless the run's folder holds weights to go on from.
+
+    The first process of each machine does so before the others: it may have to fetch them.
+    """
+    taken_up = me.total(len(checkpoints(config.folder)))[0]
+    if not config.weights or taken_up:
+        return
+    for turn in (True, False):
+        with agreeing(me):
+            if me.is_first_here == turn:
+                start_from(model, config)
 
 
 def _stateful(

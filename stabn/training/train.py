@@ -23,7 +23,14 @@ from stabn.training.precise_bn import re_estimate
 from stabn.training.predict import predict
 from stabn.training.process import Process, heeding_sigterm, joined
 from stabn.training.profiling import profiled
-from stabn.training.records import new_record, peak_memory, read_record, write_record
+from stabn.training.records import (
+    finished,
+    new_record,
+    peak_memory,
+    read_record,
+    unreported,
+    write_record,
+)
 from stabn.training.resume import Progress, note_resumption
 from stabn.training.step import (
     Run,
@@ -39,13 +46,14 @@ def train(config: RunConfig) -> None:
 
     Writes config.yaml, metrics.jsonl, last.pt and best.pt, and in the end predictions.parquet and
     record.json; decode_failures.jsonl where a video could not be decoded, nonfinite_steps.jsonl
-    where a step was left out. On SIGTERM (pre-emption) all processes finish the step that they are
-    in, last.pt is stored, and they exit with status 143; in an evaluation, before which last.pt is
-    stored anyway, they do so at the next batch.
+    where a step was left out. On SIGTERM (pre-emption), and when what launched them has gone, all
+    processes finish the step that they are in, last.pt is stored, and they exit with status 143; in
+    an evaluation, before which last.pt is stored anyway, they do so at the next batch.
 
     Raises:
         ConfigError: a batch size that the processes cannot share; ``sync_bn`` without a GPU; a
-            folder that cannot be written, or holds a run of another configuration.
+            folder that cannot be written, holds a run of another configuration, or is that of a
+            run at work.
         NonFiniteLossError: the loss is NaN or infinite; what is on disk stays as it was, and the
             batch's videos stand in ``non_finite_loss-<rank>.txt``.
         DecodeFailuresError: more than ``max_decode_failures`` of the clips.
@@ -90,7 +98,7 @@ def train(config: RunConfig) -> None:
                 stop, failed = me.total(me.terminated.is_set(), len(batch.failures))
                 if failed:
                     ledger.enter(progress.epoch, progress.step, batch.failures)
-                due = config.save_every and progress.step % config.save_every == 0
+                due = progress.due(config.save_every, config.save_minutes)
                 if me.is_main and (stop or due):
                     with journal.aside("saving"):
                         run.store()
@@ -143,9 +151,12 @@ def open_folder(run: Run) -> None:
         remove_leftovers(config.folder)
         write_config(config, config.folder / "config.yaml")
         record = read_record(config.folder / "record.json")
+        goes_on = progress.epoch < config.epochs
         if not (progress.step and record):
             record = new_record(config, run.classes, me.world_size, run.precision)
-        elif progress.epoch < config.epochs:
+        elif goes_on or not finished(record, progress.step):
+            record = unreported(record)
+        if progress.step and goes_on:
             note_resumption(record, progress, me)
             record["config"] = config.model_dump(mode="json")
         write_record(config.folder / "record.json", record)
@@ -161,7 +172,7 @@ def close_folder(config: RunConfig, progress: Progress, me: Process) -> None:
     if me.world_size > 1:
         dist.barrier()  # best.pt is rank 0's to write
     path = config.folder / "record.json"
-    if read_record(path).get("wall_seconds") is not None:
+    if finished(read_record(path), progress.step):
         log.info("%s is trained and reported already; delete it to start over", config.folder)
         return
     report(

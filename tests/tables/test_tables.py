@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from stabn import tables
 from stabn.tables.comparison import POINTS, Unit, compare, in_words
 from stabn.tables.html import DASH, differences_table
-from stabn.tables.promote import finished, promote
-from stabn.training.checkpoint import REPOSITORY
+from stabn.tables.promote import promote, real_runs
+from stabn.training.checkpoint import FORMAT, REPOSITORY
 from stabn.training.config import RunConfig, read_config
 from tests.records import write
 
@@ -316,6 +317,23 @@ def test_promote_stays_in_the_book(tmp_path, study):
         promote(tmp_path / "run", study, tmp_path)
 
 
+def test_promote_refuses_a_run_that_went_on_since_its_report(tmp_path, capsys):
+    """An earlier version kept the old record of a run that was extended."""
+    real = {"classes": 174, "data": {"root": "x", "videos": 220_847, "sha256": "ab"}}
+    folder = tmp_path / "runs" / "extended"
+    write(tmp_path, "runs/extended/record.json", record("st_abn", 0, 0.1, steps=9, **real))
+    torch.save({"format": FORMAT, "progress": {"step": 21}}, folder / "last.pt")
+    with pytest.raises(
+        tables.TableError, match=r"gone on since its report of 9 steps: 21 are done"
+    ):
+        promote(folder, "table1", tmp_path)
+    assert real_runs(tmp_path) == []
+    assert "extended has gone on" in capsys.readouterr().out
+    torch.save({"format": FORMAT, "progress": {"step": 9}}, folder / "last.pt")
+    assert real_runs(tmp_path) == [(folder, "table1")]
+    assert promote(folder, "table1", tmp_path).is_file()
+
+
 def test_promote_of_no_run_says_so(tmp_path, stabn):
     with pytest.raises(SystemExit, match="no such record"):
         stabn("promote", tmp_path / "nowhere", "table1")
@@ -334,7 +352,7 @@ def test_what_fills_the_tables_is_the_real_set_and_finished(tmp_path, capsys):
     ran("lookalike", 400)
     ran("running", 220_847, wall_seconds=None)
     ran("mini_st_abn", 2_520, classes=14)
-    found = {path.name: study for path, study in finished(tmp_path)}
+    found = {path.name: study for path, study in real_runs(tmp_path)}
     assert found == {"ssv2_st_abn_r50_32": "table1", "ssv2_finetune": "table2"}
     said = capsys.readouterr().out
     assert "lookalike saw a set of 400 videos only" in said

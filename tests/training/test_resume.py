@@ -1,15 +1,23 @@
 """What a run goes on from: the newest checkpoint that can be read, and a configuration it fits."""
 
 import logging
+import shutil
+import threading
+import time
+from typing import ClassVar
 
 import pytest
 import torch
 
+from stabn.errors import UserError
 from stabn.training.checkpoint import CheckpointError, read
 from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.journal import Journal, read_journal
-from stabn.training.records import read_record
+from stabn.training.process import OtherProcessError, Process
+from stabn.training.records import finished, read_record, write_record
+from stabn.training.resume import Progress
+from stabn.training.step import fill_at_the_start
 from stabn.training.train import train
 
 pytestmark = pytest.mark.slow(20)
@@ -200,3 +208,113 @@ def test_a_field_that_exists_no_more_is_not_passed_over(interrupted):
     torch.save(content, path)
     with pytest.raises(ConfigError, match=r"withdrawn \(3 there, None here\)"):
         train(config)
+
+
+def test_a_run_that_is_extended_reports_anew(tiny, interrupted, monkeypatch):
+    config = tiny(schedule="plateau", epochs=1)
+    path = config.folder / "record.json"
+    train(config)
+    early = read_record(path)
+    assert finished(early, 3)
+    longer = config.model_copy(update={"epochs": 2, "resume_changed": True})
+
+    def stop(*_):
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "evaluated", stop)
+        with pytest.raises(Stopped):
+            train(longer)
+    torn = read_record(path)
+    assert (torn["wall_seconds"], torn["results"]) == (None, {})  # as of a run that has not ended
+    assert not {"steps", "best", "peak_memory_gib"} & torn.keys()
+    train(longer)
+    late = read_record(path)
+    assert finished(late, 6)
+    assert [entry["step"] for entry in late["resumed"]] == [3, 6]
+    assert late["config"]["epochs"] == 2
+
+    write_record(path, early)  # as an earlier version left it beside the longer run's checkpoints
+    train(longer)
+    assert read_record(path)["results"] == late["results"]
+    assert finished(read_record(path), 6)
+
+
+def test_a_run_goes_on_without_the_weights_that_it_started_from(
+    tiny, tiny_run, interrupted, tmp_path
+):
+    weights_ = tmp_path / "weights.pt"
+    shutil.copy(tiny_run.folder / "best.pt", weights_)
+    config = interrupted(2, weights=str(weights_))
+    whole = tiny(save_every=1, dropout=0.5, weights=str(weights_), name=config.name)
+    train(whole)
+    weights_.unlink()
+    train(config)
+    assert all((weights(whole)[name] == tensor).all() for name, tensor in weights(config).items())
+    with pytest.raises(CheckpointError, match=r"weights\.pt: no such checkpoint"):
+        train(tiny(weights=str(weights_)))
+
+
+class Twin(Process):
+    """One of two processes of a machine, played by threads."""
+
+    meeting = threading.Barrier(2)
+    sums: ClassVar[list[int]] = []
+
+    @property
+    def is_first_here(self) -> bool:
+        return self.rank == 0
+
+    def total(self, *numbers: int) -> list[int]:
+        self.sums.append(sum(numbers))
+        self.meeting.wait(60)
+        both = sum(self.sums)
+        self.meeting.wait(60)
+        self.sums.clear()
+        return [both]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_first_process_of_a_machine_fetches_weights_before_the_others(tiny, monkeypatch, fails):
+    seen, ended = [], []
+    config = tiny(weights="imagenet")
+
+    def start_from(model, config):
+        seen.append((model, "begins"))
+        time.sleep(0.05)
+        if fails:
+            raise CheckpointError("no internet")
+        seen.append((model, "ends"))
+
+    def fill(rank: int) -> None:
+        try:
+            fill_at_the_start(rank, config, Twin(rank, 2, torch.device("cpu")))
+        except UserError as error:
+            ended.append(error)
+
+    monkeypatch.setattr("stabn.training.step.start_from", start_from)
+    threads = [threading.Thread(target=fill, args=(rank,)) for rank in (1, 0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if fails:
+        assert seen == [(0, "begins")]
+        assert {type(error) for error in ended} == {CheckpointError, OtherProcessError}
+    else:
+        assert seen == [(0, "begins"), (0, "ends"), (1, "begins"), (1, "ends")]
+
+
+def test_it_is_stored_after_so_many_steps_or_minutes(tiny, monkeypatch):
+    progress = Progress(step=4)
+    assert progress.due(2, 10)
+    assert not progress.due(3, 10)
+    assert not progress.due(None, 10)
+    later = time.monotonic() + 601
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: later)
+        assert progress.due(None, 10)
+        assert progress.due(3, 10)
+    config = tiny(save_minutes=1e-6, keep_last=10)
+    train(config)
+    assert set(steps_kept(config).values()) == {1, 2, 3, 4, 5, 6}

@@ -57,6 +57,7 @@ class FinetuneConfig(Strict):
     workers: int | None = Field(None, ge=0, description="null: as in training")
     precision: Precision | None = Field(None, description="null: as in training")
     save_every: int | None = Field(None, ge=1, description="also save after so many steps")
+    save_minutes: float = Field(10.0, gt=0, description="also save after so many minutes")
     log_every: int = Field(50, ge=1, description="steps between lines of the log")
 
     @model_validator(mode="after")

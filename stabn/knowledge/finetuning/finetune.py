@@ -35,7 +35,14 @@ from stabn.training.ledger import Ledger
 from stabn.training.nonfinite import writing_down
 from stabn.training.optimizer import changes_each_step, learning_rate
 from stabn.training.process import Process, agreeing, heeding_sigterm, joined
-from stabn.training.records import new_record, peak_memory, read_record, write_record
+from stabn.training.records import (
+    finished,
+    new_record,
+    peak_memory,
+    read_record,
+    unreported,
+    write_record,
+)
 from stabn.training.resume import note_resumption
 
 log = logging.getLogger(__name__)
@@ -47,11 +54,13 @@ def finetune(config: FinetuneConfig) -> None:
     Writes config.yaml, edits.json (what a store held when the run began), last.pt, and for each
     arm ``<arm>.pt``, ``metrics-<arm>.jsonl`` and predictions; decode_failures.jsonl where a video
     could not be decoded. record.json holds the figures under ``results.<arm>-<split>``, those of
-    ``before`` included. On SIGTERM (pre-emption) it does as training does.
+    ``before`` included. On SIGTERM (pre-emption), and when what
+    launched it has gone, it does as training does.
 
     Raises:
         EditError, StoreError: the edits cannot be used.
-        ConfigError: an impossible batch size; a folder that holds another fine-tuning.
+        ConfigError: an impossible batch size; a folder that holds another fine-tuning, or is that
+            of one at work.
         NonFiniteLossError: a loss is NaN or infinite; what is on disk stays as it was.
         DecodeFailuresError: more than the run's ``max_decode_failures`` of the clips.
         CheckpointError, AnnotationError, PreparationError, VideoError: a file that cannot be used.
@@ -92,7 +101,7 @@ def finetune(config: FinetuneConfig) -> None:
                 stop, failed = me.total(me.terminated.is_set(), len(batch.failures))
                 if failed:
                     ledger.enter(progress.epoch, progress.step, batch.failures)
-                due = config.save_every and progress.step % config.save_every == 0
+                due = progress.due(config.save_every, config.save_minutes)
                 if me.is_main and (stop or due):
                     save_all(tuning, journals)
                 if stop:
@@ -123,7 +132,7 @@ def frozen_edits(config: FinetuneConfig, me: Process) -> list[Edit]:
 
 def open_folder(tuning: Tuning) -> None:
     """Rank 0: write config.yaml and a record; keep the record of a run taken up."""
-    config, lessons, me = tuning.config, tuning.lessons, tuning.me
+    config, lessons, me, progress = tuning.config, tuning.lessons, tuning.me, tuning.progress
     if not me.is_main:
         return
     model, path = file_hash(config.start), config.folder / "record.json"
@@ -141,9 +150,12 @@ def open_folder(tuning: Tuning) -> None:
         remove_leftovers(config.folder)
         write_config(config, config.folder / "config.yaml")
         if record := read_record(path):
-            if tuning.progress.epoch < config.epochs:
-                note_resumption(record, tuning.progress, me)
-                write_record(path, record)
+            goes_on = progress.epoch < config.epochs
+            if goes_on or not finished(record, progress.step):
+                record = unreported(record)
+            if goes_on:
+                note_resumption(record, progress, me)
+            write_record(path, record)
             return
         start = new_record(tuning.run, tuning.before.classes, me.world_size, tuning.precision)
         record = start | {
@@ -171,7 +183,7 @@ def close_folder(tuning: Tuning) -> None:
     """Keep every arm's network, score all on ``report_split``, complete the record."""
     config, run, before, me = tuning.config, tuning.run, tuning.before, tuning.me
     path, progress = config.folder / "record.json", tuning.progress
-    if read_record(path).get("wall_seconds") is not None:
+    if finished(read_record(path), progress.step):
         log.info("%s is fine-tuned and reported already; delete it to start over", config.folder)
         return
     if me.is_main:

@@ -48,7 +48,7 @@ from stabn.training.preflight.trial import (
     weight_bytes,
 )
 from stabn.training.process import autocast, gathered, heeding_sigterm, joined
-from stabn.training.records import read_record
+from stabn.training.records import finished, read_record
 
 NEAR = 0.05  # of levels in [0, 1]
 
@@ -81,7 +81,8 @@ def preflight(config: FinetuneConfig) -> None:
             tuning = set_up(config, before, run, lessons, me)
         found.settle()
         if tuning.progress.epoch >= config.epochs:
-            reported = read_record(config.folder / "record.json").get("wall_seconds") is not None
+            record = read_record(config.folder / "record.json")
+            reported = finished(record, tuning.progress.step)
             left = "nothing is left" if reported else "nothing is left but its report"
             found.good("run", f"{config.folder} is fine-tuned already: {left}")
             return
