@@ -493,14 +493,19 @@ print("three addends:", ((a + b) + c).item(), "or", (a + (b + c)).item())
 # | what | what happens | what to do |
 # |---|---|---|
 # | SIGTERM: pre-empted, time limit | the step is finished and stored, exit status 143 | the same command; Slurm requeues by itself |
-# | a process dies | torchrun ends the others, the notebook fails with the cause | the same command |
-# | torchrun, or the notebook, dies | the processes notice it within a second and end: no orphan keeps a GPU | the same command |
+# | torchrun, the kernel or papermill is ended: `docker stop`, `kill`, `kill -9` | the processes notice it within a second, finish the step, store it and leave | the same command |
+# | a step hangs, and all are to end | they are ended all the same, after 30 s, or as long as Slurm's notice is | the same command |
+# | a process dies | torchrun ends the others, the notebook fails with the cause | the same command; at most `save_minutes` are lost, ten by default |
+# | the run is started twice | the second waits for half a minute, then names host, process and time of the first, and ends | wait, or choose another name |
+# | what held the folder was killed | on this machine its mark is taken over at once, from another one when it has been silent for half a minute | the same command |
 # | a machine is cut off | the launchers on the others miss its signs of life and end their part, with the cause | the same command, when it is back |
 # | the loss becomes NaN | the run stops and lists the batch's videos, in `non_finite_loss-<rank>.txt` too; what is stored is whole | lower `lr`, set `clip_norm`, look at the videos |
 # | the same, once in a while | with `max_nonfinite_steps: 5` up to five such steps are left out, on all ranks and without a trace; each stands in `nonfinite_steps.jsonl` with its videos | look at the videos |
 # | a broken video | the next one in the list takes its place, by a rule that knows no rank; a line in `decode_failures.jsonl` | repair it; above `max_decode_failures` the run stops |
 # | the disk is full | the earlier checkpoint is still whole; the message says so | make room; the same command |
 # | a checkpoint cut short by a crash | skipped; the newest that can be read is taken up | nothing, if `keep_last` is 2 or more |
+# | the starting weights have gone | they are not asked for again: `last.pt` holds all | the same command |
+# | a finished run is to go on | with more `epochs` and `resume_changed` it does; its old report is cleared, and made anew in the end | `-p epochs 200 -p resume_changed true` |
 #
 # Two of these are quickly seen. First a process that is killed outright, as a kernel short of memory
 # does it:

@@ -21,6 +21,7 @@ from stabn.training.checkpoint import Trained, load
 from stabn.training.config import ConfigError, RunConfig, Strict, parse, read_yaml
 from stabn.training.eval_config import EvalConfig
 from stabn.training.files import replacing
+from stabn.training.lock import holding
 from stabn.training.predict import predict
 from stabn.training.process import Process, joined
 from stabn.training.records import read_record, write_record
@@ -190,11 +191,12 @@ def evaluate(config: EvalConfig) -> None:
 
     Raises:
         CheckpointError: no usable checkpoint in the run's folder, or made for other classes.
-        ConfigError, AnnotationError, VideoError: what is to be scored cannot be read.
+        ConfigError, AnnotationError, VideoError: what is to be scored cannot be read; or another
+            process is at work in the run's folder.
     """
     folder = Path(config.run)
     path = folder / f"{config.checkpoint}.pt"
-    with joined() as me:
+    with joined() as me, holding(folder, me):
         trained = load(path)
         effective = as_asked(trained.config, config)
         check_classes(trained, effective, path)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -37,6 +37,18 @@ def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO]:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+@contextmanager
+def no_empty_folders(folder: Path) -> Iterator[None]:
+    """On leaving, a folder and its parents that were not there before are there only if filled."""
+    made = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            for path in made:  # the innermost first
+                path.rmdir()
 
 
 def remove_leftovers(folder: Path, stems: Container[str] | None = None) -> None:

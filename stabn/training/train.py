@@ -17,6 +17,7 @@ from stabn.training.evaluate import figures_from_predictions, in_words, report
 from stabn.training.files import remove_leftovers
 from stabn.training.journal import Journal
 from stabn.training.ledger import Ledger
+from stabn.training.lock import holding
 from stabn.training.nonfinite import SkippedSteps, writing_down
 from stabn.training.optimizer import changes_each_step, learning_rate
 from stabn.training.precise_bn import re_estimate
@@ -62,6 +63,7 @@ def train(config: RunConfig) -> None:
     """
     with (
         joined() as me,
+        holding(config.folder, me),
         heeding_sigterm(me),
         profiled(config.folder, config.profile_steps, me) as count_step,
     ):

@@ -32,6 +32,7 @@ from stabn.training.evaluate import check_classes, report
 from stabn.training.files import file_hash, remove_leftovers
 from stabn.training.journal import Journal
 from stabn.training.ledger import Ledger
+from stabn.training.lock import holding
 from stabn.training.nonfinite import writing_down
 from stabn.training.optimizer import changes_each_step, learning_rate
 from stabn.training.process import Process, agreeing, heeding_sigterm, joined
@@ -65,7 +66,7 @@ def finetune(config: FinetuneConfig) -> None:
         DecodeFailuresError: more than the run's ``max_decode_failures`` of the clips.
         CheckpointError, AnnotationError, PreparationError, VideoError: a file that cannot be used.
     """
-    with joined() as me, heeding_sigterm(me):
+    with joined() as me, holding(config.folder, me), heeding_sigterm(me):
         before, run = opened(config)
         check_classes(before, run, config.start)
         lessons = read_lessons(run, frozen_edits(config, me))

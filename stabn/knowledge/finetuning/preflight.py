@@ -31,6 +31,7 @@ from stabn.training.batch_statistics import noting_values
 from stabn.training.config import RunConfig, configured
 from stabn.training.evaluate import check_classes
 from stabn.training.files import file_hash
+from stabn.training.lock import holding
 from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.normalisation import tell_statistics
 from stabn.training.preflight.precision import check_precision
@@ -77,7 +78,7 @@ def preflight(config: FinetuneConfig) -> None:
                 with found.checking("edits"):
                     lessons = check_edits(found, config, run, edits)
         found.settle()
-        with found.checking("run"):
+        with found.checking("run"), holding(config.folder, me):
             tuning = set_up(config, before, run, lessons, me)
         found.settle()
         if tuning.progress.epoch >= config.epochs:

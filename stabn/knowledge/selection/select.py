@@ -39,6 +39,7 @@ from stabn.training.checkpoint import Trained, load
 from stabn.training.config import ConfigError, RunConfig, configured
 from stabn.training.evaluate import as_asked, attends, check_classes, figures_from_predictions
 from stabn.training.files import file_hash
+from stabn.training.lock import holding
 from stabn.training.pace import paced
 from stabn.training.predict import predict
 from stabn.training.process import Process, gathered, joined
@@ -115,11 +116,12 @@ def select(config: SelectConfig) -> Path:
 
     Raises:
         QueueError: nothing to correct, or ``out`` holds something else; it says what to do.
-        CheckpointError, ConfigError, AnnotationError: what is asked for cannot be read.
+        CheckpointError, ConfigError, AnnotationError: what is asked for cannot be read; or another
+            process is at work on this queue.
         VideoError: not one video of a split, or of those selected, can be decoded.
     """
     out, path = config.folder, config.start
-    with joined() as me:
+    with joined() as me, holding(out, me, out.with_name(f".{out.name}.lock")):
         trained = load(path)
         check_attends(trained, path)
         effective = as_asked(trained.config, config)

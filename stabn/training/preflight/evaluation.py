@@ -13,6 +13,7 @@ from stabn.training.checkpoint import Trained, load
 from stabn.training.config import RunConfig, configured
 from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import as_asked, check_classes, inverts
+from stabn.training.lock import holding
 from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.memory import tell_peak
 from stabn.training.preflight.ready import check_data, check_disk, check_folder
@@ -41,7 +42,7 @@ def preflight(config: EvalConfig) -> None:
     with joined() as me, heeding_sigterm(me):
         found = Findings(me)
         check_folder(found, folder, WRITABLE)
-        with found.checking("checkpoint"):
+        with found.checking("checkpoint"), holding(folder, me):
             trained = load(path)
             found.good("checkpoint", trained.origin)
             effective = as_asked(trained.config, config)

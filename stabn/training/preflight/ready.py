@@ -3,7 +3,6 @@
 import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from stabn.data.counts import MANIFEST
 from stabn.training.build import class_texts, split_videos
 from stabn.training.config import RunConfig
-from stabn.training.files import replacing
+from stabn.training.files import no_empty_folders, replacing
 from stabn.training.preflight.findings import Findings
 
 SPARE = 1.2  # times the disk that was counted
@@ -148,17 +147,13 @@ def check_folder(found: Findings, folder: Path, remedy: str = "choose out_dir") 
     """Whether the run's folder can be written; what was not there is not there afterwards."""
     if not found.me.is_main:
         return
-    made: list[Path] = []
     try:
-        made = [path for path in (folder, *folder.parents) if not path.exists()]
-        with replacing(folder / ".preflight") as file:
-            file.write(b"ok")
-        (folder / ".preflight").unlink()
+        with no_empty_folders(folder):
+            with replacing(folder / ".preflight") as file:
+                file.write(b"ok")
+            (folder / ".preflight").unlink()
     except OSError as error:
         found.fault("folder", f"{folder} cannot be written ({error.strerror}); {remedy}")
-    for path in made:  # the innermost first
-        with suppress(OSError):
-            path.rmdir()
 
 
 def check_disk(

@@ -11,6 +11,7 @@ from pathlib import Path
 from stabn.training.batch_statistics import noting_values
 from stabn.training.build import check_shares
 from stabn.training.config import ConfigError, RunConfig, configured
+from stabn.training.lock import holding
 from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.normalisation import tell_statistics
 from stabn.training.preflight.precision import check_precision
@@ -46,7 +47,7 @@ def preflight(config: RunConfig) -> None:
             with found.checking("run"):
                 check(config, me)  # set_up would stop at the first fault
         found.settle()
-        with found.checking("run"):
+        with found.checking("run"), holding(config.folder, me):
             run = set_up(config, me)
         found.settle()
         if run.progress.epoch >= config.epochs:

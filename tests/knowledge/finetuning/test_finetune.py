@@ -24,6 +24,7 @@ from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.finetune import finetune
 from stabn.knowledge.finetuning.targets import swapped
 from stabn.knowledge.store.store import Store
+from stabn.training import lock
 from stabn.training.build import split_videos, train_loader
 from stabn.training.checkpoint import CheckpointError, load, read
 from stabn.training.cluster.launch import LaunchOptions, launch_config
@@ -34,7 +35,7 @@ from stabn.training.files import file_hash
 from stabn.training.journal import Journal, read_journal
 from stabn.training.nonfinite import NonFiniteLossError
 from stabn.training.process import TERMINATED, Process
-from stabn.training.records import read_record
+from stabn.training.records import read_record, write_record
 from stabn.training.resume import step_seed
 from stabn.training.train import train
 from tests.journals import untimed
@@ -293,6 +294,25 @@ def test_a_finished_one_is_left_alone(settings, caplog):
     assert "fine-tuned and reported already" in caplog.text
     changed = {path.name for path in kept if path.read_bytes() != kept[path]}
     assert changed <= {"config.yaml"}
+
+
+def test_a_record_of_other_steps_is_none_of_a_finished_one(settings):
+    """As an earlier version left it where a fine-tuning had gone on since its report."""
+    config = settings(epochs=1, arms=["control"])
+    finetune(config)
+    path = config.folder / "record.json"
+    record = read_record(path)
+    write_record(path, record | {"steps": 1, "results": {"before-validation": {"top1": 0.0}}})
+    finetune(config)
+    assert read_record(path)["results"] == record["results"]
+    assert read_record(path)["steps"] == 3
+
+
+def test_a_folder_where_something_is_at_work_is_left_alone(settings, monkeypatch):
+    monkeypatch.setattr(lock, "LEASE", 0.6)
+    config = settings()
+    with lock.held(config.folder), pytest.raises(ConfigError, match="has been at work in it"):
+        finetune(config)
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("edited", 3.0), ("batch", 4.0)])

@@ -27,6 +27,7 @@ from stabn.knowledge.selection.select import (
     weak_classes,
 )
 from stabn.knowledge.selection.whole_video import whole_video_attention
+from stabn.training import lock
 from stabn.training.build import build_model, class_texts, dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load, read, save
 from stabn.training.cluster.launch import LaunchOptions, launch, launch_config
@@ -260,6 +261,18 @@ def test_the_same_queue_again_is_left_alone(asked, caplog):
     assert select(asked(classes=[*texts], workers=0, batch_size=3)) == folder
     assert "holds this very queue already" in caplog.text
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_queue_that_is_being_made_is_left_alone(asked, monkeypatch):
+    monkeypatch.setattr(lock, "LEASE", 0.6)
+    config = asked()
+    out = config.folder
+    with (
+        lock.held(out, out.with_name(f".{out.name}.lock")),
+        pytest.raises(ConfigError, match=f"{out}: process .* has been at work in it since"),
+    ):
+        select(config)
+    assert not list(out.parent.glob(".*"))
 
 
 @pytest.mark.parametrize(
