@@ -55,10 +55,11 @@ def launch(
     """Run ``python -m command`` and show what it prints.
 
     In a notebook that is one output, which is updated; elsewhere, line by line. One process is
-    started as it is, several by torchrun. Returns when every process has ended well. On an
-    interrupt, or any other exception, the whole tree of processes is ended first; if this process
-    is killed outright, the workers notice it within a second and end by themselves. Where another
-    machine's part fails, or the connection to it is lost, this one's ends too.
+    started as it is, several by torchrun. Returns when every process has ended well. A SIGTERM is
+    passed on. On an interrupt, or any other exception, the whole tree of processes is ended first;
+    if this process is killed outright, the workers notice it within a second, and end as if they
+    had been sent SIGTERM. Where another machine's part fails, or the connection to it is lost, this
+    one's ends too.
 
     Args:
         command: a module and, if it has any, its command: ``stabn train``.

@@ -29,6 +29,7 @@ from stabn.training.preflight.trial import (
     weight_bytes,
 )
 from stabn.training.process import Process, heeding_sigterm, joined
+from stabn.training.resume import checkpoints
 from stabn.training.step import Run, check_sync_bn, set_up, take_step
 
 
@@ -81,13 +82,13 @@ def preflight(config: RunConfig) -> None:
 
 
 def check_start(config: RunConfig, me: Process) -> None:
-    """Whether a file to start from is there, unless the run has its own weights already.
+    """Whether a file to start from is there, unless the run has weights to go on from.
 
     Raises:
         ConfigError: it is not.
     """
     weights = config.weights
-    if weights in (None, "imagenet") or checkpoint_bytes(config.folder):
+    if weights in (None, "imagenet") or checkpoints(config.folder):
         return
     if not Path(weights).is_file():
         raise ConfigError(f"weights: {weights}: no such file; correct the path, or give null")
