@@ -92,6 +92,8 @@ def state_dict_in(content: Any, path: str | Path) -> dict[str, Tensor]:
 
 def plain_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors by the names that they had before a wrapper put one of its own in front."""
-    while prefix := next((p for p in PREFIXES if all(n.startswith(p) for n in state)), ""):
+    while state and (
+        prefix := next((p for p in PREFIXES if all(n.startswith(p) for n in state)), "")
+    ):
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return {name.replace("._orig_mod.", "."): tensor for name, tensor in state.items()}

@@ -322,14 +322,15 @@ def test_promote_refuses_a_run_that_went_on_since_its_report(tmp_path, capsys):
     real = {"classes": 174, "data": {"root": "x", "videos": 220_847, "sha256": "ab"}}
     folder = tmp_path / "runs" / "extended"
     write(tmp_path, "runs/extended/record.json", record("st_abn", 0, 0.1, steps=9, **real))
-    torch.save({"format": FORMAT, "progress": {"step": 21}}, folder / "last.pt")
+    last = {"format": FORMAT, "config": {}, "classes": [], "model": {}}
+    torch.save(last | {"progress": {"step": 21}}, folder / "last.pt")
     with pytest.raises(
         tables.TableError, match=r"gone on since its report of 9 steps: 21 are done"
     ):
         promote(folder, "table1", tmp_path)
     assert real_runs(tmp_path) == []
     assert "extended has gone on" in capsys.readouterr().out
-    torch.save({"format": FORMAT, "progress": {"step": 9}}, folder / "last.pt")
+    torch.save(last | {"progress": {"step": 9}}, folder / "last.pt")
     assert real_runs(tmp_path) == [(folder, "table1")]
     assert promote(folder, "table1", tmp_path).is_file()
 
