@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from stabn.training import lock
-from stabn.training.config import ConfigError, EvalConfig
+from stabn.training.config import ConfigError
+from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import evaluate
 from stabn.training.journal import Journal, read_journal
 from stabn.training.lock import held

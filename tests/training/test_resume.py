@@ -251,7 +251,7 @@ def test_a_run_goes_on_without_the_weights_that_it_started_from(
     weights_.unlink()
     train(config)
     assert all((weights(whole)[name] == tensor).all() for name, tensor in weights(config).items())
-    with pytest.raises(CheckpointError, match=r"weights\.pt: no such checkpoint"):
+    with pytest.raises(UserError, match=r"weights\.pt: no such file"):
         train(tiny(weights=str(weights_)))
 
 
