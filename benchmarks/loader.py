@@ -38,6 +38,7 @@ from measured import finish, parser_for, provenance
 from torch.utils.data import DataLoader
 
 from stabn.data import prepared
+from stabn.data.counts import MANIFEST
 from stabn.data.dataset import ClipDataset, ClipKey, Videos, collate
 from stabn.data.prepared import PreparedFrames
 from stabn.data.ssv2 import VideoFolder
@@ -73,13 +74,14 @@ def make_source(root: Path, count: int, real: Path | None) -> None:
     (root / "videos").mkdir(parents=True)
     if real:
         try:
-            ids = VideoFolder(real).video_ids()
+            videos = VideoFolder(real)
+            ids = videos.video_ids()
         except VideoError as error:
             sys.exit(f"error: {error}")
         ids = [ids[i] for i in np.linspace(0, len(ids) - 1, min(count, len(ids))).astype(int)]
         for video_id in ids:
-            name = f"videos/{video_id}.webm"
-            shutil.copyfile(real / name, root / name)
+            path = videos.path(video_id)
+            shutil.copyfile(path, root / "videos" / path.name)
     else:
         ids = [str(number) for number in range(1, count + 1)]
         for number, video_id in enumerate(ids):
@@ -265,6 +267,8 @@ def main() -> None:
         make_source(root, count, args.root)
         run_script("verify", "--root", root)
         run_script("prepare", "--root", root, "--out", small, "--short-side", f"{SHORT_SIDE}")
+        for at in (root, small):  # so that a video's length is unknown until it is asked for
+            (at / MANIFEST).unlink()
         videos = VideoFolder(root)
         prepared.prepare(videos, videos.video_ids(), store, SHORT_SIDE, jobs=1)
         info = probe(videos.path(videos.video_ids()[0]))
@@ -277,7 +281,7 @@ def main() -> None:
             rows += measure(f"decoded frames {SHORT_SIDE}", root, frames, 112, args.quick, store)
         sizes = {"source": root, "prepared": small}
         record["bytes_per_video"] = {
-            name: round(np.mean([p.stat().st_size for p in (at / "videos").glob("*.webm")]))
+            name: round(np.mean([p.stat().st_size for p in (at / "videos").iterdir()]))
             for name, at in sizes.items()
         }
     record["bytes_per_clip"] = bytes_per_clip(32, 224, info.height, info.width)
