@@ -150,7 +150,7 @@ def shifted(levels: Levels) -> dict[str, np.ndarray]:
 
 
 def distance(one: Levels, other: Levels) -> float:
-    """Mean absolute difference of levels of the same videos, over frames, then videos; in [0, 1]."""
+    """Mean absolute difference of the levels of the same videos, over frames, then videos."""
     return float(np.mean([np.abs(row - other[video_id]).mean() for video_id, row in one.items()]))
 
 
