@@ -98,7 +98,7 @@ def test_edits_that_are_not_there_stop_the_notebook_with_exit_status_1(tiny_run,
 
 
 def test_lists_from_the_command_line_are_read_as_yaml():
-    given = {"name": "x", "run": "runs/x", "edits": "e.json"}
+    given = {"name": "x", "run": "runs/y", "edits": "e.json"}
     config = parse(
         FinetuneConfig, given | {"also_report": "[tuning, validation]", "arms": "[control]"}, "-p"
     )
