@@ -65,5 +65,5 @@ class Pace:
 def duration(seconds: float) -> str:
     """Seconds in the unit that a reader would choose."""
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
+        return f"{seconds:.0f} second{'s' * (round(seconds) != 1)}"
     return f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{seconds / 60:.1f} minutes"

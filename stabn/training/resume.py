@@ -179,6 +179,40 @@ def newest(folder: Path) -> dict[str, Any] | None:
     return None
 
 
+def check_same_run(config: RunConfig) -> None:
+    """Whether what a run's folder holds can be gone on with, as far as its description goes.
+
+    Raises:
+        ConfigError, CheckpointError: as :func:`take_up`.
+    """
+    if content := newest(config.folder):
+        changes(config, content["config"], forced=getattr(config, "resume_changed", False))
+
+
+def changes(
+    config: RunConfig, stored: Mapping[str, Any], *, forced: bool
+) -> dict[str, tuple[Any, Any]]:
+    """What differs from the stored configuration and matters: {field: (before, now)}, sorted.
+
+    Raises:
+        ConfigError: more than a run can go on with; the message names the fields.
+    """
+    defaults = type(config).model_construct().model_dump(mode="json")
+    # a field that did not exist yet when the run began was as its default is now
+    theirs, mine = defaults | stored, config.model_dump(mode="json")
+    names = sorted((theirs.keys() | mine.keys()) - FREE)
+    changed = {n: (theirs.get(n), mine.get(n)) for n in names if theirs.get(n) != mine.get(n)}
+    fixed = FIXED | (COURSE if mine.get("schedule") in ("one_cycle", "cosine") else set())
+    refused = [n for n in changed if not forced or n in fixed]
+    if refused:
+        listed = ", ".join("{} ({!r} there, {!r} here)".format(n, *changed[n]) for n in refused)
+        raise ConfigError(
+            f"{config.folder} holds a run of another configuration: {listed}; choose another name, "
+            f"or delete the folder to start over{_instead(refused, fixed, mine)}"
+        )
+    return changed
+
+
 def _instead(refused: Sequence[str], fixed: Set[str], mine: Mapping[str, Any]) -> str:
     """What ``resume_changed`` would do about it, where a run has it."""
     if "resume_changed" not in mine:
@@ -216,19 +250,7 @@ def take_up(
     content = newest(config.folder)
     if content is None:
         return Progress()
-    defaults = type(config).model_construct().model_dump(mode="json")
-    # a field that did not exist yet when the run began was as its default is now
-    theirs, mine = defaults | content["config"], config.model_dump(mode="json")
-    names = theirs.keys() | mine.keys()
-    changed = sorted(n for n in names - FREE if theirs.get(n) != mine.get(n))
-    fixed = FIXED | (COURSE if mine.get("schedule") in ("one_cycle", "cosine") else set())
-    refused = [n for n in changed if not forced or n in fixed]
-    if refused:
-        listed = ", ".join(f"{n} ({theirs.get(n)!r} there, {mine.get(n)!r} here)" for n in refused)
-        raise ConfigError(
-            f"{config.folder} holds a run of another configuration: {listed}; choose another name, "
-            f"or delete the folder to start over{_instead(refused, fixed, mine)}"
-        )
+    changed = changes(config, content["config"], forced=forced)
     anew = {"lr" if n == "lr_batch_size" else n for n in changed}.intersection(GROUPS)
     groups = parts["optimizer"].param_groups if anew else []
     settings = [{n: group[n] for n in anew & group.keys()} for group in groups]
@@ -239,7 +261,7 @@ def take_up(
         part.load_state_dict(content["training"][name])
     known = {f.name for f in fields(Progress)}
     progress = Progress(**{k: v for k, v in content["progress"].items() if k in known})
-    progress.changed = {n: (theirs.get(n), mine.get(n)) for n in changed}
+    progress.changed = changed
     if settings:
         for group, setting in zip(parts["optimizer"].param_groups, settings, strict=True):
             group.update(setting)

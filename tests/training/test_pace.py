@@ -37,6 +37,7 @@ def test_what_is_over_sooner_says_nothing(clock, caplog):
 
 def test_a_duration_in_the_unit_that_a_reader_would_choose():
     assert duration(12.3) == "12 seconds"
+    assert duration(0.9) == "1 second"
     assert duration(600) == "10.0 minutes"
     assert duration(7200) == "2.0 hours"
 

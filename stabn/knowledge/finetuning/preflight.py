@@ -28,6 +28,7 @@ from stabn.knowledge.finetuning.step import (
 )
 from stabn.knowledge.finetuning.targets import distance, read_edits, unchanged
 from stabn.training.batch_statistics import noting_values
+from stabn.training.build import check_shares
 from stabn.training.config import RunConfig, configured
 from stabn.training.evaluate import check_classes
 from stabn.training.files import file_hash
@@ -50,6 +51,7 @@ from stabn.training.preflight.trial import (
 )
 from stabn.training.process import autocast, gathered, heeding_sigterm, joined
 from stabn.training.records import finished, read_record
+from stabn.training.resume import check_same_run
 
 NEAR = 0.05  # of levels in [0, 1]
 
@@ -77,6 +79,11 @@ def preflight(config: FinetuneConfig) -> None:
             if edits is not None and run.train_split in counts:
                 with found.checking("edits"):
                     lessons = check_edits(found, config, run, edits)
+            with found.checking("run"):
+                check_shares(run, me)  # set_up would stop at the first fault
+        if found.faults:  # else set_up looks
+            with found.checking("run"):
+                check_same_run(config)
         found.settle()
         with found.checking("run"), holding(config.folder, me):
             tuning = set_up(config, before, run, lessons, me)

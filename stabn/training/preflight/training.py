@@ -29,7 +29,7 @@ from stabn.training.preflight.trial import (
     weight_bytes,
 )
 from stabn.training.process import Process, heeding_sigterm, joined
-from stabn.training.resume import checkpoints
+from stabn.training.resume import check_same_run, checkpoints
 from stabn.training.step import Run, check_sync_bn, set_up, take_step
 
 
@@ -47,6 +47,9 @@ def preflight(config: RunConfig) -> None:
         for check in (check_shares, check_sync_bn, check_start):
             with found.checking("run"):
                 check(config, me)  # set_up would stop at the first fault
+        if found.faults:  # else set_up looks
+            with found.checking("run"):
+                check_same_run(config)
         found.settle()
         with found.checking("run"), holding(config.folder, me):
             run = set_up(config, me)

@@ -209,6 +209,14 @@ def test_a_run_taken_up_and_a_finished_one(tiny, monkeypatch, said):
     assert "3 steps" in found(said(), "ok", "time")[0]
     assert before == {path.name: path.stat().st_mtime_ns for path in config.folder.glob("*.pt")}
 
+    with pytest.raises(PreflightError) as error:
+        preflight(config.model_copy(update={"seed": 1, "report_split": "exam"}))
+    assert "exam.json" in str(error.value)
+    assert "run: " in str(error.value)
+    assert "another configuration: report_split ('validation' there, 'exam' here), seed" in str(
+        error.value
+    )
+
     train(config)
     preflight(config)
     assert "is trained already" in found(said(), "ok", "run")[-1]
