@@ -69,21 +69,26 @@ class LastWords:
 
     def error(self) -> str:
         """What a process said of the cause: its error, else the last line."""
-        lines = [line.rstrip() for line in self._lines if line.strip()]
+        lines = self._written()
         told = _told(lines) or _raised(lines)
         return told or (lines[-1].strip() if lines else "not a word was said")
 
     def told(self, status: int) -> str:
-        """Rank and exit status, and the last lines."""
+        """Rank and exit status; and the last lines, unless a person can put the error right."""
         who = f"process {self._failed[2]}: " if self._failed else ""
-        number = self._failed[1] if self._failed else status
-        return f"{who}exit status {number}; the last lines:\n{''.join([*self._lines][-REPEATED:])}"
+        text = f"{who}exit status {self._failed[1] if self._failed else status}"
+        if _told(self._written()):
+            return text
+        return f"{text}; the last lines:\n{''.join([*self._lines][-REPEATED:])}"
+
+    def _written(self) -> list[str]:
+        return [line.rstrip() for line in self._lines if line.strip()]
 
 
 def _told(lines: Sequence[str]) -> str:
     """What a command answers to an error that a person can put right, its list included."""
-    starts = [i for i, line in enumerate(lines) if line.startswith("error: ")]
-    first = next((i for i in starts if CONSEQUENCE not in lines[i]), *starts[:1] or [None])
+    starts = (i for i, line in enumerate(lines) if line.startswith("error: "))
+    first = next((i for i in starts if CONSEQUENCE not in lines[i]), None)
     if first is None:
         return ""
     listed = takewhile(lambda line: line.startswith("  "), lines[first + 1 :])

@@ -63,7 +63,8 @@ def test_a_pre_emption_is_seen_behind_torchruns_warnings():
             "error: 2 things are in the run's way:\n  data: a\n  disk: b\nsome more\n",
             "2 things are in the run's way:\n  data: a\n  disk: b",
         ),
-        ("error: another process cannot go on\nbye\n", "another process cannot go on"),
+        (f"error: another process cannot go on\n{TRACEBACK}ValueError: z\nbye\n", "ValueError: z"),
+        ("error: another process cannot go on\n", "error: another process cannot go on"),
         # the first rank's exception comes before those that it caused elsewhere
         (
             f"{TRACEBACK}ValueError: shapes differ\n{TRACEBACK}RuntimeError: closed by peer\n",
@@ -96,6 +97,11 @@ def test_the_cause_is_what_was_said_of_it_first(printed, cause):
 )
 def test_a_signal_is_named(status, who):
     assert re.fullmatch(who, heard("step 1\n")[0].killed("process 0", status))
+
+
+def test_an_error_that_a_person_can_put_right_is_told_once():
+    said, _ = heard(f"step 1\nerror: no disk\n{ACCOUNT}")
+    assert (said.error(), said.told(1)) == ("no disk", "process 1: exit status 7")
 
 
 def test_few_lines_are_repeated():
