@@ -19,7 +19,7 @@ from stabn.training.train import train
 from tests.journals import untimed
 from tests.training.cluster.launched import PATIENCE
 
-pytestmark = pytest.mark.slow(50)
+pytestmark = pytest.mark.slow(75)
 
 TWO = LaunchOptions(nproc_per_node=2)
 

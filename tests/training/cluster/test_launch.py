@@ -82,7 +82,7 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(35)
 @pytest.mark.parametrize(
     ("count", "how", "what"),
     [
