@@ -493,7 +493,8 @@ print("three addends:", ((a + b) + c).item(), "or", (a + (b + c)).item())
 # | what | what happens | what to do |
 # |---|---|---|
 # | SIGTERM: pre-empted, time limit | the step is finished and stored, exit status 143 | the same command; Slurm requeues by itself |
-# | torchrun, the kernel or papermill is ended: `docker stop`, `kill`, `kill -9` | the processes notice it within a second, finish the step, store it and leave | the same command |
+# | torchrun, the kernel or papermill is ended: `kill`, `kill -9` | the processes notice it within a second, finish the step, store it and leave | the same command |
+# | `docker stop` | the same, if the step ends before the container's first process, which for papermill is about five seconds; else at most `save_minutes` are lost | the same command |
 # | a step hangs, and all are to end | they are ended all the same, after 30 s, or as long as Slurm's notice is | the same command |
 # | a process dies | torchrun ends the others, the notebook fails with the cause | the same command; at most `save_minutes` are lost, ten by default |
 # | the run is started twice | the second waits for half a minute, then names host, process and time of the first, and ends | wait, or choose another name |

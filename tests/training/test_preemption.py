@@ -92,7 +92,7 @@ def test_torchrun_is_terminated_and_started_again(tiny, tmp_path):
     ("count", "how"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (1, signal.SIGTERM)]
 )
 def test_when_the_launcher_goes_the_step_is_stored_and_all_leave(tiny, tmp_path, count, how):
-    """As ``docker stop``, a batch system or a plain ``kill`` have it."""
+    """As a batch system or a plain ``kill`` has it."""
     config = tiny(epochs=4000, eval_every=4000, workers=1)
     process = launched(config, tmp_path / "run.yaml", count)
     until(process, "step 2/")
