@@ -104,12 +104,12 @@ class Journal:
             "clips_per_second": clips / (spent - self.apart["saving"]),
             "saving_seconds": self.apart["saving"],
         }
-        aside = (f", {doing} {duration(s)}" for doing, s in self.apart.items() if s >= 0.5)
+        aside = [f"{doing} {duration(s)}" for doing, s in self.apart.items() if s >= 0.5]
         log.info(
             "%sepoch %d  step %d/%d  loss %.4f  top-1 %.3f  lr %.2e  %.1f clips/s%s  %s left",
             f"{self.arm}  " if self.arm else "",
             *(epoch + 1, step, steps, line["train_total"], line["train_top1"], lr),
-            *(line["clips_per_second"], "".join(aside)),
+            *(line["clips_per_second"], f" (+ {', '.join(aside)})" if aside else ""),
             self.pace.left(steps - step, evaluations),
         )
         self._write(line)

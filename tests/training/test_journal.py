@@ -101,7 +101,7 @@ def test_speed_is_the_trainings_own_and_what_is_left_counts_everything(tmp_path,
     assert caplog.messages[0].endswith("4.0 clips/s  16 seconds and 2 evaluations left")
     # 8 steps took 18 s, saving included: 4 more take 9 s, and the evaluation 40
     assert caplog.messages[1].endswith(
-        "4.0 clips/s, evaluation 40 seconds, saving 2 seconds  49 seconds left"
+        "4.0 clips/s (+ evaluation 40 seconds, saving 2 seconds)  49 seconds left"
     )
 
     clock[0] += 1e6  # stopped for days, and taken up on a slower machine

@@ -67,8 +67,10 @@ def tell_classes(found: Findings, split: str, videos: Counter[int], classes: Seq
     counts = {text: videos[c] for c, text in enumerate(classes)}
     few, many = (pick(counts, key=counts.__getitem__) for pick in (min, max))
     mean = sum(counts.values()) / len(counts)
-    text = f"{mean:.1f} videos each in {split}, from {counts[few]} ({few!r}) to {counts[many]}"
-    found.good("classes", f"{text} ({many!r})")
+    text = f"{mean:.1f} videos each in {split}"
+    if counts[few] < counts[many]:
+        text += f", from {counts[few]} ({few!r}) to {counts[many]} ({many!r})"
+    found.good("classes", text)
     without = [text for text, count in counts.items() if not count]
     if without:
         text = f"{len(without)} classes have no video in {split}: {without[0]!r}"

@@ -91,8 +91,9 @@ def test_classes_and_clips_are_counted(tiny, copy, said):
     assert "a larger batch_size (and lr with it), a lower accumulate would give more" in line
 
 
-def test_enough_clips_for_batch_norm(tiny, said):
+def test_classes_alike_and_enough_clips_for_batch_norm(tiny, said):
     preflight(tiny(batch_size=8))
+    assert found(said(), "ok", "classes")[0].endswith("  4.0 videos each in train")
     assert "over 8 clips of each process, 8 values" in found(said(), "ok", "batch norm")[0]
 
 
