@@ -22,7 +22,6 @@ import errno
 import logging
 import os
 import secrets
-import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +37,12 @@ from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from stabn import given
 from stabn.errors import UserError
+from stabn.knowledge.app.channel import Channel
+from stabn.knowledge.app.ending import end_on_signals
 from stabn.knowledge.selection.queue import QueueError, read_queue
 from stabn.knowledge.store.store import Store
 
@@ -94,6 +96,9 @@ class Leave(VoilaShutdownKernelHandler):
         """
 
 
+OURS = {VoilaShutdownKernelHandler: Leave, VoilaKernelWebsocketHandler: Channel}
+
+
 class Page(Voila):
     """One notebook on one port behind one token, and nothing else."""
 
@@ -103,11 +108,9 @@ class Page(Voila):
         self.template_paths.insert(0, str(TEMPLATE))
 
     def init_handlers(self) -> list:
-        """Voilà's own, but for `Leave`."""
+        """Voilà's own, but for those that `OURS` replaces."""
         return [
-            (path, Leave, *more)
-            if handler is VoilaShutdownKernelHandler
-            else (path, handler, *more)
+            (path, OURS.get(handler, handler), *more)
             for path, handler, *more in super().init_handlers()
         ]
 
@@ -215,8 +218,7 @@ def serve(options: Options) -> None:
             page = make_page(notebook, port, token, options)
             pages.append(page)
             page.start()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: loop.add_callback_from_signal(loop.stop))
+        end_on_signals(lambda: loop.add_callback_from_signal(loop.stop))
         for line in lines:
             print(line)
         print(f"annotators:  {pages[0].address}")

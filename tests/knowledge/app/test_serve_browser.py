@@ -1,137 +1,34 @@
 """`make annotate` for real: both Voilà servers, their tokens, and visitors in headless Chromium."""
 
 import json
-import os
 import re
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.ioloop import IOLoop
-from tornado.websocket import websocket_connect
 
 from stabn.knowledge.app import serve
-from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.queue import read_queue
-from stabn.knowledge.selection.select import select
 from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.store import Store
-from stabn.training.config import parse
+from tests.knowledge.app.served import (
+    TOKENS,
+    Served,
+    command,
+    free_ports,
+    kernel_of,
+    request,
+    serving,
+)
 from tools import browser as chromium
 
 pytestmark = pytest.mark.slow(120)
 
 PATIENCE = 120_000  # ms; a slow machine is no fault of the page
 EVIL = "Ada <script>alert(1)</script>"
-TOKENS = {"annotators": "token-of-annotators", "organiser": "token-of-the-organiser"}
-
-
-@dataclass
-class Served:
-    """A running server.
-
-    Attributes:
-        process: its process.
-        url: address of each page, without token.
-        store: the store's file.
-        said: what it printed before it was ready.
-    """
-
-    process: subprocess.Popen
-    url: dict[str, str]
-    store: Path
-    said: str
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "stabn", "annotate", *arguments]
-
-
-@contextmanager
-def serving(home: Path, queue: Path, *more: str) -> Iterator[Served]:
-    """The command as somebody types it, in a home that holds nothing of this user's.
-
-    Ended by Ctrl-C, it must leave no process behind.
-    """
-    places = {
-        "HOME": home,
-        "JUPYTER_CONFIG_DIR": home / "config",
-        "JUPYTER_DATA_DIR": home / "data",
-        "JUPYTER_RUNTIME_DIR": home / "runtime",
-        "IPYTHONDIR": home / "ipython",
-    }
-    ports = free_ports(2)
-    store = home / "edits.sqlite"
-    with open(home / "server.log", "w") as log:
-        process = subprocess.Popen(
-            command(
-                *("--queue", str(queue), "--store", str(store)),
-                *("--port", str(ports[0]), "--organiser-port", str(ports[1])),
-                *("--token", TOKENS["annotators"], "--organiser-token", TOKENS["organiser"]),
-                *more,
-            ),
-            env=os.environ | {name: str(place) for name, place in places.items()},
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-    try:
-        said = ""
-        while "Ctrl-C" not in said:
-            line = process.stdout.readline()
-            assert line, (home / "server.log").read_text()
-            said += line
-        urls = (f"http://127.0.0.1:{port}/" for port in ports)
-        yield Served(process, dict(zip(TOKENS, urls, strict=True)), store, said)
-        kernels = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)  # Ctrl-C
-        assert process.wait(120) == 0
-        assert "ended, no kernel left" in process.stdout.read()
-        assert not psutil.wait_procs(kernels, timeout=60)[1]
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def queue(tiny_run, tmp_path_factory) -> Path:
-    """Every training video of the tiny set, wrong or not."""
-    config = {
-        "run": str(tiny_run.folder),
-        "out": str(tmp_path_factory.mktemp("asked") / "queue"),
-        "classes": [0, 1, 2],
-        "include_correct": True,
-    }
-    return select(parse(SelectConfig, config, "test"))
-
-
-@pytest.fixture(scope="module")
-def served(queue, tmp_path_factory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("home"), queue) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -194,30 +91,6 @@ def number(page: Page) -> int:
 def level(page: Page, frame: int) -> str:
     slider = page.get_by_role("slider", name=re.compile(rf"\bframe {frame}\b"))
     return slider.get_attribute("aria-valuenow")
-
-
-def request(
-    url: str, token: str | None = None, method: str = "GET", data: bytes | None = None
-) -> tuple[int, str]:
-    """Status and body, or where a redirection leads; redirections are not followed."""
-    headers = {} if token is None else {"Authorization": f"token {token}"}
-
-    class Stay(HTTPRedirectHandler):
-        def redirect_request(self, *_):
-            return None
-
-    try:
-        with build_opener(Stay).open(
-            Request(url, data, headers=headers, method=method), timeout=120
-        ) as r:
-            return r.status, r.read().decode()
-    except HTTPError as error:
-        return error.code, error.headers.get("Location", "")
-
-
-def kernel_of(html: str) -> str:
-    """The kernel that a served page talks to."""
-    return re.search(r'"kernelId": *"([-\w]+)"', html)[1]
 
 
 def kernel(page: Page) -> str:
@@ -286,42 +159,6 @@ class TestTokens:
         kernel = f"api/kernels/{kernel_of(html)}"
         assert request(served.url["annotators"] + kernel)[0] in (302, 403)
         assert request(served.url["annotators"] + kernel, TOKENS["annotators"])[0] == 200
-
-    def test_a_message_that_would_run_code_is_dropped(self, served, tmp_path):
-        url, token = served.url["annotators"], TOKENS["annotators"]
-        _, html = request(url, token)
-        socket_url = f"ws{url[4:]}api/kernels/{kernel_of(html)}/channels"
-        written = tmp_path / "written"
-
-        def message(kind: str, channel: str, content: dict) -> str:
-            header = {"msg_id": f"{kind}-{channel}", "msg_type": kind, "session": "s"}
-            header |= {"username": "u", "version": "5.3", "date": "2024-01-01T00:00:00Z"}
-            return json.dumps(
-                {"header": header, "parent_header": {}, "metadata": {}, "channel": channel}
-                | {"content": content, "buffers": []}
-            )
-
-        async def attack() -> set[str]:
-            with pytest.raises(HTTPClientError, match="403"):
-                await websocket_connect(socket_url)
-            headers = {"Authorization": f"token {token}"}
-            connection = await websocket_connect(HTTPRequest(socket_url, headers=headers))
-            code = f"open({str(written)!r}, 'w')"
-            for channel in ("shell", "control"):
-                run = {"code": code, "silent": False, "user_expressions": {"x": code}}
-                await connection.write_message(message("execute_request", channel, run))
-                complete = {"code": "import o", "cursor_pos": 8}
-                await connection.write_message(message("complete_request", channel, complete))
-            await connection.write_message(message("kernel_info_request", "shell", {}))
-            answers = set()
-            while "kernel_info_reply" not in answers:
-                answers.add(json.loads(await connection.read_message())["msg_type"])
-            connection.close()
-            return answers
-
-        answers = IOLoop(make_current=False).run_sync(attack, timeout=120)
-        assert not answers & {"execute_reply", "execute_input", "complete_reply"}
-        assert not written.exists()
 
 
 class TestVisitors:
