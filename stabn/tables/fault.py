@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from stabn.tables.comparison import Tested, compare, in_words
+from stabn.tables.comparison import Tested, compare, in_words, mean_sd
 from stabn.tables.finetunings import (
     ARMS,
     NAMES,
@@ -58,7 +58,7 @@ def fall(one: Finetuning, arm: str) -> float:
 def fault_table(fusion: str, root: Path = REPOSITORY) -> str:
     """Top-1 on the three lists, arm by arm; with the paper’s fusion also one without the fault."""
     done = study(fusion, root)
-    columns = [*(top1(name) for name in LISTS), _mean_of_both]
+    columns = [*(top1(name) for name in LISTS), mean_of_both]
     rows = [
         [escape(words), *(_cell(done, arm, of, 1) for of in columns)] for arm, words in ARMS.items()
     ]
@@ -67,16 +67,41 @@ def fault_table(fusion: str, root: Path = REPOSITORY) -> str:
         last = [_clean_cell(runs, [name]) for name in LISTS]
         last.append(_clean_cell(runs, ["validation_swapped", "validation_aligned"]))
         rows.append([escape(NEVER_SAW), *last])
-    head = [FUSIONS[fusion].capitalize(), *LISTS.values(), "Swapped and aligned, mean"]
+    head = [FUSIONS[fusion].capitalize(), *LISTS.values(), "Mean of both"]
     caption = (
-        "mini-SSv2, biased (synthetic, stand-in edits): validation top-1 in %, mean ± sd over seeds"
+        "mini-SSv2, biased (synthetic, stand-in edits): validation top-1 in %, mean ± sd over "
+        "seeds; “both” are swapped and aligned"
     )
     gaps = GAPS if any(DASH in row for row in rows) else []
     return table(caption, head, rows, text_columns=1) + remedies(gaps, "")
 
 
-def _mean_of_both(one: Finetuning, arm: str) -> float:
+def mean_of_both(one: Finetuning, arm: str) -> float:
+    """Top-1 in %, mean of the lists with the partner's and with the class's own sign."""
     return (top1("validation_swapped")(one, arm) + top1("validation_aligned")(one, arm)) / 2
+
+
+def reliance(one: Finetuning, arm: str) -> float:
+    """Aligned − swapped, points of top-1: what the sign decides in the same scenes."""
+    return top1("validation_aligned")(one, arm) - top1("validation_swapped")(one, arm)
+
+
+def clean_top1(name: str, root: Path = REPOSITORY) -> float:
+    """Top-1 in % on one of the lists, of the networks without the fault; NaN without a record."""
+    values = [100 * run.record["results"][name]["top1"] for run in clean(root)]
+    return mean_sd(values).mean if values else float("nan")
+
+
+def share_mended(fusion: str, root: Path = REPOSITORY) -> float:
+    """How far knowledge goes from the control to a network without the fault: 0 to 1, NaN as there.
+
+    Both ends are means of top-1 on the swapped list.
+    """
+    means = by_arm(fusion, top1(SWAPPED), root)
+    if not (means["knowledge"] and means["control"]):
+        return float("nan")
+    knowledge, control = (mean_sd(means[arm].values()).mean for arm in ("knowledge", "control"))
+    return (knowledge - control) / (clean_top1(SWAPPED, root) - control)
 
 
 def _cell(done: Sequence[Finetuning], arm: str, of: Value, digits: int) -> str:

@@ -148,16 +148,17 @@ def _ours(done: Sequence[Finetuning], arm: str) -> list[str]:
 def paired_table2(part: str, root: Path = REPOSITORY) -> str:
     """Paired t-tests between the study's arms over one group of classes."""
     what = f"Top-1 over {part} classes, mini-SSv2 (synthetic)"
-    return differences_table("Paired t-tests over seeds", what, _tested(part, root), SHORT)
+    return differences_table("Paired t-tests over seeds", what, compared2(part, root), SHORT)
 
 
 def findings2(part: str, root: Path = REPOSITORY) -> str:
     """What those tests allow to be said, as a Markdown list."""
     where = {"modified": "over the edited classes", "other": "over the others", "all": "over all"}
-    return in_words(_tested(part, root), PAIRS, NAMES, f"in top-1 {where[part]}")
+    return in_words(compared2(part, root), PAIRS, NAMES, f"in top-1 {where[part]}")
 
 
-def _tested(part: str, root: Path) -> list[Tested]:
+def compared2(part: str, root: Path = REPOSITORY) -> list[Tested]:
+    """Paired tests of top-1 over one group of classes, between the study's arms."""
     runs = study(root)
     return compare({arm: by_seed(runs, arm, part) for arm in ARMS}, PAIRS)
 

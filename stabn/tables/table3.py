@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from stabn.tables.comparison import compare, in_words
+from stabn.tables.comparison import Tested, compare, in_words
 from stabn.tables.finetunings import ARMS, NAMES, PAIRS, SHORT, Finetuning, paired, read_finetunings
 from stabn.tables.html import DASH, differences_table, linked, remedies, table
 from stabn.tables.table1 import paper_rows
@@ -74,14 +74,15 @@ def _drop(one: Finetuning, arm: str) -> float:
 def paired_table3(root: Path = REPOSITORY) -> str:
     """Paired t-tests between the arms' drops."""
     what = "Drop of top-1 by 1 − M_s, mini-SSv2 (synthetic)"
-    return differences_table("Paired t-tests over seeds", what, _tested(root), SHORT)
+    return differences_table("Paired t-tests over seeds", what, compared3(root), SHORT)
 
 
 def findings3(root: Path = REPOSITORY) -> str:
     """What those tests allow to be said, as a Markdown list."""
-    return in_words(_tested(root), PAIRS, NAMES, "in the drop that 1 − M_s causes")
+    return in_words(compared3(root), PAIRS, NAMES, "in the drop that 1 − M_s causes")
 
 
-def _tested(root: Path) -> list:
+def compared3(root: Path = REPOSITORY) -> list[Tested]:
+    """Paired tests between the arms' drops."""
     runs = study(root)
     return compare({arm: drops(runs, arm) for arm in ARMS}, PAIRS)

@@ -1,0 +1,84 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Results at a glance
+#
+# *Hardware: any laptop, no training here, a few seconds.*
+#
+# **What was found, in two minutes.** Each finding stands above the table that it comes from. All numbers
+# are read from run records when the book is built. They are about **synthetic** clips, a small network and
+# **stand-in** edits, which are the set's own truth. p-values are corrected for the comparisons of their
+# table (Holm).
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown
+
+from stabn.figures import seeds_figure
+from stabn.tables import glance
+
+# %% [markdown]
+# **Does attention make the network better?** [Table 1](results_table1.ipynb)
+
+# %% tags=["hide-input"]
+Markdown(glance.attends())
+
+# %% [markdown]
+# **Does $M_t$ learn what edits say?** [Table 2](results_table2.ipynb)
+
+# %% tags=["hide-input"]
+Markdown(glance.edits_reach_attention())
+
+# %% [markdown]
+# **Do the answers follow, on the plain set?** [Table 2](results_table2.ipynb)
+
+# %% tags=["hide-input"]
+Markdown(glance.answers_follow())
+
+# %% [markdown]
+# **Can edits mend a known fault?** In [a set with a misleading sign](results_fault.ipynb) we look at how
+# many points the sign decides: accuracy where it is right, less accuracy where it misleads, in the same
+# scenes.
+
+# %% tags=["hide-input"]
+Markdown(glance.sign_relied_on())
+
+# %% tags=["hide-input"]
+values = glance.reliances()
+for name, of in values.items():
+    print(f"{name}: {', '.join(f'{v:.1f}' for v in of.values()) or 'no record'}")
+seeds_figure(values, "points that the sign decides") if any(values.values()) else None
+
+# %% tags=["hide-input"]
+Markdown(glance.fault_mended())
+
+# %% [markdown]
+# So *significant* is not *cured*. The mean of both stays where it is for a reason: a shortcut pays where it
+# holds, and who gives it up loses there what is gained elsewhere. And the paper's fusion?
+
+# %% tags=["hide-input"]
+Markdown(glance.fault_left())
+
+# %% [markdown]
+# **Does the network depend on its $M_s$?** [Table 3](results_table3.ipynb)
+
+# %% tags=["hide-input"]
+Markdown(glance.inverted())
+
+# %% [markdown]
+# ## What is not measured
+#
+# - **Real videos.** The paper's accuracies on Something-Something v2 are quoted, and not reproduced.
+# - **People.** Every edit in the tables is the truth written down. Real edits have errors, and errors
+#   with a habit; [the page on edits](results_sweeps.ipynb) tries random ones only.
+# - **Other faults.** One fault was built on purpose, in one set. How common such faults are is unknown.
+# - **Other sizes.** One small network, five seeds an arm at most.

@@ -1,0 +1,138 @@
+"""What was found, a sentence or two a finding: every number computed from run records."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stabn.tables import fault, table2, table3
+from stabn.tables.comparison import SIGNIFICANT, Tested, comparisons, mean_sd, p_words
+from stabn.tables.finetunings import ARMS
+from stabn.tables.table1 import study
+from stabn.training.checkpoint import REPOSITORY
+
+MISSING = "No record yet: `make study` makes them."
+SWAPPED, ALIGNED = fault.top1(fault.SWAPPED), fault.top1("validation_aligned")
+
+
+def attends(root: Path = REPOSITORY) -> str:
+    """ST-ABN beside the same network with its attention held constant."""
+    runs = study(root)
+    test = _of("st_abn", "control", comparisons(runs))
+    if test is None:
+        return MISSING
+    ours, control = (
+        mean_sd(100 * run.results["top1"] for run in runs if run.arm == arm).mean
+        for arm in ("st_abn", "control")
+    )
+    return (
+        f"ST-ABN answers {ours:.1f}% of the validation videos rightly. The same network with its "
+        f"attention held constant answers {control:.1f}%. "
+        f"The difference is {_told(test, 'points')}."
+    )
+
+
+def edits_reach_attention(root: Path = REPOSITORY) -> str:
+    """M_t's agreement with the truth, taught by edits and not."""
+    test = _of("knowledge", "control", table2.attended("own", root))
+    if test is None:
+        return MISSING
+    done = table2.study(root)
+    taught, control = _means({arm: table2.ATTENTION["own"].by_seed(done, arm) for arm in ARMS})
+    return (
+        f"On videos that nobody edited, M_t's rank correlation with the truth is {taught:.2f} "
+        f"after training with edits and {control:.2f} after the same training without them. The "
+        f"difference is {_told(test, digits=2)}."
+    )
+
+
+def answers_follow(root: Path = REPOSITORY) -> str:
+    """Accuracy on the plain set, over the edited classes and over all."""
+    parts = {"modified": "Over the edited classes", "all": "Over all classes"}
+    tests = {part: _of("knowledge", "control", table2.compared2(part, root)) for part in parts}
+    if None in tests.values():
+        return MISSING
+    return " ".join(
+        f"{words}, accuracy with edits less accuracy without is {_told(tests[part], 'points')}."
+        for part, words in parts.items()
+    )
+
+
+def sign_relied_on(root: Path = REPOSITORY) -> str:
+    """The set with a known fault, gated fusion: how much the misleading sign decides."""
+    test = _of("knowledge", "control", fault.compared("gated", fault.reliance, root))
+    if test is None or not fault.clean(root):
+        return MISSING
+    taught, control = _means(fault.by_arm("gated", fault.reliance, root))
+    clean = fault.clean_top1("validation_aligned", root) - fault.clean_top1(fault.SWAPPED, root)
+    return (
+        f"With our gated fusion the sign decides {control:.0f} points of accuracy without edits "
+        f"and {taught:.0f} with them; the difference is {_told(test, 'points')}. In a network that "
+        f"never met the sign it is {clean:.0f}."
+    )
+
+
+def fault_mended(root: Path = REPOSITORY) -> str:
+    """The same set and fusion: what the answers gain, what they lose, how far that leads."""
+    tests = {
+        name: _of("knowledge", "control", fault.compared("gated", of, root))
+        for name, of in (("swapped", SWAPPED), ("aligned", ALIGNED), ("both", fault.mean_of_both))
+    }
+    if None in tests.values() or not fault.clean(root):
+        return MISSING
+    taught, control = _means(fault.by_arm("gated", SWAPPED, root))
+    return (
+        f"Where the sign misleads, accuracy is {control:.1f}% without edits and {taught:.1f}% with "
+        f"them: {_told(tests['swapped'], 'points')}. That is "
+        f"{fault.share_mended('gated', root):.0%} of the way to the "
+        f"{fault.clean_top1(fault.SWAPPED, root):.1f}% of a network that never met the sign. Where "
+        f"the sign is right, edits change accuracy by {_told(tests['aligned'], 'points')}. The "
+        f"mean of both changes by {_told(tests['both'], 'points')}."
+    )
+
+
+def fault_left(root: Path = REPOSITORY) -> str:
+    """The same set with the paper's fusion."""
+    test = _of("knowledge", "control", fault.compared("paper", SWAPPED, root))
+    if test is None:
+        return MISSING
+    return (
+        f"With the paper's fusion, edits change accuracy where the sign misleads by "
+        f"{_told(test, 'points')}."
+    )
+
+
+def inverted(root: Path = REPOSITORY) -> str:
+    """What 1 − M_s costs, with edits and without."""
+    test = _of("knowledge", "control", table3.compared3(root))
+    if test is None:
+        return MISSING
+    done = table2.study(root)
+    taught, control = _means({arm: table3.drops(done, arm) for arm in ARMS})
+    return (
+        f"M_s turned round costs {control:.1f} points without edits and {taught:.1f} with them. "
+        f"The difference is {_told(test, 'points')}."
+    )
+
+
+def reliances(root: Path = REPOSITORY) -> dict[str, dict[int, float]]:
+    """{arm: {seed: aligned − swapped, points}} of the gated fusion."""
+    return {
+        arm: {seed: value for (seed, _), value in values.items()}
+        for arm, values in fault.by_arm("gated", fault.reliance, root).items()
+    }
+
+
+def _means(arms: Mapping[str, Mapping]) -> tuple[float, float]:
+    """Means over seeds of knowledge and control."""
+    return tuple(mean_sd(arms[arm].values()).mean for arm in ("knowledge", "control"))
+
+
+def _of(a: str, b: str, tested: Sequence[Tested]) -> Tested | None:
+    return next((one for one in tested if one[:2] == (a, b)), None)
+
+
+def _told(tested: Tested, unit: str = "", digits: int = 1) -> str:
+    """A difference, whether it is told apart from luck, and p after Holm's correction."""
+    _, _, test, p = tested
+    verdict = "significant" if p < SIGNIFICANT else "**not** told apart from luck"
+    difference = f"{test.difference:+.{digits}f} {unit}".rstrip().replace("-", "−")
+    return f"{difference}, {verdict} ({test.n} seeds, p {p_words(p)})"

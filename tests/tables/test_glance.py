@@ -1,0 +1,93 @@
+"""The findings at a glance say what the committed records hold, read here without the library."""
+
+import json
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from stabn.tables import glance
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = range(5)
+FINDINGS = (
+    glance.attends,
+    glance.edits_reach_attention,
+    glance.answers_follow,
+    glance.sign_relied_on,
+    glance.fault_mended,
+    glance.fault_left,
+    glance.inverted,
+)
+
+
+def results(name: str) -> list[dict]:
+    """What the records of all seeds hold, in order."""
+    found = [ROOT / f"book/results/{name}_seed{seed}.json" for seed in SEEDS]
+    return [json.loads(path.read_text())["results"] for path in found]
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def test_attention_beside_the_control():
+    ours, control = (
+        mean([100 * one["validation"]["top1"] for one in results(f"table1/mini_{arm}")])
+        for arm in ("st_abn", "control")
+    )
+    found = glance.attends()
+    assert f" {ours:.1f}%" in found
+    assert f" {control:.1f}%" in found
+    assert f"{ours - control:+.1f} points" in found
+
+
+def test_edits_and_the_attention():
+    done = results("table2/mini_finetune")
+    taught, control = (
+        [one[f"{arm}-validation"]["rank_correlation"]["value"] for one in done]
+        for arm in ("knowledge", "control")
+    )
+    found = glance.edits_reach_attention()
+    assert f"truth is {mean(taught):.2f} after" in found
+    assert f"and {mean(control):.2f} after" in found
+    assert stats.ttest_rel(taught, control).pvalue < 0.05 / 3  # Holm's step for the smallest of 3
+    assert ", significant" in found
+
+
+def test_the_known_fault_and_how_far_it_is_mended():
+    swapped, aligned = (
+        {
+            arm: mean(
+                [
+                    100 * one[f"{arm}-validation_{name}"]["top1"]
+                    for one in results("fault/mini_biased_gated_finetune")
+                ]
+            )
+            for arm in ("knowledge", "control")
+        }
+        for name in ("swapped", "aligned")
+    )
+    path = ROOT / "book/results/fault/mini_biased_clean_seed0.json"
+    clean = json.loads(path.read_text())["results"]
+    reached = 100 * clean["validation_swapped"]["top1"]
+    relied = {arm: aligned[arm] - swapped[arm] for arm in swapped}
+    found = glance.sign_relied_on()
+    assert f"decides {relied['control']:.0f} points" in found
+    assert f"and {relied['knowledge']:.0f} with them" in found
+    assert found.endswith(f" {100 * clean['validation_aligned']['top1'] - reached:.0f}.")
+    gained = swapped["knowledge"] - swapped["control"]
+    found = glance.fault_mended()
+    assert f"{gained:+.1f} points" in found
+    assert f"That is {gained / (reached - swapped['control']):.0%} of the way" in found
+
+
+def test_a_minus_is_written_and_no_effect_is_called_none():
+    found = glance.fault_left()
+    assert "−0." in found
+    assert "**not** told apart from luck" in found
+
+
+@pytest.mark.parametrize("of", FINDINGS)
+def test_without_records_nothing_is_said(of, tmp_path):
+    assert of(tmp_path) == glance.MISSING
