@@ -442,8 +442,8 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # **Who can reach it?** Only this machine, unless you add `--host`. Voilà speaks plain HTTP, so beyond
 # a network that you trust put it behind a proxy that speaks HTTPS. **Whoever holds the annotators'
 # link** can look at the queue's videos and add revisions, under any name: a name is no password, and
-# who types another's goes on with that person's videos. They can also open pages until the machine's
-# memory is full. They cannot run code, read files, open the organiser's page, or change or delete a
+# who types another's goes on with that person's videos. They can also open pages until all places
+# are taken; whoever comes then is told to wait. They cannot run code, read files, open the organiser's page, or change or delete a
 # revision; all that they type is stored and shown as text.
 #
 # **A file or a server?** SQLite's one file serves a single machine, and dozens of people. It must lie
@@ -452,10 +452,14 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # for both, and the tests run against both.
 #
 # **How many annotators does a machine hold?** Each open page is a Python process with the editor in
-# it, so memory is what ends first: how many fit is measured by `benchmarks/annotators.py`. How many
-# edits a second either database takes with seventy-four people saving at once, and that none is lost,
-# is measured by `benchmarks/store_throughput.py`. A page that nobody has touched for a while
-# (`--idle`) gives its memory back, and loses nothing.
+# it, of about 210 MiB, so memory is what ends first: a machine with 8 GiB free holds 34, one with
+# 16 GiB free 73. `make annotate` says for how many it found room, and `--pages` sets another number
+# (`benchmarks/annotators.py` measures the memory). Who comes when all places are taken sees a page
+# that tries again every minute. A place that no browser connects to comes free after `--arrival`
+# seconds, and the preview of a link takes none. A page that nobody has touched for a while
+# (`--idle`) gives its memory back, and loses nothing. How many edits a second either database takes
+# with seventy-four people saving at once, and that none is lost, is measured by
+# `benchmarks/store_throughput.py`.
 #
 # **Backups** go to another disk than the store. Take one a day from the organiser's page, and one
 # before you update `stabn`.

@@ -17,6 +17,7 @@ from stabn.data.video import VideoError, frame_count, read_frames
 from stabn.errors import UserError
 
 SUFFIXES = (".webm", ".mp4")  # of videos: VP9 as the set comes, H.264 as it can be prepared
+NAME = 240  # bytes of an id
 NO_CLASS = -1  # the class id of a video whose list holds ids alone
 
 
@@ -125,7 +126,7 @@ def read_entries(path: Path) -> dict[str, dict[str, Any]]:
                 "a video is an object with its id"
             )
         video_id = str(entry["id"]) if type(entry["id"]) is int else entry["id"]
-        if not _names_a_file(video_id):
+        if not names_a_file(video_id):
             raise AnnotationError(
                 f"{path}: entry {number}: id {reprlib.repr(video_id)} is no text that names a "
                 "file; the video of id 7 lies in videos/7.webm"
@@ -136,11 +137,14 @@ def read_entries(path: Path) -> dict[str, dict[str, Any]]:
     return by_id
 
 
-def _names_a_file(video_id: Any) -> bool:
-    """Whether it is the name of a file of one folder, without a NUL, a line break and the like."""
+def names_a_file(video_id: Any) -> bool:
+    """Whether it is the name of a file of one folder: no way out, no line break, not too long.
+
+    File systems take 255 bytes a name, of which `NAME` leave room for what is put around an id.
+    """
     if not isinstance(video_id, str) or not video_id.isprintable():
         return False
-    return Path(video_id).name == video_id != ""
+    return Path(video_id).name == video_id != "" and len(video_id.encode()) <= NAME
 
 
 def class_text(template: str) -> str:

@@ -178,7 +178,8 @@ def test_ids_that_are_numbers_are_read_as_text(root):
 
 
 @pytest.mark.parametrize(
-    "wrong", [None, True, 7.0, ["7"], {"7": 7}, "", ".", "a/7", "../7", "7\0", "7\n", "\ud800"]
+    "wrong",
+    [None, True, 7.0, ["7"], {"7": 7}, "", ".", "a/7", "../7", "7\0", "7\n", "\ud800", "7" * 241],
 )
 def test_an_id_that_names_no_file(root, wrong):
     listed = [entry("6", "Moving [part] of [something]"), {"id": wrong}]

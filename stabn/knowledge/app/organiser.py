@@ -23,6 +23,7 @@ from stabn.knowledge.store.store import Store
 
 STYLE = """<style>
 .stabn-report th, .stabn-report td { text-align: left; padding: .1em 1.2em .1em 0; }
+.stabn-report td { overflow-wrap: anywhere; }
 .stabn-report th { border-bottom: 1px solid currentColor; }
 </style>"""
 VERDICTS = {"edited": "edited", "cannot_tell": "cannot tell", "bad_video": "bad video"}

@@ -9,10 +9,11 @@ page's notebook and nothing else.
 What somebody with the annotators' token **can** do: open the page under any name (names are no
 passwords: who types another's goes on with that person's videos), and so look at the videos of this
 queue and add revisions of them to the store, where nothing is ever overwritten; open pages until
-the machine's memory is full. What they **cannot** do: run code (the server passes on the messages
-of widgets, an `execute_request` is dropped), read or list files, notebooks or kernels, see code or
-tracebacks, reach the organiser's page, set a password, change or delete a revision. Without a token
-there are only a page that says so and the scripts of Voilà and JupyterLab, which are public.
+all places are taken, so that others have to wait. What they **cannot** do: run code (the server
+passes on the messages of widgets, an `execute_request` is dropped), read or list files, notebooks
+or kernels, see code or tracebacks, reach the organiser's page, set a password, change or delete a
+revision. Without a token there are only a page that says so and the scripts of Voilà and
+JupyterLab, which are public.
 
 Voilà speaks HTTP: beyond a network that you trust put it behind a proxy that speaks HTTPS.
 """
@@ -24,25 +25,22 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
 import click
-from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.auth.identity import IdentityProvider
-from jupyter_server.base.handlers import JupyterHandler
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
-from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
-from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from stabn import given
 from stabn.errors import UserError
-from stabn.knowledge.app.channel import Channel
 from stabn.knowledge.app.ending import end_on_signals
+from stabn.knowledge.app.handlers import OURS, TokenOnly
+from stabn.knowledge.app.kernels import PAGE, Kernels, room
 from stabn.knowledge.selection.queue import QueueError, read_queue
 from stabn.knowledge.store.store import Store
 
@@ -55,48 +53,14 @@ EXTENSIONS = (  # of the front end: what draws widgets
     "anywidget",
 )
 IDLE = 3600  # seconds after which the kernel of a page that nobody touches ends
-NO_TOKEN = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
-<title>Annotating together</title><link rel="icon" href="data:;base64,=">
-<style>body { font: 1em sans-serif; margin: 3em; color-scheme: light dark; }</style></head>
-<body><h1>The address is not complete</h1><p>Please open the whole address that the organiser gave
-you, with everything that comes after the question mark.</p></body></html>"""
 PORT, COUNT = click.IntRange(1, 65535), click.IntRange(min=1)
+ARRIVAL = 120  # seconds for a page's first connection; the preview of a link makes none
 CHECK = 60  # at most so many seconds between two looks for such kernels
+ORGANISERS = 4  # organiser's pages at once
 
 
 class ServeError(UserError):
     """The pages cannot be served; the message names the remedy."""
-
-
-class Ask(JupyterHandler):
-    """What somebody sees who comes without the token."""
-
-    @allow_unauthenticated
-    def get(self) -> None:
-        """Say where to get it."""
-        self.set_status(403)
-        self.finish(NO_TOKEN)
-
-
-class TokenOnly(IdentityProvider):
-    """The token in the address, then a cookie. No form: Jupyter's would also set a password."""
-
-    def get_handlers(self) -> list[tuple[str, type]]:
-        """Where requests without the token end up."""
-        return [("/login", Ask)]
-
-
-class Leave(VoilaShutdownKernelHandler):
-    """Ends the kernel of a page that is closed."""
-
-    def check_xsrf_cookie(self) -> None:
-        """Let the page go: it cannot send the cookie's proof, and would leave its kernel behind.
-
-        A kernel's id, which nobody can guess or list, is proof enough.
-        """
-
-
-OURS = {VoilaShutdownKernelHandler: Leave, VoilaKernelWebsocketHandler: Channel}
 
 
 class Page(Voila):
@@ -151,25 +115,31 @@ class Options:
     organiser_token: str = ""
     overlap: int = 1
     idle: int = IDLE
+    arrival: int = ARRIVAL
+    pages: int | None = None  # of annotators at once; None: what memory has room for
 
 
-def make_page(notebook: str, port: int, token: str, options: Options) -> Page:
-    """A page that is ready to start."""
+def make_page(notebook: str, port: int, token: str, options: Options, most: int) -> Page:
+    """A page that is ready to start, for ``most`` visitors at once."""
     path = NOTEBOOKS / notebook
+    token = token or secrets.token_urlsafe(24)
     settings = Config()
     settings.Voila.update(
         notebook_path=str(path),
         root_dir=str(path.parent),
         ip=options.host,
         port=port,
-        token=token or secrets.token_urlsafe(24),
+        token=token,
+        cookie_secret=sha256(token.encode()).digest(),  # who has come stays in after a restart
         identity_provider_class=TokenOnly,
         open_browser=False,
         log_level=logging.WARNING,
         config_file_paths=[],  # what lies about in a folder does not configure a public page
     )
+    settings.TokenOnly.cookie_name = f"stabn-{path.stem}-{port}"  # a host's pages share cookies
     settings.VoilaConfiguration.update(
         template="lab",
+        multi_kernel_manager_class=Kernels,
         allow_template_override="NO",  # both would come from the address, typed by anyone
         allow_theme_override="NO",
         strip_sources=True,
@@ -179,9 +149,11 @@ def make_page(notebook: str, port: int, token: str, options: Options) -> Page:
         extension_allowlist=list(EXTENSIONS),
     )
     settings.VoilaExporter.exclude_markdown = True  # prose for readers of the book
-    settings.MappingKernelManager.update(
+    settings.Kernels.update(
+        most=most,
+        arrival=options.arrival,
         cull_idle_timeout=options.idle,
-        cull_interval=min(CHECK, max(1, options.idle // 4)),
+        cull_interval=min(CHECK, max(1, min(options.idle, options.arrival) // 4)),
         cull_connected=True,  # a forgotten tab too: its page then says so, and nothing is lost
     )
     page = Page(config=settings)
@@ -208,19 +180,21 @@ def serve(options: Options) -> None:
     )
     asyncio.set_event_loop(asyncio.new_event_loop())
     loop = IOLoop.current()
+    most = options.pages or room()
     wanted = [
-        ("annotate.ipynb", options.port, options.token),
-        ("organise.ipynb", options.organiser_port, options.organiser_token),
+        ("annotate.ipynb", options.port, options.token, most),
+        ("organise.ipynb", options.organiser_port, options.organiser_token, ORGANISERS),
     ]
     pages: list[Page] = []
     try:
-        for notebook, port, token in wanted:
-            page = make_page(notebook, port, token, options)
+        for notebook, port, token, places in wanted:
+            page = make_page(notebook, port, token, options, places)
             pages.append(page)
             page.start()
         end_on_signals(lambda: loop.add_callback_from_signal(loop.stop))
         for line in lines:
             print(line)
+        print(f"places:      {most} pages at once, each of about {PAGE / 2**20:.0f} MiB")
         print(f"annotators:  {pages[0].address}")
         print(f"organiser:   {pages[1].address}   (for you alone)")
         print("Ctrl-C ends both; what is saved stays saved", flush=True)
@@ -298,6 +272,19 @@ def absolute(store: str) -> str:
 @click.option("--overlap", default=1, show_default=True, type=COUNT, help="Annotators a video.")
 @click.option(
     "--idle", default=IDLE, show_default=True, type=COUNT, help="Seconds until an idle page ends."
+)
+@click.option(
+    "--arrival",
+    default=ARRIVAL,
+    show_default=True,
+    type=COUNT,
+    help="Seconds until a page ends that no browser has connected to.",
+)
+@click.option(
+    "--pages",
+    type=COUNT,
+    help=f"Annotators' pages at once (default: what memory has room for, "
+    f"{PAGE / 2**20:.0f} MiB each).",
 )
 def command(queue: Path, store: str | None, **more) -> None:
     """Serve until interrupted."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -13,6 +14,7 @@ from stabn.knowledge.edits.edit import Edit, EditError
 from stabn.training.files import replacing
 
 FORMAT, VERSION = "stabn edits", 1
+LONGEST = 200  # bytes of a folder's name; file systems take 255
 UNKNOWN_MODEL = "0" * 64  # of imported edits: nobody noted which checkpoint they correct
 
 
@@ -56,7 +58,8 @@ def write_npy(edits: Iterable[Edit], folder: str | Path, classes_of: Mapping[str
     """Write levels as the 2022 editor does: one float64 array (n,) a video, in its class's folder.
 
     Verdicts other than "edited" have no place in that format and are left out. Characters that no
-    file name should hold become %XX, as in web addresses.
+    file name should hold become %XX, as in web addresses. A class text too long for a folder's name
+    is cut.
 
     Args:
         edits: at most one of each video, e.g. one annotator's.
@@ -79,7 +82,7 @@ def write_npy(edits: Iterable[Edit], folder: str | Path, classes_of: Mapping[str
         if edit.video_id not in classes_of:
             raise EditError(f"video {edit.video_id}: its class is not given")
         name = f"{_safe(edit.video_id)}.npy"
-        path = folder / _safe(classes_of[edit.video_id]) / name
+        path = folder / _folder(classes_of[edit.video_id]) / name
         if path in files:
             raise EditError(
                 f"video {edit.video_id}: has edits by {files[path].annotator} and "
@@ -147,6 +150,14 @@ def read_npy(
     if not edits:
         raise EditError(f"{folder}: holds no <class>/<video>.npy")
     return list(edits.values())
+
+
+def _folder(class_text: str) -> str:
+    """The name of a class's folder; a text too long for one is cut, and ends in its hash."""
+    name = _safe(class_text)
+    if len(name.encode()) <= LONGEST:
+        return name
+    return f"{name[: LONGEST - 9]}~{sha256(class_text.encode()).hexdigest()[:8]}"
 
 
 def _safe(name: str) -> str:

@@ -8,6 +8,7 @@ Reading ``queue.json`` needs neither PyTorch nor the videos.
 import json
 import logging
 import os
+import reprlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from stabn import given
+from stabn.data.ssv2 import names_a_file
 from stabn.errors import UserError
 from stabn.training.files import replacing
 
@@ -158,7 +160,8 @@ def read_queue(folder: str | Path) -> Queue:
         raise QueueError(f"{path}: {where}: {first['msg']}; copy it again") from error
     for video in queue.videos:
         if problem := _problem(video, queue):
-            raise QueueError(f"{path}: video {video.video_id}: {problem}; copy it again")
+            shown = reprlib.repr(video.video_id)
+            raise QueueError(f"{path}: video {shown}: {problem}; copy it again")
     if len({video.video_id for video in queue.videos}) < len(queue.videos):
         raise QueueError(f"{path}: lists a video twice; copy it again")
     return queue
@@ -166,6 +169,8 @@ def read_queue(folder: str | Path) -> Queue:
 
 def _problem(video: QueuedVideo, queue: Queue) -> str | None:
     """What is wrong with an entry whose types are right."""
+    if not names_a_file(video.video_id):
+        return "its id names no file of the videos' folder"
     if max(video.label, video.predicted) >= len(queue.classes):
         return f"has a class beyond the {len(queue.classes)} listed"
     if not video.sampled or len(video.sampled) % queue.num_frames:

@@ -346,7 +346,7 @@ class TestStartAndEnd:
 
     def test_tokens_are_random_unless_given(self, queue):
         options = serve.Options(queue, "edits.sqlite")
-        tokens = {serve.make_page("annotate.ipynb", 0, "", options).token for _ in range(2)}
+        tokens = {serve.make_page("annotate.ipynb", 0, "", options, 1).token for _ in range(2)}
         assert len(tokens) == 2
         assert min(map(len, tokens)) >= 32
 

@@ -176,6 +176,16 @@ class TestNpy:
         assert array.dtype == np.float64
         assert tuple(array) == make_edit().levels
 
+    def test_class_texts_too_long_for_a_folder(self, make_edit, tmp_path):
+        """Two that differ at their ends alone stay apart."""
+        long = "Pushing é " * 300
+        classes = {"1": long + "left", "2": long + "right"}
+        edits = [make_edit("1"), make_edit("2")]
+        assert write_npy(edits, tmp_path, classes) == 2
+        assert len(os.listdir(tmp_path)) == 2
+        back = read_npy(tmp_path, dict.fromkeys("12", 8))
+        assert {(e.video_id, e.levels) for e in back} == {(e.video_id, e.levels) for e in edits}
+
     def test_other_verdicts_are_left_out(self, make_edit, tmp_path):
         edits = [make_edit("1"), make_edit("2", verdict="bad_video")]
         assert write_npy(edits, tmp_path, {"1": "x", "2": "x"}) == 1
