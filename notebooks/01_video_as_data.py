@@ -422,9 +422,10 @@ jitter_figure({name: jitter(moving) for name, jitter in results.items()})
 #
 # ## Files that cannot be read
 #
-# In 220,847 files some will be damaged. Quietly taking another video in their place, as some
-# loaders do, falsifies every figure that follows. Here a broken file is a `VideoError` that names
-# the file and the cause. A webm that was cut in half is the nastiest: a decoder may open it
+# In 220,847 files some will be damaged. To take another video in their place *without a word*, as
+# some loaders do, falsifies every figure that follows. Here a broken file is a `VideoError` that
+# names the file and the cause. Training writes it down and takes the next video; an evaluation takes
+# none ([chapter 11](11_something_something_v2.ipynb)). A webm that was cut in half is the nastiest: a decoder may open it
 # without a word and report fewer frames.
 
 # %%

@@ -411,7 +411,7 @@ print("constants ½, ½ = one plain convolution = constants 0, 1 with rescaled w
 learning = Fusion(C, "gated", config.fusion_relu)
 learning.load_state_dict(model.fusion.state_dict())
 learning.train().bn.eps = 1e-12  # the one thing that is not scale-free
-full, weak = learning(f, *constant(0.5, 1.0)), learning(f, *constant(0.5, 0.3))
+full, weak = learning(f, *constant(0.5, 1.0)), learning(f, *constant(0.5, 0.25))
 torch.testing.assert_close(full, weak, atol=1e-4, rtol=1e-3)
 print(f"f' is up to {full.max():.2f}; largest difference {(full - weak).abs().max():.1e}")
 
@@ -452,7 +452,7 @@ print("Before BN, only W_s = 0 closes the leak for every f, and then M_s has no 
 # %% tags=["hide-cell"]
 learning.load_state_dict(model.fusion.state_dict())
 learning.eval()
-full, weak = learning(f, *constant(0.5, 1.0)), learning(f, *constant(0.5, 0.3))
+full, weak = learning(f, *constant(0.5, 1.0)), learning(f, *constant(0.5, 0.25))
 print(f"f' is up to {full.max():.2f}; largest difference {(full - weak).abs().max():.2f}")
 print("In eval mode BN is a fixed line and absorbs nothing: the perception branch would get")
 print("features of a size it never saw. So the control is trained with its constants.")

@@ -403,8 +403,8 @@ divisor_figure(probability, gamma, batch)
 # ## A floor that γ_t cannot lower
 #
 # A loss can ask only for what the network can say. The paper's sentence puts M_t behind a ReLU
-# and a sigmoid, so M_t ≥ 0.5 ([the temporal head](05_temporal_head.ipynb)). An edit has levels 0,
-# 0.5 and 1. Each frame edited to 0 then costs at least $0.5^2$, whatever the weights. We let both
+# and a sigmoid, so M_t ≥ 0.5 ([the temporal head](05_temporal_head.ipynb)). An edit may have any
+# level in $[0, 1]$. Each frame edited to 0 then costs at least $0.5^2$, whatever the weights. We let both
 # tails learn one edit by heart.
 
 # %%

@@ -161,7 +161,7 @@ architecture(paper)
 # pooled in time before the end, so M_t has one weight a frame.
 
 # %%
-#| fig-alt: The same diagram for the small network of this book, sixteen frames of 64 by 64
+#| fig-alt: The same diagram for the small network of this book, sixteen frames of 56 by 56
 architecture(STABN("small", 14, 16))
 
 # %% [markdown]
@@ -212,7 +212,7 @@ def parts(model: STABN, clip: torch.Tensor) -> dict[str, int]:
 # %%
 costs = {
     "ST-ABN-50": parts(paper, big),
-    "ST-ABN small": parts(STABN("small", 14, 16).eval(), torch.randn(1, 3, 16, 64, 64)),
+    "ST-ABN small": parts(STABN("small", 14, 16).eval(), torch.randn(1, 3, 16, 56, 56)),
 }
 for name, cost in costs.items():
     total = sum(cost.values())

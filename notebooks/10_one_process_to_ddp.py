@@ -582,7 +582,8 @@ HTML("".join(map(kills, records)) or f"<p>{DASH} No record yet: <code>make soak<
 # \theta - (k\,\eta)\,\frac{1}{k}\sum_{j=1}^{k}\nabla\mathcal{L}_j(\theta),
 # \qquad\text{so}\quad \eta' = \eta\,\frac{N'}{N}. $$
 #
-# That is the **linear scaling rule** (Goyal et al., 2017). It is a statement about short steps, and its
+# That is the **linear scaling rule** (Priya Goyal et al., *Accurate, large minibatch SGD*, 2017; the paper
+# of Something-Something is by Raghav Goyal et al.). It is a statement about short steps, and its
 # error can be watched as they grow longer.
 
 # %%

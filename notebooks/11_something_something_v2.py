@@ -456,7 +456,8 @@ HTML(cost.decode_table(share=0.2))
 # nearly every seventh video and the first 32 frames of most others, while the code's "32×2" reaches twice as far.
 # Then much of the jump is sampling. And the largest gain of attention, 7.2 points, stands in exactly that
 # row. We do not know which rule made the printed numbers. What can be done is to train every reading
-# with everything else equal: `segments`, `official_32`, `official_32x2`, `two_clip`.
+# with everything else equal. `segments`, `two_clip` and `official_32x2` have a file of parameters each;
+# `official_32` is the first of them with `-p sampling official_32` and a `name` of its own.
 
 # %%
 top1 = {key: float(value) for key, value in printed.items() if key[0] in ARM.values()}

@@ -384,7 +384,7 @@ levels_figure(rows)
 # %% [markdown]
 # Dark is 0, the middle shade with a dot is 0.5, light with a bar is 1. Where two are of one opinion the
 # consensus is theirs, and where all three differ it is the middle one. It need not beat the best of
-# them. Its use is that nobody has to know who that is.
+# them. The median stays useful: it needs nobody to say who the careless one is.
 #
 # ## Out and in again
 #

@@ -30,13 +30,15 @@ from IPython.display import HTML
 from stabn.data.mini.make import VARIANTS, example
 from stabn.figures import sweep_figure
 from stabn.tables import effort, sweeps
-from stabn.tables.fault import SWAPPED, top1
+from stabn.tables.fault import SWAPPED, study, top1
+from stabn.tables.finetunings import settings_in_words
 from stabn.tables.runs import provenance
 
 # %%
 gained = {words: sweeps.gains(top1(SWAPPED), name) for name, words in sweeps.SWEEPS.items()}
 for name in sweeps.SWEEPS:
     print(sweeps.in_a_sentence(name))
+print(settings_in_words(study("gated")))
 panels = {words: points for words, points in gained.items() if points}
 sweep_figure(panels, label="knowledge − control, points") if panels else None
 
@@ -127,7 +129,8 @@ print(f"frames rightly called action, or not: {np.mean(acting):.1%}")
 HTML(effort.minutes_per_point())
 
 # %% [markdown]
-# The price counts the time of one annotator for each video. It says nothing about choosing the videos,
+# Minutes are the *mean* time of an edit times the number of videos. The price counts the time of one
+# annotator for each video. It says nothing about choosing the videos,
 # reading guidelines, or a second opinion.
 #
 # ## What we learned

@@ -64,6 +64,9 @@ print(tables.provenance(study))
 # %% [markdown]
 # The study was run once and its records are kept with the book. This build's own run is a single
 # seed: it shows that the pipeline works on this machine, and is too little to compare networks with.
+# It has the study's seed 0 and need not have its figures: another processor, or another version of the
+# code, rounds or draws in another order, and training makes small differences large. Count on a
+# difference as large as between two seeds: for $M_t$'s agreement with the truth that is much.
 #
 # ## Is the difference more than luck?
 #

@@ -35,7 +35,7 @@ from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure
 from stabn.tables import table2
-from stabn.tables.finetunings import ARMS, NAMES, by_seed
+from stabn.tables.finetunings import ARMS, NAMES, by_seed, settings_in_words
 from stabn.tables.runs import provenance
 
 # %% [markdown]
@@ -59,9 +59,13 @@ HTML(table2.mini_table2())
 
 # %%
 study = table2.study()
+print(settings_in_words(study))
 print(provenance(study))
 
 # %% [markdown]
+# $\gamma_t$ and its divisor are the paper's and ours, as in [chapter 7](07_losses.ipynb).
+# [The known fault](results_fault.ipynb) has other settings, which were chosen for it, and prints them.
+#
 # ## Is the difference more than luck?
 #
 # The arms of one seed share their start and their clips, so they are compared pair by pair. First the

@@ -233,7 +233,7 @@ def test_describe_architecture_says_the_same_sizes():
         assert "×".join(map(str, seen[part].shape)) in words
     assert words.startswith("A clip, 3×4×48×32,")
     plain = figures.describe_architecture(ResNet3d("small", 5))
-    assert "3×16×64²" in plain
+    assert "3×16×56²" in plain
     assert "attention" not in plain
 
 

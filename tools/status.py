@@ -87,11 +87,11 @@ def fill_in(built: Path, pages: str, seconds: float) -> None:
         r["seconds"] for r in read_steps() if group(r["step"]) == "book" and r["step"] != pages
     ]
     build = json.loads(THIS_BUILD.read_text())
-    whole = f"{duration(time.time() - build['began'])}, {build['made'] + 1} steps made"
+    whole = f"{_beside(time.time() - build['began'], WHOLE)}, {build['made'] + 1} steps made"
     html = built.read_text()
     for place, value in (
         (PENDING_PAGES, duration(seconds)),
-        (PENDING_GROUP, duration(sum(spent) + seconds)),
+        (PENDING_GROUP, _beside(sum(spent) + seconds, BUDGETS["book"][1])),
         (PENDING_BUILD, whole),
         (PENDING_PEAK, f"{build['peak_mib'] / 1024:.1f} GiB"),
     ):
@@ -107,11 +107,16 @@ def group(step: str) -> str:
     return GROUPS.get(head, head)
 
 
+def _beside(seconds: float, minutes: float) -> str:
+    """A duration, and that it is over its budget where it is."""
+    return duration(seconds) + (", over its budget" if seconds > 60 * minutes else "")
+
+
 def _budgets(steps: list[dict]) -> str:
     rows = ["| step | measured | budget |", "|---|---:|---:|"]
     for name, (label, minutes) in BUDGETS.items():
         spent = [record["seconds"] for record in steps if group(record["step"]) == name]
-        shown = duration(sum(spent)) if spent else "–"
+        shown = _beside(sum(spent), minutes) if spent else "–"
         shown = PENDING_GROUP if name == "book" else shown
         rows.append(f"| {label} | {shown} | {minutes} min |")
     rows.append(f"| This build, side by side | {PENDING_BUILD} | {WHOLE} min, all its steps |")

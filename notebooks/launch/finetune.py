@@ -47,8 +47,8 @@ NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells 
 # %% [markdown]
 # ## Parameters
 #
-# `name`, `run` and `edits` are needed. The other defaults are the paper's settings; what is not
-# listed here is as it was in the run.
+# `name`, `run` and `edits` are needed. The other defaults are the paper's settings. A
+# setting that is missing here (the sampling, the size of a clip) is the run's own.
 
 # %% tags=["parameters"]
 name: str = ""  # the run's folder is out_dir/name

@@ -64,7 +64,7 @@ def parts(model: nn.Module, clip_size: tuple[int, int, int]) -> dict[str, Part]:
 
 
 def _size(shape: Sequence[int]) -> str:
-    """(32, 16, 11, 11) → "32×16×11²"."""
+    """(32, 16, 14, 14) → "32×16×14²"."""
     if len(shape) >= 2 and shape[-1] == shape[-2] and len(shape) > 2:
         return "×".join(map(str, shape[:-2])) + f"×{shape[-1]}²"
     return "×".join(map(str, shape))
@@ -104,7 +104,7 @@ def architecture(model: nn.Module, clip_size: tuple[int, int, int] | None = None
     Args:
         model: a :class:`~stabn.models.st_abn.STABN`, or a
             :class:`~stabn.models.resnet3d.ResNet3d` (extractor and perception branch only).
-        clip_size: T, H, W; by default the network's own T (16 for a ResNet3d) at 224×224, or 64×64
+        clip_size: T, H, W; by default the network's own T (16 for a ResNet3d) at 224×224, or 56×56
             for the small backbone.
     """
     with_branch = isinstance(model, STABN)
@@ -159,7 +159,7 @@ def describe_architecture(model: nn.Module, clip_size: tuple[int, int, int] | No
 def _usual_clip(model: nn.Module) -> tuple[int, int, int]:
     """T, H, W of the clips that such a network reads in this book."""
     stages = (model.backbone if isinstance(model, STABN) else model).backbone.stages
-    side = 224 if stages[-1].channels > 64 else 64
+    side = 224 if stages[-1].channels > 64 else 56
     return getattr(model, "num_frames", 16), side, side
 
 

@@ -98,6 +98,30 @@ def read_finetunings(root: Path, pattern: str) -> list[Finetuning]:
     return read_kept(Finetuning, "record of a fine-tuning", root, pattern)
 
 
+def settings_in_words(done: Sequence[Finetuning]) -> str:
+    """How they were trained: a line for each group that was trained alike."""
+    groups: dict[str, list[float]] = {}
+    for one in done:
+        share = one.record["edits"]["share_of_training"]
+        groups.setdefault(_settings(one.settings), []).append(share)
+    lines = [f"{words}; {_shares(shares)} edited" for words, shares in groups.items()]
+    return "\n".join(lines) or "No record yet: `make study` makes them."
+
+
+def _settings(given: Mapping[str, Any]) -> str:
+    clips = {"edited": "the edited clips", "batch": "all clips"}[given["divisor"]]
+    return (
+        f"γ_t = {given['gamma']:g}, divided by {clips} of a batch; {given['optimizer']}, learning "
+        f"rate {given['lr']:g}, {given['epochs']} epochs in batches of {given['batch_size']}; "
+        f"edited videos {given['edited_repeats']} × an epoch"
+    )
+
+
+def _shares(shares: Sequence[float]) -> str:
+    low, high = f"{min(shares):.0%}", f"{max(shares):.0%}"
+    return f"{low if low == high else f'{low} to {high}'} of the training videos"
+
+
 def paired(done: Sequence[Finetuning], arm: str, of: Value) -> dict[tuple, float]:
     """One arm's values by (seed, data), where it was trained."""
     return {one.pair: of(one, arm) for one in done if arm in one.arms}

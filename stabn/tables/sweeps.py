@@ -89,10 +89,16 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
 
 
 def in_a_sentence(sweep: str, root: Path = REPOSITORY) -> str:
-    """Where the gain is largest and smallest, as a sentence."""
+    """Where the gain is largest and smallest, as a sentence; of one point, what it is."""
     means = {x: mean_sd(seeds.values()) for x, seeds in gains(top1(SWAPPED), sweep, root).items()}
     if not means:
         return "No record yet: `make study` makes them."
+    if len(means) == 1:
+        ((x, only),) = means.items()
+        return (
+            f"{SWEEPS[sweep]}: one point, {x:g}, with a mean gain of {only.mean:+.1f} points "
+            f"(n = {only.n})."
+        )
     low, high = min(means, key=lambda x: means[x].mean), max(means, key=lambda x: means[x].mean)
     return (
         f"{SWEEPS[sweep]}: the mean gain is smallest at {low:g} ({means[low].mean:+.1f} points, "

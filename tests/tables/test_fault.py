@@ -125,6 +125,12 @@ def test_without_records_there_are_dashes_and_the_remedy(tmp_path):
     assert "No record" in sweeps.in_a_sentence("share", tmp_path)
 
 
+def test_one_point_is_neither_the_smallest_nor_the_largest(root):
+    found = sweeps.in_a_sentence("batch", root)
+    assert "one point, 10, with a mean gain of +" in found
+    assert "smallest" in sweeps.in_a_sentence("share", root)
+
+
 def test_arms_are_compared_within_one_fusion(root):
     found = fault.by_arm("gated", fault.top1(fault.SWAPPED), root)
     assert {arm: len(values) for arm, values in found.items()} == dict.fromkeys(ARMS, 3)
@@ -169,8 +175,8 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     assert shown[1][2].startswith("10.4 ± 0.4")
 
 
-def test_minutes_are_the_median_seconds_times_the_videos(root):
-    """Medians of 20 s: 48 videos take 16 minutes, and 10.4 points of them 1.5 minutes each."""
+def test_minutes_are_the_mean_seconds_times_the_videos(root):
+    """A mean of 40 s: 48 videos take 32 minutes, and 10.4 points of them 3.1 minutes each."""
     assert "No record" in effort.minutes_per_point(root)
     edits = [
         Edit(
@@ -191,8 +197,8 @@ def test_minutes_are_the_median_seconds_times_the_videos(root):
         "3 videos of 2 to 2 frames: median 20 s a video, mean 40 s, from 10 to 90 s"
     )
     shown = rows(effort.minutes_per_point(root))
-    assert shown[1] == ["5", "48", "16", "+10.4", "2"]
-    assert shown[2][:3] == ["20", "192", "64"]
+    assert shown[1] == ["5", "48", "32", "+10.4", "3"]
+    assert shown[2][:3] == ["20", "192", "128"]
 
 
 def test_ways_and_attention_are_what_was_measured(root):

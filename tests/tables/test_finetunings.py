@@ -10,7 +10,15 @@ from scipy import stats
 
 from stabn.tables import table2, table3
 from stabn.tables.comparison import holm
-from stabn.tables.finetunings import ARMS, NAMES, PAIRS, by_seed, parts
+from stabn.tables.finetunings import (
+    ARMS,
+    NAMES,
+    PAIRS,
+    Finetuning,
+    by_seed,
+    parts,
+    settings_in_words,
+)
 from stabn.tables.html import DASH
 from stabn.tables.runs import TableError
 from stabn.training.checkpoint import REPOSITORY
@@ -70,6 +78,23 @@ def studied(root) -> Path:
         write(root, f"book/results/table2/mini_finetune_seed{seed}.json", record(seed))
     write(root, "runs/mini_finetune/record.json", record(7))
     return root
+
+
+def test_settings_are_said_once_for_all_that_were_trained_alike():
+    given = {"gamma": 10.0, "divisor": "edited", "optimizer": "adamw", "lr": 0.001, "epochs": 3}
+    given |= {"batch_size": 16, "edited_repeats": 1}
+    done = [
+        Finetuning(record(0, finetuning=given, edits={"share_of_training": share}), "")
+        for share in (0.1, 0.182)
+    ]
+    other = record(0, finetuning=given | {"divisor": "batch"}, edits={"share_of_training": 0.2})
+    assert settings_in_words([*done, Finetuning(other, "")]) == (
+        "γ_t = 10, divided by the edited clips of a batch; adamw, learning rate 0.001, 3 epochs in "
+        "batches of 16; edited videos 1 × an epoch; 10% to 18% of the training videos edited\n"
+        "γ_t = 10, divided by all clips of a batch; adamw, learning rate 0.001, 3 epochs in "
+        "batches of 16; edited videos 1 × an epoch; 20% of the training videos edited"
+    )
+    assert "No record" in settings_in_words([])
 
 
 def links(page: str) -> list[str]:

@@ -45,6 +45,19 @@ def test_the_end_of_the_build_fills_in_what_it_alone_knows(measured):
     assert "at work" not in text
 
 
+def test_what_took_longer_than_its_budget_says_so(measured):
+    built = measured / "status.html"
+    (measured / "steps/train.json").write_text(
+        json.dumps({"step": "train/x", "seconds": 1400, "peak_mib": 1, "finished": "2026"})
+    )
+    built.write_text(status.page())
+    status.fill_in(built, "book", 601.0)
+    text = built.read_text()
+    assert "| Launch notebooks, one seed | 23 min 20 s, over its budget | 22 min |" in text
+    assert "| Chapters and pages | 10 min 16 s, over its budget | 10 min |" in text
+    assert "| mini-SSv2 | 1 min 40 s | 3 min |" in text
+
+
 def test_a_page_without_a_place_for_a_figure_is_refused(measured):
     built = measured / "status.html"
     built.write_text("nothing pending")
