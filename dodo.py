@@ -71,6 +71,7 @@ READS = {
 # chapter → further files it reads
 READS_TOO = {
     "05_temporal_head": [*RECORDS.glob("table1/*.json"), *RECORDS.glob("attention_start/*.json")],
+    "09_mini_ssv2": [*RECORDS.glob("pretext/*.json")],
     "10_one_process_to_ddp": [*RECORDS.glob("soak/*.json")],
     "11_something_something_v2": [
         *RECORDS.glob("cost/*.json"),

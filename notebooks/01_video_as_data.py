@@ -350,8 +350,9 @@ assert outcomes == {RIGHTWARDS, pairs[RIGHTWARDS]}
 
 # %% [markdown]
 # So a flip must swap the label, or be off; off is the default here. In Something-Something v2
-# three pairs of classes are mirror images, 6.4 % of the training videos. A flip that keeps their
-# labels makes half of those wrong.
+# three pairs of classes are mirror images: *pulling* and *pushing something from left to right* or from
+# right to left, and *turning the camera left* or right. They hold 6.4 % of the training videos. A flip
+# that keeps their labels makes half of those wrong.
 #
 # ## One draw per clip, not one per frame
 #

@@ -357,12 +357,19 @@ assert change > 1e-3
 # A laptop cannot train ResNet-50 on video, and a small set cannot either. Our small backbone has the
 # same parts and one liberty: its very first convolution spans three frames. From scratch and on few
 # clips, a network that sees no motion until its third stage did not learn.
+#
+# The **stem** is a 3×5×5 convolution with stride 2 in space, BN, ReLU, and a 1×3×3 max-pooling with
+# stride 2. A **block** of the first two stages is one convolution of the temporal kernel × 3×3, BN and
+# ReLU, without a shortcut. The last stage is a bottleneck as above; pooling and one more BN follow, then
+# dropout and the linear layer. A clip of 16 × 56² becomes an $f$ of 32 × 16 × 14².
 
 # %%
 small = BACKBONES["small"]
 print("stem", small.stem_kernel, small.stem_channels, "channels")
 for stage in small.stages:
     print(stage)
+with torch.no_grad():
+    print("f", tuple(ResNet3d("small", 14).features(torch.zeros(1, 3, 16, 56, 56)).shape))
 print(f"{count_parameters(ResNet3d('small', 14)):,} parameters")
 
 # %% [markdown]

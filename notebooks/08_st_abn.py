@@ -49,6 +49,10 @@ _ = torch.manual_seed(0)
 #
 # A copy of the perception branch's residual stage, with stride 1, reads f. Two batch
 # normalisations around a 1×1×1 convolution make h, one map a class and frame. Three heads read h.
+#
+# Dropout stands in two places: in the class head between pooling and its linear layer, and in the
+# perception branch before its last linear layer. M_s, M_t and the `"gap"` head have none. The paper's rate
+# is 0.5, our small network's 0.2.
 
 
 # %%
@@ -346,15 +350,27 @@ cost_figure(costs["ST-ABN-50"], SKIPPED)
 #
 # ## The variants
 #
-# The paper's text and the code that its group released in 2022 differ in four places. Each is an
-# argument of `STABN`.
+# The paper's text, its group's two releases of code (2021, 2022) and this book differ. Here is all that
+# we know of; "same" is the column to the left, and a dash is what a text or a code does not say.
 #
-# | argument | the paper's text | the 2022 code | our default |
-# |---|---|---|---|
-# | `class_head` | 3-D global average pooling: `"gap"` | pooling in space, then a linear layer from K·T to K: `"fc"` | `"fc"` |
-# | `temporal_tail` | FC, ReLU, sigmoid: `"literal"` | a second FC before the sigmoid: `"two_fc"` | `"two_fc"` |
-# | `fusion` | (1 + M_s)·f beside M_t·f: `"paper"` | the same | `"paper"` |
-# | `fusion_relu` | "conv", no more is said | BN, no ReLU: `False` | `True` |
+# | | the paper | release of 2021 | release of 2022 | ours, and what else it offers |
+# |---|---|---|---|---|
+# | attention's class head | 3-D pooling | pooling in space, FC from K·T to K | same | `class_head="fc"`, `"gap"` |
+# | tail of M_t | FC, ReLU, sigmoid | a second FC before the sigmoid | same | `temporal_tail="two_fc"`, `"literal"` |
+# | fusion | (1 + M_s)·f beside M_t·f | same | same | `fusion="paper"`, `"gated"` |
+# | fusion ends with | "conv" | conv, BN, ReLU | conv, BN | `fusion_relu=True`, `False` |
+# | BN in the branch | – | around the conv to h, in both heads | same | same |
+# | start of the heads | – | random | same | `attention_start="random"`, `"evidence"` |
+# | "32" | 32 frames at random | TSN's rule | same | `segments`, `official_32` |
+# | "32×2" | 32 frames of each half | one clip at stride 2 | same | `two_clip`, `official_32x2` |
+# | colours | – | – | BGR | RGB |
+# | flip | – | the label stays | vertical, the label stays | off, or the label is swapped |
+# | order of the clips | – | – | the same in every epoch | another in every epoch |
+# | optimiser | SGD, momentum 0.9 | Nesterov | same | Nesterov |
+# | longest gradient | – | 20 | – | `clip_norm`, off |
+# | rate falls | when the loss stops falling | after epochs 75 and 125 | same | `plateau`, `milestones` |
+# | fine-tuning with edits | γ_t = 10, the divisor is not said | no code | no code | mean over edited clips, or all |
+# | beside it | – | – | – | a control and a placebo |
 #
 # `fusion="gated"` is ours, not the paper's: there M_t also weighs the spatial half. The chapters
 # on [the temporal head](05_temporal_head.ipynb) and [the fusion](06_fusion.ipynb) say what speaks
@@ -507,8 +523,8 @@ figure
 #   nothing.
 # - Attention can be passed in. Split at the attention point, an edit is re-scored with a small
 #   share of the arithmetic.
-# - Paper and published code differ in named places, and each variant is one argument. The
-#   release's checkpoints load by name, with their first kernel turned from BGR to RGB.
+# - Paper, releases and this book differ in named places, and each variant is one argument. The
+#   2022 release's checkpoints load by name, with their first kernel turned from BGR to RGB.
 # - The network can learn noise by heart: a sanity check, and a warning.
 #
 # ## Exercises

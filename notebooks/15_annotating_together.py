@@ -343,10 +343,18 @@ print("the others agree best without", odd)
 assert odd == "careless"
 
 # %% [markdown]
-# So an organiser finds an annotator who did not look. What alpha does *not* find is a mistake that
-# people share: two *generous* ones would agree perfectly, and both miss every 0.5. Agreement is not
-# truth. That is why the guidelines on the annotators' page come with a clip to practise on, whose
-# truth is known.
+# So an organiser finds an annotator who did not look. And which $\alpha$ is enough? By custom
+# (Krippendorff's own):
+#
+# - **0.8 or more:** train with the consensus;
+# - **0.67 to 0.8:** look at the videos where people differ most, make the guidelines clearer, and call
+#   conclusions tentative;
+# - **below 0.67:** do not train yet. If one annotator stands out, as here, leave out their edits.
+#   If nobody does, the guidelines do not say what is meant: mend them and have a few videos done again.
+#
+# What alpha does *not* find is a mistake that people share: two *generous* ones agree perfectly, and both
+# miss every 0.5. Agreement is not truth. So the annotators' page has a clip to practise on, whose truth is
+# known.
 #
 # ## What they say together
 #
@@ -390,9 +398,11 @@ levels_figure(rows)
 #
 # Edits leave the store as JSON, which holds everything, or as the `<class>/<video>.npy` files of the
 # editor that was published in 2022, which hold one annotator's levels and nothing else. Both come in
-# again.
+# again. Here is a whole `edits.json`, of one video with three frames:
 
 # %%
+write_json(small[:1], folder / "three_frames.json")
+print((folder / "three_frames.json").read_text())
 write_json(edits, folder / "edits.json")
 assert read_json(folder / "edits.json") == edits
 print(
