@@ -450,11 +450,12 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # the rest.
 #
 # **Who can reach it?** Only this machine, unless you add `--host`. Voilà speaks plain HTTP, so beyond
-# a network that you trust put it behind a proxy that speaks HTTPS. **Whoever holds the annotators'
-# link** can look at the queue's videos and add revisions, under any name: a name is no password, and
-# who types another's goes on with that person's videos. They can also open pages until all places
-# are taken; whoever comes then is told to wait. They cannot run code, read files, open the organiser's page, or change or delete a
-# revision; all that they type is stored and shown as text.
+# a network that you trust put it behind a proxy that speaks HTTPS, and say `--public-url` (the book's
+# troubleshooting page has the lines for nginx). **Whoever holds the annotators' link** can look at
+# the queue's videos and add revisions, under any name: a name is no password, and who types
+# another's goes on with that person's videos. They can also open pages until all places are taken;
+# whoever comes then is told to wait. They cannot run code, read files, open the organiser's page, or
+# change or delete a revision; all that they type is stored and shown as text.
 #
 # **A file or a server?** SQLite's one file serves a single machine, and dozens of people. It must lie
 # on a local disk: network file systems do not lock reliably. Where several machines serve the pages,

@@ -36,7 +36,7 @@ class TokenOnly(IdentityProvider):
 
     def get_handlers(self) -> list[tuple[str, type]]:
         """Where requests without the token end up."""
-        return [("/login", Ask)]
+        return [(f"{self.parent.base_url}login", Ask)]
 
 
 class Visit(TornadoVoilaHandler):

@@ -15,7 +15,8 @@ or kernels, see code or tracebacks, reach the organiser's page, set a password, 
 revision. Without a token there are only a page that says so and the scripts of Voilà and
 JupyterLab, which are public.
 
-Voilà speaks HTTP: beyond a network that you trust put it behind a proxy that speaks HTTPS.
+Voilà speaks HTTP: beyond a network that you trust put it behind a proxy that speaks HTTPS, and say
+`--public-url` (the book's troubleshooting page has the lines for nginx).
 """
 
 import asyncio
@@ -38,6 +39,7 @@ from voila.app import Voila
 
 from stabn import given
 from stabn.errors import UserError
+from stabn.knowledge.app.address import Address, address_of
 from stabn.knowledge.app.ending import end_on_signals
 from stabn.knowledge.app.handlers import OURS, TokenOnly
 from stabn.knowledge.app.kernels import PAGE, Kernels, room
@@ -66,6 +68,8 @@ class ServeError(UserError):
 class Page(Voila):
     """One notebook on one port behind one token, and nothing else."""
 
+    origin = ""  # of the proxy before it
+
     def setup_template_dirs(self) -> None:
         """Look for templates in our folder first."""
         super().setup_template_dirs()
@@ -85,7 +89,7 @@ class Page(Voila):
             ServeError: the port or the host cannot be had.
         """
         try:
-            self.app.listen(self.port, self.ip)
+            self.app.listen(self.port, self.ip, xheaders=bool(self.origin))
         except OSError as error:
             option = "--organiser-port" if "organise" in self.notebook_path else "--port"
             remedy = f"is another server running? Stop it, or choose another {option}"
@@ -99,7 +103,8 @@ class Page(Voila):
     def address(self) -> str:
         """What to open in a browser, token included."""
         host = socket.gethostname() if self.ip in ("", "0.0.0.0", "::") else self.ip
-        return f"http://{host}:{self.port}/?token={quote(self.token)}"
+        origin = self.origin or f"http://{host}:{self.port}"
+        return f"{origin}{self.base_url}?token={quote(self.token)}"
 
 
 @dataclass(frozen=True)
@@ -117,9 +122,13 @@ class Options:
     idle: int = IDLE
     arrival: int = ARRIVAL
     pages: int | None = None  # of annotators at once; None: what memory has room for
+    base_url: str = ""
+    public_url: str = ""
 
 
-def make_page(notebook: str, port: int, token: str, options: Options, most: int) -> Page:
+def make_page(
+    notebook: str, port: int, token: str, options: Options, most: int, address: Address
+) -> Page:
     """A page that is ready to start, for ``most`` visitors at once."""
     path = NOTEBOOKS / notebook
     token = token or secrets.token_urlsafe(24)
@@ -129,6 +138,8 @@ def make_page(notebook: str, port: int, token: str, options: Options, most: int)
         root_dir=str(path.parent),
         ip=options.host,
         port=port,
+        base_url=address.path,
+        tornado_settings={"allow_origin": address.origin},
         token=token,
         cookie_secret=sha256(token.encode()).digest(),  # who has come stays in after a restart
         identity_provider_class=TokenOnly,
@@ -137,9 +148,12 @@ def make_page(notebook: str, port: int, token: str, options: Options, most: int)
         config_file_paths=[],  # what lies about in a folder does not configure a public page
     )
     settings.TokenOnly.cookie_name = f"stabn-{path.stem}-{port}"  # a host's pages share cookies
+    if address.origin:
+        settings.TokenOnly.secure_cookie = address.origin.startswith("https://")
     settings.VoilaConfiguration.update(
         template="lab",
         multi_kernel_manager_class=Kernels,
+        page_config_hook=with_themes_below,
         allow_template_override="NO",  # both would come from the address, typed by anyone
         allow_theme_override="NO",
         strip_sources=True,
@@ -157,8 +171,14 @@ def make_page(notebook: str, port: int, token: str, options: Options, most: int)
         cull_connected=True,  # a forgotten tab too: its page then says so, and nothing is lost
     )
     page = Page(config=settings)
+    page.origin = address.origin
     page.initialize(argv=[])
     return page
+
+
+def with_themes_below(page: dict, base_url: str, **_) -> dict:
+    """What a page is told, with the themes where they are: Voilà says them to be at the root."""
+    return page | {"themesUrl": f"{base_url}voila/api/themes"}
 
 
 def serve(options: Options) -> None:
@@ -166,8 +186,10 @@ def serve(options: Options) -> None:
 
     Raises:
         ServeError: no queue, or a port that is taken.
+        AddressError: addresses that cannot be.
         StoreError: a store that cannot be used.
     """
+    address = address_of(options.base_url, options.public_url)
     lines, file = look(options), store_file(options.store)
     if file is None or file.exists():
         Store(options.store)  # what is wrong with it is said here, before a page says it
@@ -182,13 +204,16 @@ def serve(options: Options) -> None:
     loop = IOLoop.current()
     most = options.pages or room()
     wanted = [
-        ("annotate.ipynb", options.port, options.token, most),
-        ("organise.ipynb", options.organiser_port, options.organiser_token, ORGANISERS),
+        ("annotate.ipynb", options.port, options.token, most, address),
+        (
+            *("organise.ipynb", options.organiser_port, options.organiser_token, ORGANISERS),
+            address.below("organise") if address != Address() else address,
+        ),
     ]
     pages: list[Page] = []
     try:
-        for notebook, port, token, places in wanted:
-            page = make_page(notebook, port, token, options, places)
+        for notebook, port, token, places, where in wanted:
+            page = make_page(notebook, port, token, options, places, where)
             pages.append(page)
             page.start()
         end_on_signals(lambda: loop.add_callback_from_signal(loop.stop))
@@ -279,6 +304,15 @@ def absolute(store: str) -> str:
     show_default=True,
     type=COUNT,
     help="Seconds until a page ends that no browser has connected to.",
+)
+@click.option(
+    "--public-url",
+    default="",
+    help="What people open where a proxy passes requests on, as in https://example.org/study/; "
+    "the organiser's page is in organise/ below it.",
+)
+@click.option(
+    "--base-url", default="", help="Path of the pages, as in /study/ (default: --public-url's)."
 )
 @click.option(
     "--pages",

@@ -51,7 +51,11 @@ def command(*arguments: str) -> list[str]:
 
 @contextmanager
 def serving(
-    home: Path, queue: Path, *more: str, end: signal.Signals = signal.SIGINT
+    home: Path,
+    queue: Path,
+    *more: str,
+    end: signal.Signals = signal.SIGINT,
+    ports: list[int] | None = None,
 ) -> Iterator[Served]:
     """The command as somebody types it, in a home that holds nothing of this user's.
 
@@ -64,7 +68,7 @@ def serving(
         "JUPYTER_RUNTIME_DIR": home / "runtime",
         "IPYTHONDIR": home / "ipython",
     }
-    ports = free_ports(2)
+    ports = ports or free_ports(2)
     store = home / "edits.sqlite"
     with open(home / "server.log", "w") as log:
         process = subprocess.Popen(

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from stabn.knowledge.app import serve
+from stabn.knowledge.app.address import Address
 from stabn.knowledge.selection.queue import read_queue
 from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.store import Store
@@ -346,7 +347,9 @@ class TestStartAndEnd:
 
     def test_tokens_are_random_unless_given(self, queue):
         options = serve.Options(queue, "edits.sqlite")
-        tokens = {serve.make_page("annotate.ipynb", 0, "", options, 1).token for _ in range(2)}
+        tokens = {
+            serve.make_page("annotate.ipynb", 0, "", options, 1, Address()).token for _ in range(2)
+        }
         assert len(tokens) == 2
         assert min(map(len, tokens)) >= 32
 
