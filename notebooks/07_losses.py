@@ -126,8 +126,8 @@ print(f"L_att {loss.attention:.3f} + L_per {loss.perception:.3f} = {loss.total:.
 
 # %% [markdown]
 # For each part of the network we take the length of the gradient of all its parameters together.
-# `None` means that no path leads from the loss back to that part: not a small gradient, no
-# gradient.
+# `None` means that no path leads from the loss back to that part: it has no gradient at
+# all.
 
 # %%
 PARTS = {  # in the order in which the data meets them

@@ -288,8 +288,8 @@ print(f"a perfect reader of pictures would reach {bound:.1%}")
 print(f"our single-frame network names the right group in {right_group:.1%} of frames")
 
 # %% [markdown]
-# The bound is arithmetic. The single-frame network is far from it: trained on few frames and from nothing,
-# it shows that pictures alone are *hard* here, not that no better reader exists. Two of the groups can be told apart in principle by a frame at the
+# The bound is arithmetic. The single-frame network is far below it: it had few frames and began from random
+# weights, so a better reader of pictures may exist. It shows that pictures alone are *hard* here. Two of the groups can be told apart in principle by a frame at the
 # very end (is the thing behind or in front?), so the bound is for frames in mid-action.
 #
 # ## Does it look when it should?

@@ -537,12 +537,11 @@ except NonFiniteLossError as error:
     print(error)
 
 # %% [markdown]
-# That these promises hold is not a matter of reading the code. A script kills training at random
-# moments, over and over, and compares the weights in the end. It found faults that no reading had found:
-# a loader's worker which, forked while gloo's thread was at work, inherited a lock that nobody would
-# release and hung (workers are now forked from a server that has no such thread); a process which
-# outlived a torchrun that was killed while it still imported; a record which a kill between two of its
-# writes left incomplete for good. Below is what the kills of each seed met since.
+# To read the code is too little to trust these promises. So a script kills training at random moments, over
+# and over, and compares the weights in the end. It found three faults, now mended. A loader's worker
+# inherited a lock from gloo's thread and waited for ever; a process outlived its torchrun, killed while it
+# still imported; a kill between two writes left a record incomplete. Below is what the kills of each seed
+# have met since.
 
 
 # %%

@@ -321,10 +321,11 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 #
 # A mistyped path, a set with a hole, weights of another network, a disk that is nearly full, a batch
 # that does not fit in memory: each of these ends a run, and the later it does the dearer it is. So
-# every training is preceded by a **preflight** with the very parameters of the run: it looks at the
-# data and their manifest, the weights and the room on the disk, reads clips as the run will, takes a few
-# steps forward and backward at full size, and tells how much memory that takes and when the run will be
-# done; how many videos each class has; over how many clips BN takes its statistics. It fails in a minute rather than in a night. Evaluation, selection and fine-tuning have theirs.
+# a **preflight** goes before every training, with the very parameters of the run. It looks at the data and
+# their manifest, the weights and the room on the disk. It reads clips as the run will, and takes a few steps
+# forward and backward at full size. Then it tells how much memory that takes, when the run will be done, how
+# many videos each class has, and over how many clips BN takes its statistics. It fails in a minute and not
+# in a night. Evaluation, selection and fine-tuning have theirs.
 #
 # Here is one, for a small network on the little tree from above. For the real set it prints the same
 # lines; where something is in the way it lists all of it, and nothing is started:

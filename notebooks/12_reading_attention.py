@@ -165,10 +165,9 @@ low, high = own.spatial_attention.min(), own.spatial_attention.max()
 print(f"raw values of M_s lie between {low:.2f} and {high:.2f}")
 
 # %% [markdown]
-# The mass may lie above chance or below it, and both are what the network does. The maps weigh features as $(1 + M_s)\cdot f$,
-# and a convolution follows: the network can mark a thing by a low value as well as by a high one, and
-# nothing in the loss asks for the one that pleases our eye. Which of the two a network takes up is
-# decided by its seed; the page of [Figure 3](results_figure3.ipynb) shows these measures for several.
+# A mass above chance means high values on the thing, a mass below chance low values. Both can serve the
+# network: its maps weigh features as $(1 + M_s)\cdot f$, a convolution follows, and the loss does not ask
+# which of the two it is. The seed decides; the page of [Figure 3](results_figure3.ipynb) shows these measures for several.
 # The paper's pictures show maps that are high on the hand and the object.
 #
 # ## Does the answer depend on it?

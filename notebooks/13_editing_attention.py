@@ -492,8 +492,8 @@ for what in ("the truth", "another video's truth"):
 # turn them. However they come out, three things are to be kept apart:
 #
 # - The network has *learnt with its own* $M_t$. Fusion and perception branch know what to do with
-#   that, and the truth is something that they have never met. That it does not help at once does not
-#   say that it could not be learnt from.
+#   that, and have never met the truth. Even if the truth does not help at once, the network may still
+#   learn from it.
 # - By equation (2), $M_t$ governs one half of what is fused; the other half, $(1 + M_s)\cdot f$, lets
 #   every frame through ([chapter 6](06_fusion.ipynb)). A network may lean on that half.
 # - If another video's truth does as well as this one's, what helped is the shape of an edit, and

@@ -220,8 +220,8 @@ for who, numbers in said.items():
 print("every revision that was called saved is there")
 
 # %% [markdown]
-# The killed one may have one revision more in the store than it could tell of. That is the right way
-# round: it may be saved and not said, never said and not saved.
+# The killed one may have one revision more in the store than it told of. That does no harm: what is said to
+# be saved is saved, and a little more may be.
 #
 # ## Three simulated annotators
 #

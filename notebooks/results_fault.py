@@ -79,8 +79,8 @@ print("frames of the action are the same in all three lists:", all(same.values()
 # %% [markdown]
 # The tuning split has the same fault, as a held-out part of a faulty collection would. So the
 # network looks excellent while it is being trained, and no class is "weak": the paper's rule for
-# choosing videos, classes under 50 %, finds nothing. A fault that all data share cannot be seen in
-# accuracy on them; somebody has to *look*, and this is what attention is for. Here a fifth of the
+# choosing videos, classes under 50 %, finds nothing. A fault that all data share does not show in
+# their accuracy. Attention shows it to a person who looks. Here a fifth of the
 # training videos are taken, the worst first, and their truth is written down as **stand-in** edits: 1 while the
 # action moves, 0.5 while the hand comes or goes, 0 elsewhere, the sign included. Nobody made them.
 #
@@ -88,9 +88,11 @@ print("frames of the action are the same in all three lists:", all(same.values()
 #
 # Four arms as everywhere, all from one network: before, control ($\gamma_t = 0$), placebo (other
 # videos' edits), knowledge. All see the edited videos four times an epoch. Among the worst
-# are many with the partner's sign, so seeing them more often may be a cure by itself. Whatever it
-# gives, the control has it too, and it has to be taken off. And two **fusions**. The paper's (chapter 6) joins $(1 + M_s) \cdot f$ with
-# $M_t \cdot f$: its spatial half does not feel $M_t$ at all. The **gated** one is ours:
+# are many with the partner's sign, so seeing them more often may be a cure by itself. The
+# control has that gain too, so we subtract the control.
+#
+# There are two **fusions**. The paper's (chapter 6) joins $(1 + M_s) \cdot f$ with $M_t \cdot f$: $M_t$
+# does not weigh its spatial half. The **gated** one is ours:
 # $(1 + M_s) \cdot M_t \cdot f$ joined with $M_t \cdot f$, so that *when* governs the whole network. The
 # last row of the first table is a network that learned the same scenes without any sign: about what
 # could be reached.

@@ -43,8 +43,8 @@ panels = {words: points for words, points in gained.items() if points}
 sweep_figure(panels, label="knowledge − control, points") if panels else None
 
 # %% [markdown]
-# Grey: one seed each. Squares: their mean. What lies within the grey of its neighbours is not told
-# apart by these runs.
+# Grey: one seed each. Squares: their mean. Where the grey points of two neighbours overlap, these runs do
+# not tell them apart.
 #
 # ## The share of edited videos
 
@@ -90,10 +90,9 @@ print(provenance(list({one.link: one for one in done}.values())))
 # %% [markdown]
 # ## What a point costs in minutes
 #
-# Stand-ins take no time. How long an edit takes was measured by the editor's own clock, on videos of
-# this set, edited in a browser by one of this book's makers: practised, but acting on still pictures
-# of the page, and so slower at each step than a hand on a mouse. One person and a few videos: an order
-# of magnitude, and no study of annotators.
+# Stand-ins take no time. So one of this book's makers edited videos of this set in a browser, and the
+# editor's own clock measured it. This annotator was practised, but saw still pictures of the page, and was
+# slower at each step than a hand on a mouse. One person and a few videos give an order of magnitude.
 
 # %%
 timed = effort.timed_edits()

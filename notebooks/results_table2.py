@@ -106,8 +106,8 @@ Markdown(table2.findings2("all"))
 # Beyond the paper: here the truth is known, so the attention itself can be judged. If $L_{temp}$ does
 # its work, $M_t$ of *knowledge* agrees better with the truth of videos that nobody edited (these are
 # validation videos). Look at the second row too: what $M_t$ earns with *other* clips' truth is habit,
-# and a placebo can teach habit. The third row takes it off: what is left cannot come from one curve
-# for all videos.
+# and a placebo can teach habit. The third row is the first less the second: one curve for all videos
+# earns nothing there.
 
 # %%
 HTML(table2.agreement_table2())

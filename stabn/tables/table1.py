@@ -121,7 +121,7 @@ def attention_table(root: Path = REPOSITORY) -> str:
             cells.append(linked(having, values, 2, gap=f"{DASH} <code>{remedy}</code>"))
         rows.append([*cells, f"{np.mean(levels):.2f}" if levels else DASH])
     head = ["ST-ABN on mini-SSv2 (synthetic)", "Our study", "This build", "Chance"]
-    return table("Attention against truth, on validation", head, rows, text_columns=1)
+    return table("Attention against truth, trained networks of Table 1", head, rows, text_columns=1)
 
 
 def _ours(runs: Sequence[Run], gap: str) -> list[str]:

@@ -179,7 +179,9 @@ def agreement_table2(root: Path = REPOSITORY) -> str:
         ]
         rows.append([*cells, f"{np.mean(chance):.2f}" if chance else DASH])
     head = ["mini-SSv2 (synthetic), validation", *(NAMES[arm] for arm in ARMS), "Chance"]
-    return table("Attention against truth", head, rows, text_columns=1)
+    return table(
+        "Attention against truth, fine-tuned networks of Table 2", head, rows, text_columns=1
+    )
 
 
 def paired_attention2(name: str, root: Path = REPOSITORY) -> str:
