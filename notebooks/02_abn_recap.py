@@ -349,10 +349,9 @@ for arm in ARMS[1:]:
 # %% [markdown]
 # Two things to take along. The peak finds the digit far more often than chance, but how often
 # differs from seed to seed much more than accuracy does: the loss asks for right answers, and a map
-# is only one way to get them. And mass is much closer to chance than pointing is. A sigmoid
-# is never 0, so $M$ keeps some value at every place, as its means above show: it peaks on the digit,
-# and most of its sum lies elsewhere. Read a map by its peaks, and
-# never its brightness without its scale.
+# is only one way to get them. And mass is much closer to chance than pointing is. A sigmoid is never
+# 0, so $M$ keeps some value at every place, as its means above show: it peaks on the digit, and most of
+# its sum lies elsewhere. Read a map by its peaks, and its brightness only beside its scale.
 #
 # ## CAM, the older relative
 #

@@ -357,15 +357,16 @@ with chdir(FOLDER):
 #     -f notebooks/launch/ssv2_st_abn_r50_32.yaml -p nproc_per_node 8
 # ```
 #
-# On a cluster with Slurm the same goes into the queue, on one node or several:
+# On a cluster with Slurm the same goes into the queue, here on two nodes:
 #
 # ```bash
-# sbatch --nodes=1 --gpus-per-node=8 --cpus-per-task=64 --time=24:00:00 \
+# sbatch --nodes=2 --gpus-per-node=8 --cpus-per-task=64 --time=24:00:00 \
 #     notebooks/launch/slurm.sh train ssv2_st_abn_r50_32 -p data_root /scratch/ssv2
 # ```
 #
 # The script finds out the nodes, the GPUs and the place where the machines meet, and runs one papermill
-# on each node. Pre-empted, requeued, or at the end of its time, the run is stored and the job goes back
+# on each node. Slurm sends it SIGTERM two minutes before its time is over (`#SBATCH --signal=TERM@120` in
+# the script; a `--signal` of your own goes before it). Pre-empted, requeued, or at the end of its time, the run is stored and the job goes back
 # into the queue; a run that *fails* does not, so that it cannot fail for ever. What must be
 # loaded before Python, modules or conda, goes into a `setup.sh` beside the script, which sources it.
 #
