@@ -114,7 +114,7 @@ keep_last: int = 1  # checkpoints to resume from that are kept
 resume_changed: bool = False  # go on although the configuration has changed; the record says how
 log_every: int = 50  # steps between lines of the log
 profile_steps: int = 0  # steps of which torch.profiler writes a trace and a table
-max_decode_failures: float = 0.01  # stop when more of the clips cannot be decoded
+max_decode_failures: float = 0.01  # stop when more of the clips, of 1,000 at least, fail to decode
 max_nonfinite_steps: int = 0  # steps left out for a loss or gradient that is NaN or infinite
 
 nproc_per_node: int = 1  # processes on each machine: one per GPU

@@ -1,5 +1,6 @@
 """Something-Something v2's own files → classes, records, mirror pairs, videos."""
 
+import difflib
 import re
 import reprlib
 from collections.abc import Sequence
@@ -234,8 +235,16 @@ def _annotation_file(root: Path | str, name: str) -> Path:
     for path in (folder / s for folder in (root, root / "labels") for s in spellings):
         if path.is_file():
             return path
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "no such folder"
+        raise AnnotationError(f"{root}: {what}; give the data set's folder, with its lists")
+    files = [path for folder in (root, root / "labels") for path in folder.glob("*.json")]
+    there = sorted({path.stem.removeprefix("something-something-v2-") for path in files})
+    near = difflib.get_close_matches(name, there, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(there) or 'none'}"
     raise AnnotationError(
-        f"{root}: has neither {spellings[0]} nor {spellings[1]}, nor a labels/ folder with one"
+        f"{root}: has neither {spellings[0]} nor {spellings[1]}, nor a labels/ folder with one; "
+        f"{hint}"
     )
 
 

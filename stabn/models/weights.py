@@ -30,6 +30,8 @@ def read_content(path: str | Path) -> Any:
             tensors and plain values.
     """
     path = Path(path)
+    if path.is_dir():
+        raise WeightsError(f"{path}: is a folder; give a file in it, as in {path / 'best.pt'}")
     if not path.is_file():
         raise WeightsError(f"{path}: no such file; correct the path, or let 'imagenet' fetch one")
     promised = re.search(r"-([0-9a-f]{8,})\.pth$", path.name)
@@ -45,8 +47,10 @@ def read_content(path: str | Path) -> Any:
     except Exception as error:  # torch raises half a dozen kinds for damaged files
         if is_truncated(path):
             raise WeightsError(f"{path}: is truncated; copy it again") from error
-        if not isinstance(error, pickle.UnpicklingError):
-            raise WeightsError(f"{path}: not a file of PyTorch weights ({error})") from error
+        if not isinstance(error, pickle.UnpicklingError) or not is_pickled(path):
+            raise WeightsError(
+                f"{path}: is no file of PyTorch weights; give one that torch.save wrote"
+            ) from error
         cause = str(error).splitlines()[0]
         raise WeightsError(
             f"{path}: not a file of PyTorch weights alone ({cause}); one that you trust can be "
@@ -58,6 +62,12 @@ def is_truncated(path: Path) -> bool:
     """Whether a file begins as torch.save's archives do, and lacks their end."""
     with open(path, "rb") as file:
         return file.read(2) == b"PK" and not zipfile.is_zipfile(file)
+
+
+def is_pickled(path: Path) -> bool:
+    """Whether a file begins as torch.save's do, archives or not."""
+    with open(path, "rb") as file:
+        return file.read(2).startswith((b"PK", b"\x80"))
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:

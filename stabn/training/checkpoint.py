@@ -76,8 +76,11 @@ def save(
         with replacing(path) as file:
             torch.save(content, file)
     except (OSError, RuntimeError) as error:
+        full = "is the disk full?"  # torch's own words name a place in its archive
+        cause = error.strerror if isinstance(error, OSError) and error.strerror else full
+        whole = "the earlier one is whole" if Path(path).is_file() else "there is no earlier one"
         raise CheckpointError(
-            f"{path}: the checkpoint could not be written ({error}); an earlier one is whole. Free "
+            f"{path}: the checkpoint could not be written ({cause}); {whole}. Free "
             f"some space or make the folder writable, then start again: the run goes on"
         ) from error
 
@@ -101,8 +104,14 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def _load(path: Path) -> Any:
+    if path.is_dir():
+        raise CheckpointError(f"{path}: is a folder; give a file in it, as in {path / 'best.pt'}")
+    if path.parent.is_file():
+        raise CheckpointError(f"{path.parent}: is a file where a run's folder is meant; give that")
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint; train one, or correct the path")
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.pt")))
+        remedy = f"there are {there}" if there else "train one, or correct the path"
+        raise CheckpointError(f"{path}: no such checkpoint; {remedy}")
     try:
         truncated = is_truncated(path)
     except OSError as error:

@@ -190,7 +190,10 @@ class RunConfig(Strict):
         0, ge=0, description="steps of which torch.profiler writes a trace and a table"
     )
     max_decode_failures: float = Field(
-        0.01, ge=0, le=1, description="stop when more of the clips cannot be decoded"
+        0.01,
+        ge=0,
+        le=1,
+        description="stop when more of the clips, of 1,000 at least, fail to decode",
     )
     max_nonfinite_steps: int = Field(
         0, ge=0, description="steps left out for a loss or gradient that is NaN or infinite"
@@ -270,7 +273,8 @@ def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
         known = ", ".join(cls.model_fields)
         hint = f"did you mean {names[near[0]]!r}?" if near else f"known: {known}"
         return f"unknown name {field!r} ({hint})"
-    if error["type"] == "missing" and len(error["loc"]) == 1:
+    empty = error["type"] == "string_too_short"
+    if empty or (error["type"] == "missing" and len(error["loc"]) == 1):
         return f"{field}: is needed ({cls.model_fields[field].description})"
     if error["type"] == "string_type" and isinstance(error["input"], int | float | date):
         return (
@@ -283,7 +287,8 @@ def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
     if error["type"] in ("tuple_type", "missing", "too_long"):
         default = cls.model_fields[field].default
         example = list(default) if isinstance(default, tuple) and default else "[a, b]"
-        message = f"must be a list, as in {example}"
+        what = "a list" if error["type"] == "tuple_type" else f"{len(default or 'ab')} values"
+        message = f"must be {what}, as in {example}"
     return f"{field}: {message}, not {error['input']!r}" if field else message
 
 

@@ -17,13 +17,13 @@ from stabn.data.mini.truth import has_truth
 from stabn.metrics import Score, rank_correlation, topk_accuracy
 from stabn.training.answers import write_answers
 from stabn.training.build import class_texts, eval_loader
-from stabn.training.checkpoint import Trained, load
+from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import ConfigError, RunConfig, Strict, parse, read_yaml
 from stabn.training.eval_config import EvalConfig
-from stabn.training.files import replacing
+from stabn.training.files import replacing, try_out
 from stabn.training.lock import holding
 from stabn.training.predict import predict
-from stabn.training.process import Process, joined
+from stabn.training.process import Process, agreeing, joined
 from stabn.training.records import read_record, write_record
 
 log = logging.getLogger(__name__)
@@ -197,7 +197,11 @@ def evaluate(config: EvalConfig) -> None:
     folder = Path(config.run)
     path = folder / f"{config.checkpoint}.pt"
     with joined() as me, holding(folder, me):
-        trained = load(path)
+        with agreeing(me):
+            trained = load(path)
+            check_own(trained, folder)
+            if me.is_main:
+                check_writable(folder)
         effective = as_asked(trained.config, config)
         check_classes(trained, effective, path)
         split = config.split or effective.report_split
@@ -224,6 +228,34 @@ def as_asked(run: RunConfig, asked: Strict) -> RunConfig:
             f"{config.short_side}"
         )
     return config
+
+
+def check_own(trained: Trained, folder: Path) -> None:
+    """Whether a checkpoint is of the run whose record lies beside it.
+
+    Raises:
+        CheckpointError: it is of another one.
+    """
+    own = read_record(folder / "record.json").get("config", {})
+    if own and trained.config.name != own["name"]:
+        raise CheckpointError(
+            f"{folder}: the checkpoint there is of the run {trained.config.name}, the record is of "
+            f"{own['name']}; score it in the folder of its own run"
+        )
+
+
+def check_writable(folder: Path) -> None:
+    """Whether the figures can be stored, before anything is scored.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    try:
+        try_out(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"run: {folder} cannot be written ({error.strerror}); make it writable, or score a copy"
+        ) from error
 
 
 def check_classes(trained: Trained, config: RunConfig, path: Path) -> None:

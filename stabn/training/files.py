@@ -39,6 +39,18 @@ def replacing(path: str | Path, mode: str = "wb") -> Iterator[IO]:
     _sync_folder(path.parent)
 
 
+def try_out(folder: Path) -> None:
+    """Write a file into a folder and remove it; what was not there is not there afterwards.
+
+    Raises:
+        OSError: no permission, disk full.
+    """
+    with no_empty_folders(folder):
+        with replacing(folder / ".tried") as file:
+            file.write(b"ok")
+        (folder / ".tried").unlink()
+
+
 @contextmanager
 def no_empty_folders(folder: Path) -> Iterator[None]:
     """On leaving, a folder and its parents that were not there before are there only if filled."""

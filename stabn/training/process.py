@@ -112,6 +112,7 @@ def joined() -> Iterator[Process]:
         format="%(message)s" if world_size == 1 else f"[{rank}] %(message)s",
         stream=sys.stdout,
     )
+    logging.raiseExceptions = False  # a reader who has gone, as `| head`, is no fault of the run
     terminated = threading.Event()
     if {LAUNCHER_PID, "TORCHELASTIC_RUN_ID"} & os.environ.keys():
         leave_with_the_launcher()

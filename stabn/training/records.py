@@ -8,6 +8,8 @@ import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +21,7 @@ import torch
 from stabn import given
 from stabn.errors import UserError
 from stabn.training.checkpoint import REPOSITORY
-from stabn.training.config import RunConfig
+from stabn.training.config import ConfigError, RunConfig
 from stabn.training.files import replacing
 
 PACKAGES = ("torch", "numpy", "av", "pandas", "scipy")
@@ -48,6 +50,22 @@ def new_record(
         "wall_seconds": None,
         "results": {},
     }
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """What a run writes into its folder before it computes; a folder that refuses is told.
+
+    Raises:
+        ConfigError: no permission, disk full, or something else in its place.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"out_dir: {folder} cannot be written ({error.strerror}); make it writable or choose "
+            f"another out_dir"
+        ) from error
 
 
 def write_record(path: str | Path, record: dict[str, Any]) -> None:

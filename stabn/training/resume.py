@@ -32,6 +32,7 @@ FREE |= {"checkpoint_activations", "max_nonfinite_steps", "profile_steps"}
 FIXED = {"data", "pretext_clips", "train_split", "sampling", "seed", "batch_size"}
 FIXED |= {"optimizer", "schedule", "milestones", "patience", "lr_factor", "decay_bn_and_biases"}
 COURSE = {"lr", "lr_batch_size", "momentum", "epochs", "warmup_epochs"}  # set at the start, for all
+SHAPES = {"model", "backbone", "num_frames", "class_head", "temporal_tail", "fusion"}  # tensors'
 GROUPS = ("lr", "momentum", "nesterov", "weight_decay")  # kept in the optimizer's stored state
 
 
@@ -202,7 +203,7 @@ def changes(
     theirs, mine = defaults | stored, config.model_dump(mode="json")
     names = sorted((theirs.keys() | mine.keys()) - FREE)
     changed = {n: (theirs.get(n), mine.get(n)) for n in names if theirs.get(n) != mine.get(n)}
-    fixed = FIXED | (COURSE if mine.get("schedule") in ("one_cycle", "cosine") else set())
+    fixed = FIXED | SHAPES | (COURSE if mine.get("schedule") in ("one_cycle", "cosine") else set())
     refused = [n for n in changed if not forced or n in fixed]
     if refused:
         listed = ", ".join("{} ({!r} there, {!r} here)".format(n, *changed[n]) for n in refused)

@@ -36,6 +36,12 @@ def start_from(model: nn.Module, config: RunConfig) -> None:
     content = read_content(source)
     state = state_dict_in(content, source)
     check_finite(state, source)
+    theirs = content.get("config", {}).get("backbone") if content.get("format") == FORMAT else None
+    if theirs not in (None, config.backbone):
+        raise CheckpointError(
+            f"{source}: is of a network on {theirs}, this one is on {config.backbone}; give "
+            f"weights of the same backbone, or null"
+        )
     if content.get("format") == FORMAT or any(name.startswith("backbone.") for name in state):
         load_fitting(model, state, config)
     elif "layer_att_common.0.conv1.weight" in state and isinstance(model, STABN):

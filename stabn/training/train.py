@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau
 
 from stabn.training.checkpoint import load, save
-from stabn.training.config import ConfigError, RunConfig, configured, write_config
+from stabn.training.config import RunConfig, configured, write_config
 from stabn.training.evaluate import figures_from_predictions, in_words, report
 from stabn.training.files import remove_leftovers
 from stabn.training.journal import Journal
@@ -31,6 +31,7 @@ from stabn.training.records import (
     read_record,
     unreported,
     write_record,
+    writing,
 )
 from stabn.training.resume import Progress, note_resumption
 from stabn.training.step import (
@@ -149,7 +150,7 @@ def open_folder(run: Run) -> None:
     config, progress, me = run.config, run.progress, run.me
     if not me.is_main:
         return
-    try:
+    with writing(config.folder):
         remove_leftovers(config.folder)
         write_config(config, config.folder / "config.yaml")
         record = read_record(config.folder / "record.json")
@@ -162,11 +163,6 @@ def open_folder(run: Run) -> None:
             note_resumption(record, progress, me)
             record["config"] = config.model_dump(mode="json")
         write_record(config.folder / "record.json", record)
-    except OSError as error:
-        raise ConfigError(
-            f"out_dir: {config.folder} cannot be written ({error.strerror}); make it writable or "
-            f"choose another out_dir"
-        ) from error
 
 
 def close_folder(config: RunConfig, progress: Progress, me: Process) -> None:

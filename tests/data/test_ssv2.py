@@ -240,3 +240,22 @@ def test_a_video_as_h264_is_an_mp4(tmp_path):
     write_video(tmp_path / "videos" / "1.mp4", frames, 12)
     with pytest.raises(VideoError, match=r"1\.webm: is there as \.mp4 too: remove one"):
         videos.video_ids()
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ("tunning", r"neither tunning\.json nor .*; did you mean 'tuning'\?"),
+        ("exam", r"neither exam\.json nor .*; there is labels, mini, train, tuning, validation"),
+    ],
+)
+def test_a_list_that_is_not_there(tiny_set, split, said):
+    with pytest.raises(AnnotationError, match=said):
+        read_split(tiny_set, split, read_classes(tiny_set))
+
+
+def test_a_data_set_that_is_not_there(tmp_path):
+    (tmp_path / "file").touch()
+    for name, said in {"none": "no such folder", "file": "is a file"}.items():
+        with pytest.raises(AnnotationError, match=f"{name}: {said}; give the data set's folder"):
+            read_classes(tmp_path / name)

@@ -188,3 +188,14 @@ def test_an_arm_of_a_fine_tuning_is_found_by_its_name(saved, tmp_path):
         assert (
             place.rpartition("/")[0] in load_trained("tiny", tmp_path, checkpoint="control").origin
         )
+
+
+def test_a_checkpoint_that_is_elsewhere(tmp_path, tiny_run):
+    for path, said in {
+        tmp_path: r"is a folder; give a file in it, as in .*best\.pt",
+        tiny_run.folder / "best.pt" / "best.pt": "is a file where a run's folder is meant",
+        tiny_run.folder / "bset.pt": "no such checkpoint; there are best, last",
+        tmp_path / "best.pt": "no such checkpoint; train one, or correct the path",
+    }.items():
+        with pytest.raises(CheckpointError, match=said):
+            read(path)

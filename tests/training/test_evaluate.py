@@ -23,7 +23,7 @@ from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import evaluate, figures_from_predictions, tagged
 from stabn.training.predict import _rows, predict
 from stabn.training.process import Process
-from stabn.training.records import read_record
+from stabn.training.records import read_record, write_record
 from tests.preflights import with_videos_of_its_own
 
 ALONE = Process(0, 1, torch.device("cpu"))
@@ -352,3 +352,24 @@ def test_a_data_set_of_other_classes(run, tiny_set, tmp_path):
 def test_a_folder_without_a_run(tmp_path):
     with pytest.raises(CheckpointError, match=r"best\.pt: no such checkpoint"):
         evaluate(scored(tmp_path))
+
+
+def test_a_checkpoint_of_another_run_is_refused(tiny_run, tmp_path):
+    folder = shutil.copytree(tiny_run.folder, tmp_path / "run")
+    record = read_record(folder / "record.json")
+    write_record(folder / "record.json", record | {"config": record["config"] | {"name": "other"}})
+    with pytest.raises(CheckpointError, match=r"is of the run tiny, the record is of other; score"):
+        evaluate(EvalConfig(run=str(folder)))
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_scored(
+    tiny_run, tmp_path, monkeypatch
+):
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    folder = shutil.copytree(tiny_run.folder, tmp_path / "run")
+    monkeypatch.setattr("stabn.training.evaluate.try_out", refuse)
+    monkeypatch.setattr("stabn.training.evaluate.report", None)
+    with pytest.raises(ConfigError, match=r"run: .* cannot be written \(Read-only file system\)"):
+        evaluate(EvalConfig(run=str(folder)))

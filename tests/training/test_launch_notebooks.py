@@ -85,7 +85,7 @@ def test_train_then_evaluate(tiny, tmp_path):
     ("parameter", "value", "said"),
     [
         ("batch_sise", "4", "unknown name 'batch_sise' (did you mean 'batch_size'?)"),
-        ("data_root", "nowhere", "nowhere: has neither labels.json"),
+        ("data_root", "nowhere", "nowhere: no such folder"),
     ],
 )
 def test_a_wrong_parameter_stops_the_notebook_with_exit_status_1(

@@ -129,7 +129,12 @@ def test_a_changed_configuration_is_gone_on_with_if_that_is_wanted(interrupted, 
 
 @pytest.mark.parametrize(
     ("schedule", "field", "value"),
-    [("plateau", "batch_size", 6), ("plateau", "seed", 1), ("one_cycle", "lr", 0.1)],
+    [
+        ("plateau", "batch_size", 6),
+        ("plateau", "seed", 1),
+        ("plateau", "num_frames", 5),
+        ("one_cycle", "lr", 0.1),
+    ],
 )
 def test_what_the_stored_state_stands_for_cannot_be_changed(interrupted, schedule, field, value):
     config = interrupted(1, schedule=schedule)

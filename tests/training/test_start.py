@@ -139,3 +139,24 @@ def test_names_that_a_wrapper_left_are_no_other_network(tiny, model, saved, pref
         start_from(other, config)
         for name, tensor in model.state_dict().items():
             assert torch.equal(other.state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("folder", r"folder: is a folder; give a file in it, as in .*best\.pt"),
+        (
+            "text.yaml",
+            r"text\.yaml: is no file of PyTorch weights; give one",
+        ),
+        ("small.pt", "is of a network on small, this one is on resnet50; give weights of the same"),
+    ],
+)
+def test_what_is_no_start_for_a_network(tiny, tmp_path, name, said):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.yaml").write_text("name: x\n")
+    small = tiny()
+    model = build_model(small, len(CLASSES))
+    save(tmp_path / "small.pt", model, small, CLASSES)
+    with pytest.raises((CheckpointError, WeightsError), match=said):
+        start_from(model, tiny(backbone="resnet50", weights=str(tmp_path / name)))

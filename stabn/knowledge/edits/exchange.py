@@ -41,9 +41,13 @@ def read_json(path: str | Path) -> list[Edit]:
     except OSError as error:
         raise EditError(f"{path}: cannot be read ({error.strerror}); correct the path") from error
     except ValueError as error:
-        raise EditError(f"{path}: is no JSON file, or a damaged one ({error})") from error
+        what = f"is no JSON file, or a damaged one ({error}); export it again"
+        raise EditError(f"{path}: {what}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise EditError(f"{path}: format: is not {FORMAT!r}; give a file that write_json wrote")
+        raise EditError(
+            f"{path}: format: is not {FORMAT!r}; give edits that the organiser's page exported or "
+            f"`stabn stand-in` wrote"
+        )
     if content.get("version") != VERSION:
         raise EditError(
             f"{path}: version: is {content.get('version')!r}, this stabn knows {VERSION}; update it"

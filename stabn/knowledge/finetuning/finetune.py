@@ -27,7 +27,7 @@ from stabn.knowledge.finetuning.step import (
 )
 from stabn.knowledge.finetuning.targets import read_edits, unchanged
 from stabn.training.checkpoint import Trained, save
-from stabn.training.config import ConfigError, configured, write_config
+from stabn.training.config import configured, write_config
 from stabn.training.evaluate import check_classes, report
 from stabn.training.files import file_hash, remove_leftovers
 from stabn.training.journal import Journal
@@ -43,6 +43,7 @@ from stabn.training.records import (
     read_record,
     unreported,
     write_record,
+    writing,
 )
 from stabn.training.resume import note_resumption
 
@@ -127,7 +128,9 @@ def frozen_edits(config: FinetuneConfig, me: Process) -> list[Edit]:
     kept = config.folder / "edits.json"
     with agreeing(me):
         if me.is_main and not kept.is_file():
-            write_json(read_edits(config.edits), kept)
+            edits = read_edits(config.edits)
+            with writing(config.folder):
+                write_json(edits, kept)
     return read_json(kept)
 
 
@@ -147,7 +150,7 @@ def open_folder(tuning: Tuning) -> None:
             "when the action is does not depend on who asked",
             *(foreign, len(edits), config.start),
         )
-    try:
+    with writing(config.folder):
         remove_leftovers(config.folder)
         write_config(config, config.folder / "config.yaml")
         if record := read_record(path):
@@ -173,11 +176,6 @@ def open_folder(tuning: Tuning) -> None:
             "modified": sorted({lessons.class_of[video_id] for video_id in lessons.levels}),
         }
         write_record(path, record)
-    except OSError as error:
-        raise ConfigError(
-            f"out_dir: {config.folder} cannot be written ({error.strerror}); make it writable or "
-            f"choose another out_dir"
-        ) from error
 
 
 def close_folder(tuning: Tuning) -> None:

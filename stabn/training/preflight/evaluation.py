@@ -12,7 +12,7 @@ from stabn.training.build import eval_loader
 from stabn.training.checkpoint import Trained, load
 from stabn.training.config import RunConfig, configured
 from stabn.training.eval_config import EvalConfig
-from stabn.training.evaluate import as_asked, check_classes, inverts
+from stabn.training.evaluate import as_asked, check_classes, check_own, inverts
 from stabn.training.lock import holding
 from stabn.training.preflight.findings import Findings, counted
 from stabn.training.preflight.memory import tell_peak
@@ -44,6 +44,7 @@ def preflight(config: EvalConfig) -> None:
         check_folder(found, folder, WRITABLE)
         with found.checking("checkpoint"), holding(folder, me):
             trained = load(path)
+            check_own(trained, folder)
             found.good("checkpoint", trained.origin)
             effective = as_asked(trained.config, config)
             split = config.split or effective.report_split

@@ -10,7 +10,7 @@ import pandas as pd
 from stabn.data.counts import MANIFEST
 from stabn.training.build import class_texts, split_videos
 from stabn.training.config import RunConfig
-from stabn.training.files import no_empty_folders, replacing
+from stabn.training.files import try_out
 from stabn.training.preflight.findings import Findings
 
 SPARE = 1.2  # times the disk that was counted
@@ -140,7 +140,10 @@ def _tell_share(
     if lost:
         found.fault(name, f"{text}: nothing is left of {' and '.join(lost)}")
     elif len(bad) > bears * total:
-        found.fault(name, f"{text}: more than max_decode_failures ({bears:g})")
+        found.fault(
+            name,
+            f"{text}: more than max_decode_failures ({bears:g}); put them right, or allow more",
+        )
     else:
         found.warn(name, text)
 
@@ -150,10 +153,7 @@ def check_folder(found: Findings, folder: Path, remedy: str = "choose out_dir") 
     if not found.me.is_main:
         return
     try:
-        with no_empty_folders(folder):
-            with replacing(folder / ".preflight") as file:
-                file.write(b"ok")
-            (folder / ".preflight").unlink()
+        try_out(folder)
     except OSError as error:
         found.fault("folder", f"{folder} cannot be written ({error.strerror}); {remedy}")
 

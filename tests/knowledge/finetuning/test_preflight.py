@@ -131,7 +131,7 @@ def test_an_edited_video_that_is_missing(settings, edits, tiny_set, tmp_path):
     ("values", "fault"),
     [
         ({"report_split": "exam"}, r"data: .*exam\.json"),
-        ({"data_root": "no/set"}, "data: no/set: has neither labels"),
+        ({"data_root": "no/set"}, "data: no/set: no such folder"),
         ({"batch_size": 13}, "run: batch_size: 13 is more than the 12 clips"),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_folder_that_cannot_be_written(settings, monkeypatch):
     def fail(path):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("stabn.training.preflight.ready.replacing", fail)
+    monkeypatch.setattr("stabn.training.preflight.ready.try_out", fail)
     with pytest.raises(PreflightError, match=r"folder: .*Read-only file system\); choose out_dir"):
         preflight(settings())
 

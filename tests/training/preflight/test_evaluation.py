@@ -96,7 +96,7 @@ def test_everything_in_the_way_is_told_at_once(run, copy, monkeypatch):
     def full(path):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("stabn.training.preflight.ready.replacing", full)
+    monkeypatch.setattr("stabn.training.preflight.ready.try_out", full)
     with pytest.raises(PreflightError) as error:
         preflight(asked(run, data_root=str(copy)))
     message = str(error.value)
@@ -121,7 +121,7 @@ def test_a_set_of_which_nothing_decodes(run, copy):
     [
         ({"checkpoint": "last-7"}, r"checkpoint: .*last-7\.pt: no such checkpoint"),
         ({"split": "exam"}, r"data: .*exam\.json"),
-        ({"data_root": "no/set"}, "data: no/set: has neither labels"),
+        ({"data_root": "no/set"}, "data: no/set: no such folder"),
         ({"prepared": "no/set"}, "data: no/set/index.json: No such file"),
     ],
 )
