@@ -20,7 +20,7 @@
 # **stand-in** edits, which are the set's own truth. p-values are corrected for the comparisons of their
 # table (Holm).
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 from IPython.display import Markdown
 
 from stabn.figures import seeds_figure
@@ -29,19 +29,19 @@ from stabn.tables import glance
 # %% [markdown]
 # **Does attention make the network better?** [Table 1](results_table1.ipynb)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(glance.attends())
 
 # %% [markdown]
 # **Does $M_t$ learn what edits say?** [Table 2](results_table2.ipynb)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(glance.edits_reach_attention())
 
 # %% [markdown]
 # **Do the answers follow, on the plain set?** [Table 2](results_table2.ipynb)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(glance.answers_follow())
 
 # %% [markdown]
@@ -49,29 +49,29 @@ Markdown(glance.answers_follow())
 # many points the sign decides: accuracy where it is right, less accuracy where it misleads, in the same
 # scenes.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(glance.sign_relied_on())
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 values = glance.reliances()
 for name, of in values.items():
     print(f"{name}: {', '.join(f'{v:.1f}' for v in of.values()) or 'no record'}")
 seeds_figure(values, "points that the sign decides") if any(values.values()) else None
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(glance.fault_mended())
 
 # %% [markdown]
 # So *significant* is not *cured*. The mean of both stays where it is for a reason: a shortcut pays where it
 # holds, and who gives it up loses there what is gained elsewhere. And the paper's fusion?
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(glance.fault_left())
 
 # %% [markdown]
 # **Does the network depend on its $M_s$?** [Table 3](results_table3.ipynb)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(glance.inverted())
 
 # %% [markdown]
