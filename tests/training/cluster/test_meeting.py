@@ -33,7 +33,7 @@ def together(endpoint):
     def play(count: int, part: Callable[[Machines, bool], object], *, run: str = "x") -> list:
         def one() -> tuple[bool, object]:
             with meeting.meeting(endpoint, count, run) as others:
-                return others._hosts, part(others, others._hosts)
+                return others.hosts, part(others, others.hosts)
 
         with ThreadPoolExecutor(count) as pool:
             futures: list[Future] = [pool.submit(one) for _ in range(count)]
