@@ -12,7 +12,7 @@ PY := .venv/bin/python
 export OMP_WAIT_POLICY = passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test check lint browser slurm lab annotate study pretext tables bench soak sync picture dist clean
+.PHONY: help env book test check lint browser slurm nginx lab annotate study pretext tables bench soak sync picture dist clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
@@ -37,7 +37,7 @@ book: $(READY)  ## build the book: data, training, chapters, pages (a second run
 # A file a worker at a time: what a file's tests share is made once. The order is tests/conftest.py's.
 SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 
-test: $(READY) browser slurm  ## run every test, the pages in a headless browser included (after `make book`)
+test: $(READY) browser slurm nginx  ## run every test, the pages in a headless browser included (after `make book`)
 	@$(PY) -m tools.steps tests -- $(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: lint  ## while working: lint, layers, pairs and the tests that need no book, browser or cluster
@@ -51,6 +51,9 @@ browser: $(READY)  ## find a Chromium for the tests of pages, or fetch one
 
 slurm: $(READY)  ## find a Slurm for the tests of the job script, or fetch one
 	@$(PY) -m tools.slurm
+
+nginx: $(READY)  ## find an nginx for the test of the pages behind it, or fetch one
+	@$(PY) -m tools.nginx
 
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(PY) -m jupyter lab notebooks

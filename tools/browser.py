@@ -1,12 +1,13 @@
 """A Chromium for the tests of pages: one that is here, or one that can be fetched."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from playwright.sync_api import Playwright, sync_playwright
+
+from tools import packages
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -44,11 +45,8 @@ def fetch() -> None:
     """Try Playwright's own Chromium, then the system's package when we may install one."""
     print("▶ no Chromium here: fetching one for the tests of pages", flush=True)
     install = [sys.executable, "-m", "playwright", "install", "chromium"]
-    if subprocess.run(install).returncode == 0:
-        return
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "update", "-qq"])
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"])
+    if subprocess.run(install).returncode != 0:
+        packages.fetch("chromium")
 
 
 def main() -> int:

@@ -2,9 +2,10 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from tools.packages import fetch
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "scancel")
 PACKAGES = ("slurm-wlm", "munge")
@@ -19,20 +20,11 @@ def missing() -> str:
     return "" if all(shutil.which(name, path=PATH) for name in PROGRAMS) else HINT
 
 
-def fetch() -> None:
-    """Try the system's packages, when we may install them. No service of theirs is needed."""
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        print("▶ no Slurm here: fetching one for the tests of the job script", flush=True)
-        quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES]
-        subprocess.run(["apt-get", "update", "-qq"], env=quiet)
-        subprocess.run(install, env=quiet, stdout=subprocess.DEVNULL)
-
-
 def main() -> int:
     """For ``make test``: never fails, the tests say what they leave out."""
     if missing() == HINT:
-        fetch()
+        print("▶ no Slurm here: fetching one for the tests of the job script", flush=True)
+        fetch(*PACKAGES)  # no service of theirs is needed
     print(missing() or "Slurm for the tests of the job script: found", file=sys.stderr)
     return 0
 

@@ -310,7 +310,7 @@ def test_promote_of_something_else_is_refused(tmp_path):
         promote(tmp_path / "run", "table1", tmp_path)
 
 
-@pytest.mark.parametrize("study", ["../elsewhere", "/tmp/elsewhere", "..", ""])
+@pytest.mark.parametrize("study", ["../elsewhere", "/elsewhere", "..", ""])
 def test_promote_stays_in_the_book(tmp_path, study):
     write(tmp_path, "run/record.json", record("baseline", 0, 0.5))
     with pytest.raises(tables.TableError, match=r"no name of a folder of book/results"):

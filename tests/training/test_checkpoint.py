@@ -119,7 +119,7 @@ def test_another_data_set(saved):
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
 def test_names_that_a_wrapper_left_are_no_other_architecture(tiny, model, saved, prefix):
-    content = torch.load(saved)
+    content = torch.load(saved, weights_only=True)
     content["model"] = {prefix + name: tensor for name, tensor in content["model"].items()}
     torch.save(content, saved)
     assert same(load(saved).model.state_dict(), model.state_dict())

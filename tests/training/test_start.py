@@ -129,7 +129,7 @@ def test_nothing_fits(tiny, config, tmp_path):
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
 def test_names_that_a_wrapper_left_are_no_other_network(tiny, model, saved, prefix):
     """In a checkpoint of ours, and in a state dict of its network alone."""
-    content = torch.load(saved)
+    content = torch.load(saved, weights_only=True)
     content["model"] = {prefix + name: tensor for name, tensor in content["model"].items()}
     torch.save(content, saved)
     torch.save(content["model"], bare := saved.with_name("bare.pt"))

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,9 +16,10 @@ from stabn.knowledge.app import serve
 from stabn.knowledge.app.address import Address, AddressError, address_of
 from stabn.knowledge.app.channel import V1
 from tests.knowledge.app.served import TOKENS, free_ports, kernel_of, serving
+from tools import nginx as nginx_here
 
 ROOT = Path(__file__).resolve().parents[3]
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+NGINX = nginx_here.find()
 SETTINGS = """
 daemon off;
 pid {folder}/nginx.pid;
@@ -146,7 +146,7 @@ async def visit(url: str, origin: str) -> None:
 
 
 @pytest.mark.slow(20)
-@pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light")
+@pytest.mark.skipif(NGINX is None, reason=nginx_here.HINT)
 def test_the_books_lines_serve_both_pages_behind_nginx(queue, tmp_path):
     book = (ROOT / "book/troubleshooting.md").read_text()
     lines = re.search(r"```nginx\n(.+?)```", book, re.DOTALL)[1]
