@@ -1,9 +1,14 @@
-"""Stand-ins for what a machine does to a run."""
+"""A network and its checkpoint; stand-ins for what a machine does to a run."""
 
 import resource
 from contextlib import contextmanager
 
 import pytest
+import torch
+
+from stabn.training.build import build_model
+from stabn.training.checkpoint import save
+from tests.training.networks import CLASSES
 
 
 @pytest.fixture
@@ -20,3 +25,21 @@ def small_disk():
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limit
+
+
+@pytest.fixture
+def config(tiny):
+    return tiny()
+
+
+@pytest.fixture
+def model(config):
+    torch.manual_seed(0)
+    return build_model(config, len(CLASSES)).eval()
+
+
+@pytest.fixture
+def saved(model, config, tmp_path):
+    path = tmp_path / "best.pt"
+    save(path, model, config, CLASSES, progress={"epoch": 3})
+    return path

@@ -16,26 +16,7 @@ from stabn.training.checkpoint import (
     save,
 )
 from stabn.training.start import start_from
-
-CLASSES = ("Covering", "Dropping", "Lifting")
-
-
-@pytest.fixture
-def config(tiny):
-    return tiny()
-
-
-@pytest.fixture
-def model(config):
-    torch.manual_seed(0)
-    return build_model(config, len(CLASSES)).eval()
-
-
-@pytest.fixture
-def saved(model, config, tmp_path):
-    path = tmp_path / "best.pt"
-    save(path, model, config, CLASSES, progress={"epoch": 3})
-    return path
+from tests.training.networks import CLASSES
 
 
 def test_the_same_network_comes_back(model, config, saved):

@@ -11,26 +11,7 @@ from stabn.models.weights import WeightsError
 from stabn.training.build import build_model
 from stabn.training.checkpoint import CheckpointError, save
 from stabn.training.start import start_from
-
-CLASSES = ("Covering", "Dropping", "Lifting")
-
-
-@pytest.fixture
-def config(tiny):
-    return tiny()
-
-
-@pytest.fixture
-def model(config):
-    torch.manual_seed(0)
-    return build_model(config, len(CLASSES)).eval()
-
-
-@pytest.fixture
-def saved(model, config, tmp_path):
-    path = tmp_path / "best.pt"
-    save(path, model, config, CLASSES)
-    return path
+from tests.training.networks import CLASSES
 
 
 def test_st_abn_from_a_baseline_of_other_classes(tiny, tmp_path, caplog):

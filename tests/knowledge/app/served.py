@@ -1,6 +1,5 @@
 """`stabn annotate` as a process of its own, and what asks it without a browser."""
 
-import os
 import re
 import signal
 import socket
@@ -14,6 +13,8 @@ from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import psutil
+
+from tests.knowledge.homes import environment
 
 TOKENS = {"annotators": "token-of-annotators", "organiser": "token-of-the-organiser"}
 
@@ -61,13 +62,6 @@ def serving(
 
     Ended, as by Ctrl-C, it must leave no process behind.
     """
-    places = {
-        "HOME": home,
-        "JUPYTER_CONFIG_DIR": home / "config",
-        "JUPYTER_DATA_DIR": home / "data",
-        "JUPYTER_RUNTIME_DIR": home / "runtime",
-        "IPYTHONDIR": home / "ipython",
-    }
     ports = ports or free_ports(2)
     store = home / "edits.sqlite"
     with open(home / "server.log", "w") as log:
@@ -78,7 +72,7 @@ def serving(
                 *("--token", TOKENS["annotators"], "--organiser-token", TOKENS["organiser"]),
                 *more,
             ),
-            env=os.environ | {name: str(place) for name, place in places.items()},
+            env=environment(home),
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

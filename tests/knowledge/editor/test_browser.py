@@ -1,7 +1,6 @@
 """The editor in a real JupyterLab in headless Chromium: mouse, typing, keys, what goes wrong."""
 
 import json
-import os
 import secrets
 import socket
 import subprocess
@@ -17,6 +16,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.knowledge.homes import environment
 from tools import browser as chromium
 from tools.steps import ROOT
 
@@ -82,13 +82,6 @@ def lab(tmp_path_factory) -> Iterator[tuple[str, str, Path]]:
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
     port, token = free_port(), secrets.token_hex(16)
-    places = {
-        "HOME": home,
-        "JUPYTER_CONFIG_DIR": home / "config",
-        "JUPYTER_DATA_DIR": home / "data",
-        "JUPYTER_RUNTIME_DIR": home / "runtime",
-        "IPYTHONDIR": home / "ipython",
-    }
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
@@ -98,7 +91,7 @@ def lab(tmp_path_factory) -> Iterator[tuple[str, str, Path]]:
     with open(home / "lab.log", "wb") as log:
         server = subprocess.Popen(
             command,
-            env=os.environ | {name: str(place) for name, place in places.items()},
+            env=environment(home),
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -1,0 +1,3 @@
+"""Of what the networks are that tests of checkpoints build."""
+
+CLASSES = ("Covering", "Dropping", "Lifting")
