@@ -38,7 +38,7 @@ def edits_reach_attention(root: Path = REPOSITORY) -> str:
     done = table2.study(root)
     taught, control = _means({arm: table2.ATTENTION["own"].by_seed(done, arm) for arm in ARMS})
     return (
-        f"On videos that nobody edited, $M_t$'s rank correlation with the truth is {taught:.2f} "
+        f"On videos that nobody edited, its rank correlation with the truth is {taught:.2f} "
         f"after training with edits and {control:.2f} after the same training without them. The "
         f"difference is {_told(test, digits=2)}."
     )
