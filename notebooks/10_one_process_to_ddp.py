@@ -16,9 +16,9 @@
 # *Any laptop, no GPU: about 35 seconds on two CPU cores.*
 #
 # **The question.** One GPU would need days or weeks for the real set
-# ([chapter 11](11_something_something_v2.ipynb) counts them), so eight share the work, through nights
-# when nobody looks. What must hold so that N processes train the same network as one? And what must
-# hold so that a run which was killed goes on as if nothing had happened?
+# ([chapter 11](11_something_something_v2.ipynb) counts them), so eight share the work. What must hold so
+# that N processes train the same network as one? And what must hold so that a run which was killed
+# goes on as if nothing had happened?
 
 # %%
 import contextlib
@@ -60,10 +60,9 @@ FOLDER = Path(scratch.name)
 # %% [markdown]
 # ## Eight clips and a network
 #
-# Everything here is small and needs no file: *neutral clips*, which are drawn as they are read (the
-# synthetic clips that the book's small networks start from), and a small ST-ABN. We compute in
-# double precision, so that rounding stays out of the way, and hold batch normalisation and dropout
-# still for the moment. Both come back below.
+# Nothing here needs a file: *neutral clips* (those that the book's small networks start from) are drawn
+# as they are read. We compute in double precision, so that rounding does not disturb, and hold batch
+# normalisation (BN) and dropout still. Both come back below.
 
 # %%
 settings = {
@@ -99,9 +98,8 @@ print("parameters:", sum(p.numel() for p in model.parameters()))
 # \frac{1}{R}\sum_{r=1}^{R}\;\nabla\,\frac{1}{|S_r|}\sum_{i\in S_r}\mathcal{L}(x_i)
 # \qquad\text{if}\quad |S_1|=\dots=|S_R|=\frac{N}{R}. $$
 #
-# That is all that data-parallel training stands on: copy the network, share out the batch, average
-# the gradients. The condition on the right is easily forgotten, so we test the equation with equal
-# shares and with unequal ones.
+# Data-parallel training is this one equation: copy the network, share out the batch, average the
+# gradients. We test it with equal shares and with unequal ones.
 
 
 # %%
@@ -128,12 +126,11 @@ torch.testing.assert_close(by_hand, whole)
 assert apart(whole, unequal) > 1e-3
 
 # %% [markdown]
-# With shares of 6 and 2 each of the last two clips counts as much as three of the others. This is why
-# a `batch_size` that the processes cannot share equally is refused, by name, before anything is read.
+# With shares of 6 and 2 each of the last two clips counts as much as three of the others. So a
+# `batch_size` that the processes cannot share equally is refused.
 #
-# The same sum need not run on several processes at the same time. **Gradient accumulation** takes the
-# parts one after the other on one, which saves memory where a batch does not fit. It is one line in
-# the training loop, `for part in in_parts(batch, accumulate, network)`, and gives the same gradient:
+# **Gradient accumulation** takes the parts one after the other on one process, which saves memory. It
+# is one line in the training loop, `for part in in_parts(batch, accumulate, network)`:
 
 # %%
 model.zero_grad()
@@ -148,11 +145,10 @@ print(f"four parts of {len(part)} clips: {apart(whole, accumulated):.1e} from th
 # %% [markdown]
 # ## Two real processes
 #
-# Now in earnest. `torchrun` starts the same script as often as we ask, and tells each process by
-# environment variables which one it is (`RANK`) and how many there are (`WORLD_SIZE`).
-# `DistributedDataParallel` (DDP) wraps the network: during `backward()` it averages the gradients over
-# all processes, by an *all-reduce*. On GPUs NCCL does that, on CPUs gloo; nothing else differs.
-# Here is a whole script.
+# `torchrun` starts the same script several times, and tells each process by environment variables
+# which one it is (`RANK`) and how many there are (`WORLD_SIZE`). `DistributedDataParallel` (DDP) wraps
+# the network: during `backward()` it averages the gradients over all processes, by an *all-reduce* (of
+# NCCL on GPUs, of gloo on CPUs). Here is a whole script.
 
 # %%
 SCRIPT = """
@@ -183,9 +179,8 @@ with joined() as me:  # reads RANK and WORLD_SIZE
 """
 
 # %% [markdown]
-# The library's `launch` runs it, under torchrun where it is to be several processes: it prints what the processes print, ends all of them
-# when one fails or the notebook is stopped, and raises an error that names the cause. The launch
-# notebooks call the same function.
+# The library's `launch` runs it under torchrun. It prints what the processes print, ends all of them
+# when one fails or the notebook is stopped, and raises an error that names the cause.
 
 # %%
 (FOLDER / "two_ranks.py").write_text(SCRIPT)
@@ -208,10 +203,9 @@ print(f"DDP's gradient: {apart(by_hand, first['shared']):.1e} from the one made 
 print("and on both ranks the same to the last bit")
 
 # %% [markdown]
-# Both ranks then take the same step from the same weights, and so they stay equal for ever without
-# another word about weights. Within `no_sync()` nothing is averaged: the gradients are each rank's
-# own. `in_parts` does that for all parts but the last, so that accumulation costs one all-reduce a
-# step and not one a part.
+# Both ranks then take the same step from the same weights, so they stay equal. Within `no_sync()` each
+# rank keeps its own gradients. `in_parts` does that for all parts but the last, so that accumulation
+# costs one all-reduce a step.
 
 # %%
 torch.testing.assert_close(first["alone"], gradient(model, slice(0, 8, 2)))
@@ -222,8 +216,8 @@ print(f"not averaged, they lie {apart(first['alone'], second['alone']):.2f} apar
 # ## What DDP does not share
 #
 # **Batch normalisation.** In training each rank normalises by the mean and variance of *its own*
-# clips. With 8 large clips of 32 frames on each GPU these are good statistics; with our 4 small ones
-# they are poor. Either way they are not those of the whole batch, and so the gradient is another one:
+# clips: good statistics with 8 large clips of 32 frames, poor ones with our 4 small clips. They are
+# never those of the whole batch, so the gradient is another one:
 
 # %%
 model.train()
@@ -236,25 +230,24 @@ assert apart(whole_bn, halves_bn) > 1e-3
 assert not torch.equal(first["mean"], second["mean"])
 
 # %% [markdown]
-# So *training* on two ranks is a little different from training on one, as it is with accumulation,
-# where BN sees each part by itself. `sync_bn: true` takes the statistics over all processes; it costs
-# a round of messages in every BN layer and PyTorch has it for GPUs only.
+# So *training* on two ranks, or with accumulation, differs a little from training on one. `sync_bn:
+# true` takes the statistics over all processes; it costs a round of messages in every BN layer, and
+# PyTorch has it for GPUs only.
 #
-# The *running* statistics, which evaluation uses, drift apart in the same way. But one network is
-# stored, rank 0's, and every rank must score that one: before an evaluation rank 0's statistics are
-# handed to all (`share_statistics`). That is why an evaluation is exact whatever the number of ranks.
-# They are still the statistics of one rank's clips, averaged over steps in which the weights were other
-# ones. `precise_bn: 200` takes them anew before every evaluation, from that many training batches of all
-# ranks through the network as it is now; on few clips a rank it is worth its time.
+# Evaluation uses the *running* statistics, which drift apart too. Only rank 0's network is stored, and
+# every rank must score that one: before an evaluation rank 0 hands its statistics to all
+# (`share_statistics`). They average one rank's clips over steps with other weights. `precise_bn: 200`
+# takes them anew before every evaluation, from 200 training batches of all ranks through the network
+# as it is now.
 #
-# **Dropout** draws its numbers from (seed, step, rank): other ones on each rank, which is what we
-# want, and the same ones again after a restart.
+# **Dropout** draws its numbers from (seed, step, rank): other ones on each rank, the same ones again
+# after a restart.
 #
 # ## What a step looks like
 #
-# An all-reduce takes time. DDP hides it: gradients are packed into buckets, and a bucket sets out as
-# soon as its last gradient is there, while `backward()` goes on to the layers below. A second script
-# writes down when things happen, in the third of three steps.
+# DDP hides the time of an all-reduce: it packs gradients into buckets and sends each as soon as its
+# last gradient is there, while `backward()` goes on to the layers below. A second script writes down
+# when things happen, in the third of three steps.
 
 # %%
 TIMED = """
@@ -323,17 +316,14 @@ timeline_figure(timed)
 
 # %% [markdown]
 # Measured just now, on this machine: solid, what the network computes; hatched, buckets from setting
-# out to arrival. An all-reduce begins when the *last* rank has come to it: the rank that is ahead has
-# the long hatched bars. `backward()` ends when the last bucket is in, so the slower rank decides when
-# both go on. On GPUs the picture is the same, and the slow rank is usually the one that waits for its
-# videos.
+# out to arrival. An all-reduce begins when the *last* rank has come to it, so the rank that is ahead
+# has the long hatched bars. On GPUs the slow rank is usually the one that waits for its videos.
 #
 # ## The data: the same clips for any number of ranks
 #
-# A step should see the same clips however many processes share them. Then `batch_size` means one
-# thing, a run can move to another number of GPUs, and nothing is seen twice or left out. The order of
-# an epoch is a permutation drawn from (seed, epoch); global batch $b$ is the $b$-th stretch of it; rank
-# $r$ of $R$ takes every $R$-th clip, from the $r$-th on.
+# A step sees the same clips however many processes share them, so a run can move to another number of
+# GPUs. The order of an epoch is a permutation drawn from (seed, epoch); global batch $b$ is the $b$-th
+# stretch of it; rank $r$ of $R$ takes every $R$-th clip, from the $r$-th on.
 
 
 # %%
@@ -385,8 +375,8 @@ shares_figure(shares)
 
 # %% [markdown]
 # Two global batches of six clips out of 14; the last two clips fill no batch and wait for another
-# epoch's order. A clip is also *augmented* alike: its crop, its frames and its colours come from a hash
-# of (seed, epoch, video id, repeat), and from nothing that depends on rank, worker or restart.
+# epoch's order. A clip's crop, frames and colours come from a hash of (seed, epoch, video id, repeat),
+# and not from rank, worker or restart.
 
 # %%
 for epoch, video in [(0, "17"), (1, "17"), (0, "18"), (0, "17")]:
@@ -396,11 +386,10 @@ for epoch, video in [(0, "17"), (1, "17"), (0, "18"), (0, "17")]:
     )
 
 # %% [markdown]
-# The last line is the first one again: it is all that a worker needs to draw the same clip.
+# The last line repeats the first: any worker draws the same clip.
 #
-# **Evaluation** must count every video once. Seven videos on three ranks do not come out even, and the
-# usual sampler pads: it hands out some videos twice, so that all ranks have equally many. Ours does
-# not, because scoring needs no equal shares.
+# **Evaluation** must count every video once. Three ranks cannot share seven videos equally. The usual
+# sampler pads: it hands out some videos twice. Ours does not, because scoring needs no equal shares.
 
 # %%
 ours = [[key.index for key in EvalSampler(7, 1, r, 3)] for r in range(3)]
@@ -413,11 +402,11 @@ print("padded", padded, f" top-1 {right[list(chain(*padded))].mean():.1%} = 5 / 
 # %% [markdown]
 # ## A run that was killed goes on
 #
-# What must a checkpoint hold? Everything that the next step depends on and that cannot be computed
-# again: the weights with BN's running statistics; the optimizer's memory (momentum, Adam's averages);
-# the schedule's place; the scaler's scale when training in fp16; and the place in the data. Random
-# numbers are *not* among them, since all of them follow from the seed and the place. `last.pt` is
-# written whole or not at all: into a temporary file, flushed to the disk, then renamed.
+# A checkpoint must hold all that the next step depends on and that cannot be computed again: the
+# weights with BN's running statistics; the optimizer's memory (momentum, Adam's averages); the
+# schedule's place; the scaler's scale in fp16; the place in the data. Random numbers are *not* among
+# them: they follow from the seed and the place. `last.pt` is written whole or not at all: into a
+# temporary file, flushed to the disk, then renamed.
 #
 # We train for two epochs of three steps without a break.
 
@@ -426,10 +415,9 @@ train(config)
 uninterrupted = read(config.folder / "last.pt")
 
 # %% [markdown]
-# Now the same run again, under another name, and this time it is interrupted. Clusters announce that
-# they want a machine back by SIGTERM. Ours is played by a listener to the log: when it hears of the
-# second step, it sends the signal. The run finishes the step that it is in, stores it, and leaves
-# with status 143.
+# Now the same run, interrupted. A cluster sends SIGTERM when it wants a machine back. Here a listener
+# to the log sends it at the second step. The run finishes its step, stores it, and leaves with status
+# 143.
 
 
 # %%
@@ -457,7 +445,7 @@ for name, value in stored["training"].items():
 print("model     ", len(stored["model"]), "tensors; config, classes, progress, format beside them")
 
 # %% [markdown]
-# The same command once more. It finds `last.pt`, goes on in mid-epoch, and what counts is the end:
+# The same command once more finds `last.pt` and goes on in mid-epoch:
 
 # %%
 train(cut)
@@ -471,16 +459,15 @@ for key in ("exp_avg", "exp_avg_sq"):
 print(f"{len(resumed['model'])} tensors of the network, and the optimizer's: equal bit for bit")
 
 # %% [markdown]
-# What is **not** bit for bit the same, and cannot be:
+# What is **not** the same bit for bit, and cannot be:
 #
-# - *Another number of ranks.* The clips of every step are the same, but BN and dropout see them in other
-#   shares. The run goes on, says so in its log, and its record keeps both numbers.
-# - *Three ranks and more.* A sum of floating-point numbers depends on its order. DDP arranges its buckets
-#   anew after the first step, a restart does so again, and with three or more addends the order of a
-#   sum may then differ. With two there is only one sum: $a + b = b + a$.
-# - *Another number of threads.* So does a sum that threads share out on a CPU. A process takes its part of
-#   the machine's cores; to go on bit for bit elsewhere, set `OMP_NUM_THREADS` as it was.
-# - *GPUs.* Some CUDA kernels add in whatever order their threads come. Close, and no more than close.
+# - *Another number of ranks.* BN and dropout see the same clips in other shares. The log says so, and
+#   the record keeps both numbers.
+# - *Three ranks and more.* A floating-point sum depends on its order. DDP arranges its buckets anew after
+#   the first step, also after a restart, and may then add three or more addends in another order.
+# - *Another number of threads.* Threads on a CPU share out sums too. A process takes its part of the
+#   machine's cores; to go on bit for bit elsewhere, set `OMP_NUM_THREADS` as it was.
+# - *GPUs.* Some CUDA kernels add in whatever order their threads come.
 
 # %%
 a, b, c = torch.tensor([1.0, 1e8, -1e8])
@@ -490,26 +477,9 @@ print("three addends:", ((a + b) + c).item(), "or", (a + (b + c)).item())
 # %% [markdown]
 # ## What goes wrong at night
 #
-# | what | what happens | what to do |
-# |---|---|---|
-# | SIGTERM: pre-empted, time limit | the step is finished and stored, exit status 143 | the same command; Slurm requeues by itself |
-# | torchrun, the kernel or papermill is ended: `kill`, `kill -9` | the processes notice it within a second, finish the step, store it and leave | the same command |
-# | `docker stop` | the same, if the step ends before the container's first process, which for papermill is about five seconds; else at most `save_minutes` are lost | the same command |
-# | a step hangs, and all are to end | they are ended all the same, after 30 s, or as long as Slurm's notice is | the same command |
-# | a process dies | torchrun ends the others, the notebook fails with the cause | the same command; at most `save_minutes` are lost, ten by default |
-# | the run is started twice | the second waits for half a minute, then names host, process and time of the first, and ends | wait, or choose another name |
-# | what held the folder was killed | on this machine its mark is taken over at once, from another one when it has been silent for half a minute | the same command |
-# | a machine is cut off | the launchers on the others miss its signs of life and end their part, with the cause | the same command, when it is back |
-# | the loss becomes NaN | the run stops and lists the batch's videos, in `non_finite_loss-<rank>.txt` too; what is stored is whole | lower `lr`, set `clip_norm`, look at the videos |
-# | the same, once in a while | with `max_nonfinite_steps: 5` up to five such steps are left out, on all ranks and without a trace; each stands in `nonfinite_steps.jsonl` with its videos | look at the videos |
-# | a broken video | the next one in the list takes its place, by a rule that knows no rank; a line in `decode_failures.jsonl` | repair it; above `max_decode_failures` the run stops |
-# | the disk is full | the earlier checkpoint is still whole; the message says so | make room; the same command |
-# | a checkpoint cut short by a crash | skipped; the newest that can be read is taken up | nothing, if `keep_last` is 2 or more |
-# | the starting weights have gone | they are not asked for again: `last.pt` holds all | the same command |
-# | a finished run is to go on | with more `epochs` and `resume_changed` it does; its old report is cleared, and made anew in the end | `-p epochs 200 -p resume_changed true` |
-#
-# Two of these are quickly seen. First a process that is killed outright, as a kernel short of memory
-# does it:
+# [Troubleshooting](../book/troubleshooting.md) has a table: what can happen to a run, what becomes of it,
+# what to do. Mostly it is "the same command again". We try two cases. First a process that is killed
+# outright, as when memory runs out:
 
 # %%
 KILLED = """
@@ -537,11 +507,10 @@ except NonFiniteLossError as error:
     print(error)
 
 # %% [markdown]
-# To read the code is too little to trust these promises. So a script kills training at random moments, over
-# and over, and compares the weights in the end. It found three faults, now mended. A loader's worker
-# inherited a lock from gloo's thread and waited for ever; a process outlived its torchrun, killed while it
-# still imported; a kill between two writes left a record incomplete. Below is what the kills of each seed
-# have met since.
+# Promises like these need tests. A script kills training at random moments and compares the weights in
+# the end. It found three faults, now mended: a loader's worker inherited a lock from gloo's thread and
+# waited for ever; a process outlived its torchrun, killed while it still imported; a kill between two
+# writes left a record incomplete. What each seed's kills have met since:
 
 
 # %%
@@ -581,9 +550,8 @@ HTML("".join(map(kills, records)) or f"<p>{DASH} No record yet: <code>make soak<
 # \theta - (k\,\eta)\,\frac{1}{k}\sum_{j=1}^{k}\nabla\mathcal{L}_j(\theta),
 # \qquad\text{so}\quad \eta' = \eta\,\frac{N'}{N}. $$
 #
-# That is the **linear scaling rule** (Priya Goyal et al., *Accurate, large minibatch SGD*, 2017; the paper
-# of Something-Something is by Raghav Goyal et al.). It is a statement about short steps, and its
-# error can be watched as they grow longer.
+# This is the **linear scaling rule** (Priya Goyal et al., *Accurate, large minibatch SGD*, 2017; another
+# Goyal than the data set's). It holds for short steps; we watch its error as they grow longer.
 
 # %%
 start = torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
@@ -610,12 +578,12 @@ assert errors[1e-5] < errors[1e-4] < errors[1e-3] < errors[1e-2]
 assert errors[1e-5] < 0.02  # in the limit of short steps the two are one
 
 # %% [markdown]
-# So the rule fails where steps are long: in the first epochs of a training (hence the usual warm-up),
-# with rates near the largest that converge, and for very large batches. It is a rule for SGD; for
-# Adam, whose steps do not grow with the gradient, there is none as simple.
+# So the rule fails where steps are long: in the first epochs (hence the usual warm-up), with rates near
+# the largest that converge, and for very large batches. It is a rule for SGD; Adam's steps do not grow
+# with the gradient.
 #
-# Here nobody needs it for the sake of the *number of GPUs*. `batch_size` counts the clips of a step
-# over all processes and parts, so the paper's 64 clips at 0.01 stay 64 clips at 0.01:
+# The *number of GPUs* needs no rule: `batch_size` counts the clips of a step over all processes and
+# parts, so the paper's 64 clips at 0.01 stay 64 clips at 0.01:
 
 # %%
 paper = RunConfig(name="paper")
@@ -628,12 +596,10 @@ head = ["Processes", "accumulate", "Clips that BN sees", "Clips a step", "lr"]
 HTML(table("One step of the paper's training, on any number of GPUs", head, rows, text_columns=0))
 
 # %% [markdown]
-# Only the third column changes, and with it BN's statistics. The preflight says how many clips and values
-# they are taken over, and warns below 8 clips: `sync_bn` takes them over all GPUs, a lower `accumulate`
-# or fewer processes give each more. A network that normalises over the clips alone, as the small one
-# does in the end, cannot be trained on a single clip at a time; that is refused. If you do change
-# `batch_size`, change `lr` in proportion, or say which batch it is meant for: `lr_batch_size: 64` scales
-# it to any other.
+# Only the third column changes, and with it BN's statistics. The preflight warns below 8 clips:
+# `sync_bn` takes them over all GPUs, a lower `accumulate` or fewer processes give each more. The small
+# network normalises over the clips alone in its last layers, so a batch of one clip is refused. If you
+# change `batch_size`, change `lr` in proportion; `lr_batch_size: 64` does it for you.
 
 # %%
 large = RunConfig(name="large", batch_size=512, lr_batch_size=64)
@@ -643,8 +609,8 @@ print(f"{large.batch_size} clips a step at {large.scaled_lr:g}, as 64 at {large.
 # %% [markdown]
 # ## The rest of a recipe
 #
-# The paper's settings are the defaults, and published trainings differ in more than the batch. These
-# change what is computed; each does nothing unless it is asked to.
+# The defaults are the paper's settings. Other published recipes need these parameters, which do nothing
+# unless they are set:
 #
 # | parameter | what it does |
 # |---|---|
@@ -658,7 +624,7 @@ print(f"{large.batch_size} clips a step at {large.scaled_lr:g}, as 64 at {large.
 # | `max_nonfinite_steps: 5` | so many steps may be left out because they are not finite |
 # | `profile_steps: 10` | `torch.profiler` watches ten steps: a table in the log, `trace.json.gz` in the folder |
 #
-# A run that is taken up must find the rate where it was. So `cosine` is a function of the step alone:
+# A resumed run must find the rate where it was. So `cosine` is a function of the step alone:
 
 # %%
 course = [share_of_peak(step, 5, 30) for step in range(30)]
@@ -670,14 +636,12 @@ print(" ".join(f"{share:.2f}" for share in course))
 # %% [markdown]
 # ## What we learned
 #
-# - The gradient of a mean is the mean of the gradients, if the shares are equal. DDP and accumulation
-#   are that one equation, side by side and one after the other.
-# - What a network computes *over* a batch, BN's statistics, is not shared: training on more ranks is a
-#   slightly different training. Evaluation is the same for any number.
+# - The gradient of a mean is the mean of the gradients, if the shares are equal.
+# - BN's statistics are not shared: training on more ranks is a slightly different training. Evaluation
+#   is the same for any number.
 # - Nothing random may depend on who computes it. Then any number of ranks sees the same clips, and a
 #   restart needs no stored random numbers.
-# - A checkpoint holds what the next step depends on. The test is bit-for-bit equality, not "the loss
-#   goes on falling".
+# - A checkpoint holds what the next step depends on. The test is bit-for-bit equality.
 # - `batch_size` and `lr` belong together; the number of GPUs is no part of it.
 #
 # ## Exercises
