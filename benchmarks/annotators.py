@@ -81,7 +81,8 @@ def main() -> None:
     bare = bare_kernel()
     with tempfile.TemporaryDirectory() as folder:
         queue = arguments.queue or small_queue(Path(folder))
-        command = [sys.executable, "-m", "stabn", "annotate", "--queue", str(queue)]
+        command = [sys.executable, "-m", "stabn", "annotate", "--ready", "0"]
+        command += ["--queue", str(queue)]
         command += ["--store", f"{folder}/edits.sqlite", "--port", "18766"]
         command += ["--organiser-port", "18767", "--token", "benchmark"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -467,7 +467,8 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # 16 GiB free 73. `make annotate` says for how many it found room, and `--pages` sets another number
 # (`benchmarks/annotators.py` measures the memory). Who comes when all places are taken sees a page
 # that tries again every minute. A place that no browser connects to comes free after `--arrival`
-# seconds, and the preview of a link takes none. A page that nobody has touched for a while
+# seconds, and the preview of a link takes none. One process more than there are visitors is kept
+# ready, so that who comes next does not wait for its start (`--ready`). A page that nobody has touched for a while
 # (`--idle`) gives its memory back, and loses nothing. How many edits a second either database takes
 # with seventy-four people saving at once, and that none is lost, is measured by
 # `benchmarks/store_throughput.py`.

@@ -1,15 +1,21 @@
-"""The kernels behind the pages: no more than memory holds, and none that waits for nobody."""
+"""The kernels behind the pages: no more than memory holds, and none that waits for nobody.
 
+A kernel's start and its imports take longer than all else on the way to the first video. So a few
+are begun before anybody asks, and whoever comes next is given one of them.
+"""
+
+import asyncio
 from datetime import timedelta
 
 import psutil
 from jupyter_server._tz import utcnow
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.web import HTTPError
-from traitlets import Integer
+from traitlets import Integer, Unicode
 
 PAGE = 210 * 2**20  # bytes of an annotator's kernel, as benchmarks/annotators.py measures them
 SPARE = 2**30  # bytes for the server, the organiser's page and the system's caches
+PAUSE = 5.0  # seconds that a visitor's page has to itself before the next kernel is begun
 
 
 def room() -> int:
@@ -22,17 +28,44 @@ class Kernels(AsyncMappingKernelManager):
 
     most = Integer(1, config=True, help="Kernels at once.")
     arrival = Integer(1, config=True, help="Seconds for the first connection.")
+    ready = Integer(0, config=True, help="Kernels that wait for visitors, within `most`.")
+    preload = Unicode(config=True, help="Python that those have run.")
 
-    _starting = 0
+    def __init__(self, **how):
+        super().__init__(**how)
+        self._starting = 0
+        self._waiting: list[str] = []  # ids of the kernels that are ready, the oldest first
 
     async def start_kernel(self, **how) -> str:
-        """Start one more.
+        """A kernel for a visitor: one that is ready, or one more.
 
         Raises:
             HTTPError: 503, all places are taken.
         """
-        if len(self._kernels) + self._starting >= self.most:
-            raise HTTPError(503, f"all {self.most} places are taken")
+        while self._waiting:
+            kernel_id = self._waiting.pop(0)
+            if kernel_id in self and await self.is_alive(kernel_id):
+                self.get_kernel(kernel_id).last_activity = utcnow()  # its visitor may take a while
+                break
+        else:
+            if self._full:
+                raise HTTPError(503, f"all {self.most} places are taken")
+            kernel_id = await self._start(how)
+        self._later = asyncio.ensure_future(self.make_ready(PAUSE))
+        return kernel_id
+
+    async def make_ready(self, after: float = 0.0) -> None:
+        """Begin, so many seconds later, as many kernels as are to be ready."""
+        await asyncio.sleep(after)
+        while len(self._waiting) + self._starting < self.ready and not self._full:
+            first = [f"--IPKernelApp.exec_lines={self.preload}"]
+            self._waiting.append(await self._start({"extra_arguments": first}))
+
+    @property
+    def _full(self) -> bool:
+        return len(self._kernels) + self._starting >= self.most
+
+    async def _start(self, how: dict) -> str:
         self._starting += 1
         try:
             return await super().start_kernel(**how)
@@ -47,6 +80,8 @@ class Kernels(AsyncMappingKernelManager):
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End a kernel that nobody needs; called for each every now and then."""
+        if kernel_id in self._waiting:
+            return
         kernel = self.get_kernel(kernel_id)
         waited = utcnow() - getattr(kernel, "last_activity", utcnow())
         alone = not getattr(kernel, "met", False) and kernel.execution_state != "busy"

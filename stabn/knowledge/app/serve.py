@@ -59,6 +59,8 @@ PORT, COUNT = click.IntRange(1, 65535), click.IntRange(min=1)
 ARRIVAL = 120  # seconds for a page's first connection; the preview of a link makes none
 CHECK = 60  # at most so many seconds between two looks for such kernels
 ORGANISERS = 4  # organiser's pages at once
+READY = 1  # annotators' pages begun before anybody asks
+PRELOAD = "import stabn.knowledge.app.annotator, stabn.knowledge.selection.rescoring"
 
 
 class ServeError(UserError):
@@ -122,6 +124,7 @@ class Options:
     idle: int = IDLE
     arrival: int = ARRIVAL
     pages: int | None = None  # of annotators at once; None: what memory has room for
+    ready: int = READY
     base_url: str = ""
     public_url: str = ""
 
@@ -166,6 +169,8 @@ def make_page(
     settings.Kernels.update(
         most=most,
         arrival=options.arrival,
+        ready=options.ready if path.stem == "annotate" else 0,
+        preload=PRELOAD,
         cull_idle_timeout=options.idle,
         cull_interval=min(CHECK, max(1, min(options.idle, options.arrival) // 4)),
         cull_connected=True,  # a forgotten tab too: its page then says so, and nothing is lost
@@ -216,6 +221,7 @@ def serve(options: Options) -> None:
             page = make_page(notebook, port, token, options, places, where)
             pages.append(page)
             page.start()
+            loop.add_callback(page.kernel_manager.make_ready)
         end_on_signals(lambda: loop.add_callback_from_signal(loop.stop))
         for line in lines:
             print(line)
@@ -319,6 +325,13 @@ def absolute(store: str) -> str:
     type=COUNT,
     help=f"Annotators' pages at once (default: what memory has room for, "
     f"{PAGE / 2**20:.0f} MiB each).",
+)
+@click.option(
+    "--ready",
+    default=READY,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Annotators' pages begun before anybody asks: whoever comes next does not wait.",
 )
 def command(queue: Path, store: str | None, **more) -> None:
     """Serve until interrupted."""
