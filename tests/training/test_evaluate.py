@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,6 @@ from stabn.data.video import VideoError
 from stabn.models.st_abn import STABNOutput
 from stabn.training.build import dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load
-from stabn.training.cluster.launch import LaunchOptions, launch, launch_config
 from stabn.training.config import ConfigError, parse
 from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import evaluate, figures_from_predictions, tagged
@@ -25,6 +25,7 @@ from stabn.training.predict import _rows, predict
 from stabn.training.process import Process
 from stabn.training.records import read_record, write_record
 from tests.preflights import with_videos_of_its_own
+from tests.side_by_side import stabn_on
 
 ALONE = Process(0, 1, torch.device("cpu"))
 
@@ -163,8 +164,7 @@ def test_two_processes_give_the_figures_of_one(run):
     before = pd.read_parquet(run / "predictions.parquet")
     (run / "record.json").unlink()
     (run / "predictions.parquet").unlink()
-    options = LaunchOptions(nproc_per_node=2)
-    launch("stabn evaluate", [str(run)], options)
+    stabn_on(2, "evaluate", scored(run))
     together = read_record(run / "record.json")["results"]["validation"]
     after = pd.read_parquet(run / "predictions.parquet")
     assert list(after["video_id"]) == list(before["video_id"])  # nine: no two shares are equal
@@ -194,8 +194,7 @@ def test_a_broken_video_is_left_out_and_counted_for_any_number_of_processes(run,
     root, ids = seven
     config = scored(run, data_root=str(root), invert_spatial=False)
     found = []
-    three = LaunchOptions(nproc_per_node=3)
-    for start in (evaluate, lambda config: launch_config("stabn evaluate", config, three)):
+    for start in (evaluate, partial(stabn_on, 3, "evaluate")):
         (run / "record.json").unlink()
         start(config)
         predictions = pd.read_parquet(run / "predictions.parquet")

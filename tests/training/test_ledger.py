@@ -7,12 +7,12 @@ import pytest
 from stabn.data.ssv2 import read_split
 from stabn.training.build import class_texts
 from stabn.training.checkpoint import read
-from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import RunConfig
 from stabn.training.journal import Journal, read_journal
 from stabn.training.ledger import DecodeFailuresError
 from stabn.training.records import read_record
 from stabn.training.train import train
+from tests.side_by_side import stabn_on
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_an_interrupted_run_and_two_processes_write_the_same_ledger(tiny, broken
         train(torn)
     monkeypatch.undo()
     train(torn)
-    launch_config("stabn train", shared, LaunchOptions(nproc_per_node=2))
+    stabn_on(2, "train", shared)
     assert ledger(whole) == ledger(torn) == ledger(shared)
     state = [read(config.folder / "last.pt")["model"] for config in (whole, torn)]
     assert all((state[0][name] == state[1][name]).all() for name in state[0])

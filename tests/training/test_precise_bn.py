@@ -1,17 +1,21 @@
 """BN's statistics are those of all that its layers saw, on every process together."""
 
+import itertools
+import os
+
 import pytest
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stabn.data.transforms import normalise
+from stabn.training import step
 from stabn.training.build import build_model, train_loader
 from stabn.training.checkpoint import read
-from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.journal import read_journal
 from stabn.training.precise_bn import set_statistics
 from stabn.training.process import Process
 from stabn.training.train import train
+from tests.side_by_side import side_by_side
 
 pytestmark = pytest.mark.slow(10)
 
@@ -68,31 +72,23 @@ def test_what_is_evaluated_and_kept_has_them(tiny):
         assert_statistics(state, slowly(network, [normalise(batch.video) for batch in batches]))
 
 
-SPOILT = """
-import os
-import torch
-from stabn.data.transforms import normalise
-from stabn.training import step, train
+def train_spoilt(config) -> None:
+    """Train; rank 1's second step is not finite."""
+    calls = itertools.count(1)
 
-calls = 0
+    def clips(video):
+        spoilt = (next(calls), os.environ["RANK"]) == (2, "1")
+        return normalise(video) * (torch.nan if spoilt else 1)
 
-def clips(video):
-    global calls
-    calls += 1
-    return normalise(video) * (torch.nan if (calls, os.environ["RANK"]) == (2, "1") else 1)
-
-step.normalise = clips
-if __name__ == "__main__":
-    train.command()
-"""
+    step.normalise = clips
+    train(config)
 
 
-def test_two_processes_share_them_and_leave_out_the_same_steps(tiny, tmp_path, monkeypatch):
-    """Rank 1's second step is not finite; neither takes it, and both go on."""
-    (tmp_path / "spoilt.py").write_text(SPOILT)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+def test_two_processes_share_them_and_leave_out_the_same_steps(tiny):
+    """Neither takes the step that is not finite for one, and both go on."""
     config = tiny(precise_bn=2, max_nonfinite_steps=1, epochs=1)
-    launch_config("spoilt", config, LaunchOptions(nproc_per_node=2))
+    ended = side_by_side(2, train_spoilt, config)
+    assert [end.status for end in ended] == [0, 0], ended
 
     shares = [list(train_loader(config, Process(rank, 2, torch.device("cpu")))) for rank in (0, 1)]
     (line,) = read_journal(config.folder / "nonfinite_steps.jsonl")

@@ -3,15 +3,15 @@
 import os
 import subprocess
 import sys
-from contextlib import nullcontext
 
 import pytest
 import torch
 
-from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch
 from stabn.training.config import ConfigError
 from stabn.training.ending import LAUNCHER_PID
-from stabn.training.process import joined
+from stabn.training.process import agreeing, joined
+from stabn.training.resume import Progress, check_same_step
+from tests.side_by_side import side_by_side
 
 
 def use_up() -> None:
@@ -49,41 +49,28 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
         pass
 
 
-TOGETHER = """
-import sys
-from stabn.training.config import ConfigError
-from stabn.training.process import agreeing, joined
-from stabn.training.resume import Progress, check_same_step
-
-with joined() as me:
-    try:
+def agree(what: str) -> None:
+    with joined() as me:
         with agreeing(me):
-            if "fail" in sys.argv and me.rank == 1:
+            if what == "fail" and me.rank == 1:
                 raise ConfigError("weights: not on this machine")
-        check_same_step(Progress(step=me.rank if "part" in sys.argv else 7), me)
-    except ConfigError as error:
-        raise SystemExit(f"process {me.rank}: {error}")
-    print(f"process {me.rank} goes on")
-"""
+        check_same_step(Progress(step=me.rank if what == "part" else 7), me)
+        print("goes on")
 
 
-@pytest.mark.slow(15)
 @pytest.mark.parametrize(
     ("what", "told"),
     [
-        ("fail", ["process 0: another process cannot go on", "process 1: weights: not on this"]),
-        ("part", ["process 0: out_dir: the processes found the run after [0, 1] steps"]),
-        ("go", []),
+        ("fail", ["OtherProcessError: another process cannot go on", "weights: not on this"]),
+        ("part", ["out_dir: the processes found the run after [0, 1] steps"] * 2),
+        ("go", ["goes on"] * 2),
     ],
 )
-def test_all_go_on_or_none(tmp_path, monkeypatch, capfd, what, told):
-    (tmp_path / "together.py").write_text(TOGETHER)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(LaunchError) if told else nullcontext():
-        launch("together", [what], LaunchOptions(nproc_per_node=2))
-    said = capfd.readouterr().out
-    assert all(words in said for words in told)
-    assert said.count("goes on") == (0 if told else 2)
+def test_all_go_on_or_none(what, told):
+    ended = side_by_side(2, agree, what)
+    assert all(words in end.said for words, end in zip(told, ended, strict=True)), ended
+    assert [end.status for end in ended] == [what != "go"] * 2
+    assert ("goes on" in ended[0].said + ended[1].said) == (what == "go")
 
 
 def test_a_worker_whose_torchrun_vanished_before_it_looked_ends():

@@ -11,7 +11,6 @@ import torch
 
 from stabn.errors import UserError
 from stabn.training.checkpoint import CheckpointError, read
-from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.journal import Journal, read_journal
 from stabn.training.process import OtherProcessError, Process
@@ -19,6 +18,7 @@ from stabn.training.records import finished, read_record, write_record
 from stabn.training.resume import Progress
 from stabn.training.step import fill_at_the_start
 from stabn.training.train import train
+from tests.side_by_side import stabn_on
 
 pytestmark = pytest.mark.slow(20)
 
@@ -174,13 +174,10 @@ def test_a_rate_that_is_scaled_anew_and_two_groups_of_parameters(interrupted):
     assert [group["weight_decay"] for group in groups] == [0.2, 0.0]
 
 
-def test_on_another_number_of_processes_the_same_clips_follow_and_it_says_so(interrupted, capfd):
+def test_on_another_number_of_processes_the_same_clips_follow_and_it_says_so(interrupted):
     config = interrupted(2)
-    launch_config("stabn train", config, LaunchOptions(nproc_per_node=2))
-    assert (
-        "number of processes: 1 up to step 2, 2 from here on: the same clips"
-        in capfd.readouterr().out
-    )
+    said = stabn_on(2, "train", config)
+    assert "number of processes: 1 up to step 2, 2 from here on: the same clips" in said
     lines = read_journal(config.folder / "metrics.jsonl")
     assert [line["step"] for line in lines if "lr" in line] == [1, 2, 3, 4, 5, 6]
     record = read_record(config.folder / "record.json")

@@ -14,7 +14,6 @@ from stabn.data.transforms import normalise
 from stabn.losses import classification_loss
 from stabn.training.build import build_model, class_texts, split_videos, train_loader
 from stabn.training.checkpoint import read
-from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.journal import Journal, read_journal
 from stabn.training.nonfinite import NonFiniteLossError
@@ -24,6 +23,7 @@ from stabn.training.records import read_record
 from stabn.training.resume import step_seed
 from stabn.training.train import train
 from tests.journals import untimed
+from tests.side_by_side import side_by_side, stabn_on
 
 pytestmark = pytest.mark.slow(30)
 
@@ -243,7 +243,7 @@ def test_a_global_batch_is_the_same_for_any_number_of_processes(tiny):
         assert all(torch.equal(alone[video_id], shared[video_id]) for video_id in alone)
 
 
-def test_two_processes_step_along_the_mean_of_their_gradients(tiny, capfd):
+def test_two_processes_step_along_the_mean_of_their_gradients(tiny):
     """DDP written out: BN sees each share alone, and its running statistics are rank 0's."""
     config = tiny(
         seed=1,  # with 0 a ReLU's input is so near to 0 that the order of a sum decides its sign
@@ -255,8 +255,8 @@ def test_two_processes_step_along_the_mean_of_their_gradients(tiny, capfd):
         schedule="plateau",
         batch_size=12,
     )
-    launch_config("stabn train", config, LaunchOptions(nproc_per_node=2))
-    assert capfd.readouterr().out.count("epoch 2  step 2/2") == 1  # rank 0 alone tells
+    said = stabn_on(2, "train", config)
+    assert said.count("epoch 2  step 2/2") == 1  # rank 0 alone tells
 
     torch.manual_seed(config.seed)
     model = build_model(config, 3)
@@ -282,26 +282,16 @@ def test_two_processes_step_along_the_mean_of_their_gradients(tiny, capfd):
         torch.testing.assert_close(tensor, model.state_dict()[name], rtol=1e-4, atol=1e-5)
 
 
-FROZEN_BN = """
-from torch import nn
-from stabn.training import train
-
-for kind in (nn.BatchNorm1d, nn.BatchNorm3d):
-    kind.train = lambda self, mode=True: nn.Module.train(self, False)
-if __name__ == "__main__":
-    train.command()
-"""
+def train_with_frozen_bn(config: RunConfig) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        for kind in (torch.nn.BatchNorm1d, torch.nn.BatchNorm3d):
+            patched.setattr(kind, "train", lambda bn, mode=True: torch.nn.Module.train(bn, False))
+        train(config)
 
 
 @pytest.mark.parametrize(("model", "world_size"), [("baseline", 1), ("st_abn", 2)])
-def test_a_batch_in_parts_gives_the_gradient_of_the_whole(
-    tiny, tmp_path, monkeypatch, model, world_size
-):
+def test_a_batch_in_parts_gives_the_gradient_of_the_whole(tiny, model, world_size):
     """One step of plain SGD, BN held in evaluation mode: in training it sees part by part."""
-    (tmp_path / "frozen_bn.py").write_text(FROZEN_BN)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    for kind in (torch.nn.BatchNorm1d, torch.nn.BatchNorm3d):
-        monkeypatch.setattr(kind, "train", lambda bn, mode=True: torch.nn.Module.train(bn, False))
     runs = []
     for accumulate in (1, 3):
         config = tiny(
@@ -310,9 +300,10 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole(
             schedule="plateau",
         )
         if world_size == 1:
-            train(config)
+            train_with_frozen_bn(config)
         else:
-            launch_config("frozen_bn", config, LaunchOptions(nproc_per_node=world_size))
+            ended = side_by_side(world_size, train_with_frozen_bn, config)
+            assert [end.status for end in ended] == [0] * world_size, ended
         runs.append(weights(config))
     whole, parts = runs
     torch.manual_seed(config.seed)

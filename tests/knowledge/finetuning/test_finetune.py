@@ -27,7 +27,6 @@ from stabn.knowledge.store.store import Store
 from stabn.training import lock
 from stabn.training.build import split_videos, train_loader
 from stabn.training.checkpoint import CheckpointError, load, read
-from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import ConfigError, parse
 from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import evaluate
@@ -39,6 +38,7 @@ from stabn.training.records import read_record, write_record
 from stabn.training.resume import step_seed
 from stabn.training.train import train
 from tests.journals import untimed
+from tests.side_by_side import stabn_on
 
 pytestmark = pytest.mark.slow(35)
 
@@ -323,9 +323,9 @@ def test_the_divisor_counts_edited_clips_or_all(settings, kind, expected):
 
 
 def test_two_processes_end_as_one_record(settings):
-    """Through torchrun: each arm is averaged over ranks and scored once."""
+    """Each arm is averaged over ranks and scored once."""
     config = settings(epochs=1, invert_spatial=False, workers=0)
-    launch_config("stabn finetune", config, LaunchOptions(nproc_per_node=2))
+    stabn_on(2, "finetune", config)
     record = read_record(config.folder / "record.json")
     assert record["hardware"]["processes"] == 2
     assert {f["videos"] for f in record["results"].values()} == {9}

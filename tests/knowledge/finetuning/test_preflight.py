@@ -19,10 +19,10 @@ from stabn.knowledge.finetuning.step import opened, read_lessons, set_up, take_s
 from stabn.knowledge.store.store import Store
 from stabn.training.build import build_model, class_texts
 from stabn.training.checkpoint import save
-from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch_config
 from stabn.training.preflight.findings import PreflightError
 from stabn.training.process import TERMINATED, Process
 from tests.preflights import everything_in, found, with_videos_of_its_own
+from tests.side_by_side import stabn_on
 
 ALONE = Process(0, 1, torch.device("cpu"))
 
@@ -236,10 +236,9 @@ def test_sigterm_ends_it(settings, monkeypatch):
 
 
 @pytest.mark.slow(20)
-def test_two_processes(settings, capfd):
+def test_two_processes(settings):
     config = settings(workers=1)
-    launch_config("stabn preflight finetune", config, LaunchOptions(nproc_per_node=2))
-    out = capfd.readouterr().out
+    out = stabn_on(2, "preflight finetune", config)
     assert re.search(r"\[0\]   ok       run .* 2 processes", out)
     assert "2 at a time in 2 processes" in out
     assert not config.folder.exists()
@@ -247,9 +246,8 @@ def test_two_processes(settings, capfd):
 
 @pytest.mark.slow(20)
 def test_two_processes_stop_with_the_fault(settings):
-    config = settings(edits="no/edits.json")
-    with pytest.raises(LaunchError, match=r"in the run's way:\n  edits: no/edits\.json"):
-        launch_config("stabn preflight finetune", config, LaunchOptions(nproc_per_node=2))
+    said = stabn_on(2, "preflight finetune", settings(edits="no/edits.json"), ends=1)
+    assert "error: this is in the run's way:\n  edits: no/edits.json" in said
 
 
 def test_the_command_line_answers_in_words(tmp_path, monkeypatch, stabn):

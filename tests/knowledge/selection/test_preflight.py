@@ -15,10 +15,10 @@ from stabn.knowledge.selection.preflight import longest, preflight
 from stabn.knowledge.selection.select import select
 from stabn.training.build import build_model, class_texts, dataset
 from stabn.training.checkpoint import save
-from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import parse
 from stabn.training.preflight.findings import PreflightError
 from tests.preflights import everything_in, found, with_videos_of_its_own
+from tests.side_by_side import stabn_on
 
 
 @pytest.fixture
@@ -153,10 +153,8 @@ def test_a_long_video_that_is_broken_gives_way_to_the_next(asked, tiny_run, monk
 
 
 @pytest.mark.slow(10)
-def test_two_processes(asked, capfd):
-    config = asked(workers=1, limit=3)
-    launch_config("stabn preflight select", config, LaunchOptions(nproc_per_node=2))
-    out = capfd.readouterr().out
+def test_two_processes(asked):
+    out = stabn_on(2, "preflight select", asked(workers=1, limit=3))
     assert re.search(r"\[0\]   ok       run .* 2 processes", out)
     assert re.search(r"\[0\]   ok       time .* for 3", out)
 

@@ -30,12 +30,12 @@ from stabn.knowledge.selection.whole_video import whole_video_attention
 from stabn.training import lock
 from stabn.training.build import build_model, class_texts, dataset, eval_loader
 from stabn.training.checkpoint import CheckpointError, load, read, save
-from stabn.training.cluster.launch import LaunchOptions, launch, launch_config
 from stabn.training.config import ConfigError, parse, write_config
 from stabn.training.evaluate import figures_from_predictions
 from stabn.training.predict import predict
 from stabn.training.process import Process
 from tests.preflights import with_videos_of_its_own
+from tests.side_by_side import stabn_on
 
 ALONE = Process(0, 1, torch.device("cpu"))
 
@@ -237,10 +237,7 @@ def test_the_limit_keeps_the_first(asked, tmp_path):
 @pytest.mark.slow(30)
 def test_two_processes_make_the_queue_of_one(asked, tmp_path):
     one = read_queue(select(asked()))
-    config = asked(out=str(tmp_path / "both"))
-    write_config(config, tmp_path / "select.yaml")
-    arguments = ["--config", str(tmp_path / "select.yaml")]
-    launch("stabn select", arguments, LaunchOptions(nproc_per_node=2))
+    stabn_on(2, "select", asked(out=str(tmp_path / "both")))
     both = read_queue(tmp_path / "both")
     assert both.key == one.key
     assert both.accuracy == one.accuracy
@@ -358,7 +355,7 @@ def test_a_broken_video_is_left_out_counted_and_listed(
     if world_size == 1:
         select(config)
     else:
-        launch_config("stabn select", config, LaunchOptions(nproc_per_node=world_size))
+        stabn_on(world_size, "select", config)
     queue = read_queue(tmp_path / "queue")
     assert set(queue.failed) == set(ids)
     assert "is an empty file" in queue.failed[ids[1]]

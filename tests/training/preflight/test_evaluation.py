@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch_config
 from stabn.training.config import parse
 from stabn.training.eval_config import EvalConfig
 from stabn.training.preflight import evaluation as module
@@ -17,6 +16,7 @@ from stabn.training.preflight.evaluation import preflight
 from stabn.training.preflight.findings import PreflightError
 from stabn.training.process import TERMINATED
 from tests.preflights import everything_in, found, with_videos_of_its_own
+from tests.side_by_side import stabn_on
 
 
 @pytest.fixture
@@ -171,19 +171,16 @@ def test_sigterm_ends_it(run, monkeypatch):
 
 
 @pytest.mark.slow(20)
-def test_four_processes_of_which_one_has_nothing_to_score(run, capfd):
-    config = asked(run, split="tuning", workers=1)
-    launch_config("stabn preflight evaluate", config, LaunchOptions(nproc_per_node=4))
-    out = capfd.readouterr().out
+def test_four_processes_of_which_one_has_nothing_to_score(run):
+    out = stabn_on(4, "preflight evaluate", asked(run, split="tuning", workers=1))
     assert re.search(r"\[0\]   ok       run .* 4 processes", out)
     assert re.search(r"\[0\]   ok       time .* 3 videos", out)
 
 
 @pytest.mark.slow(20)
-def test_two_processes_stop_with_the_fault(run, capfd):
-    config = asked(run, split="exam")
-    with pytest.raises(LaunchError, match=r"in the run's way:\n  data: .*exam"):
-        launch_config("stabn preflight evaluate", config, LaunchOptions(nproc_per_node=2))
+def test_two_processes_stop_with_the_fault(run):
+    said = stabn_on(2, "preflight evaluate", asked(run, split="exam"), ends=1)
+    assert re.search(r"error: this is in the run's way:\n  data: .*exam", said)
 
 
 def test_the_command_line_answers_in_words(tmp_path, monkeypatch, stabn):

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from stabn.data.ssv2 import VideoFolder
-from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch_config
 from stabn.training.config import RunConfig
 from stabn.training.preflight.findings import Findings, PreflightError
 from stabn.training.preflight.memory import counting_saved
@@ -21,6 +20,7 @@ from stabn.training.process import Process
 from stabn.training.step import set_up, take_step
 from stabn.training.train import train
 from tests.preflights import found, with_videos_of_its_own
+from tests.side_by_side import stabn_on
 
 ALONE = Process(0, 1, torch.device("cpu"))
 
@@ -224,22 +224,16 @@ def test_a_run_taken_up_and_a_finished_one(tiny, monkeypatch, said):
 
 
 @pytest.mark.slow(15)
-def test_two_processes_and_parts(tiny, capfd):
-    launch_config(
-        "stabn preflight train",
-        tiny(batch_size=8, accumulate=2, workers=1),
-        LaunchOptions(nproc_per_node=2),
-    )
-    out = capfd.readouterr().out
+def test_two_processes_and_parts(tiny):
+    out = stabn_on(2, "preflight train", tiny(batch_size=8, accumulate=2, workers=1))
     assert re.search(r"\[0\]   ok       run .* 2 processes", out)
     assert "2 at a time in 2 processes" in out
 
 
 @pytest.mark.slow(15)
-def test_two_processes_stop_with_the_fault(tiny, capfd):
-    config = tiny(weights="no/such.pt")
-    with pytest.raises(LaunchError, match=r"in the run's way:\n  run: weights: no/such\.pt"):
-        launch_config("stabn preflight train", config, LaunchOptions(nproc_per_node=2))
+def test_two_processes_stop_with_the_fault(tiny):
+    said = stabn_on(2, "preflight train", tiny(weights="no/such.pt"), ends=1)
+    assert "error: this is in the run's way:\n  run: weights: no/such.pt" in said
 
 
 def test_what_is_kept_for_the_way_back_is_counted():
