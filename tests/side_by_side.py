@@ -10,15 +10,22 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import torch
 from torch.distributed import TCPStore
 
 from stabn.__main__ import main
+from stabn.training import process
 from stabn.training.config import Strict, write_config
 from stabn.training.process import obey_parent_alone, worker_context
 
 PATIENCE = 300  # seconds for what takes a few on a quiet machine
+IMPORTED = (  # by the server, for every process: most of what its start would take
+    *process.PRELOADED,
+    *("stabn.training.train", "stabn.knowledge.finetuning.finetune"),
+    *("torch._dynamo", "torch.utils.tensorboard"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,20 +45,20 @@ def side_by_side(count: int, work: Callable[..., object], *arguments: object) ->
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     with tempfile.TemporaryDirectory() as place:
         said = [Path(place) / f"{rank}.txt" for rank in range(count)]
-        processes = [
-            worker_context().Process(
-                target=_work, args=(rank, count, store.port, said[rank], work, arguments)
-            )
-            for rank in range(count)
+        with mock.patch.object(process, "PRELOADED", IMPORTED):
+            server = worker_context()
+        ranks = [
+            server.Process(target=_work, args=(rank, count, store.port, path, work, arguments))
+            for rank, path in enumerate(said)
         ]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join(PATIENCE)
-        late = [process.kill() for process in processes if process.is_alive()]
+        for rank in ranks:
+            rank.start()
+        for rank in ranks:
+            rank.join(PATIENCE)
+        late = [rank.kill() for rank in ranks if rank.is_alive()]
         told = [path.read_text() for path in said]
         assert not late, told
-        return [Ended(p.exitcode, text) for p, text in zip(processes, told, strict=True)]
+        return [Ended(p.exitcode, text) for p, text in zip(ranks, told, strict=True)]
 
 
 def _work(rank: int, count: int, port: int, said: Path, work: Callable, arguments: tuple) -> None:
