@@ -62,6 +62,7 @@ def visit(page, address: str, name: str) -> tuple[float, float]:
     """Seconds from opening the address to the guidelines, and from the name to the video."""
     begun = time.perf_counter()
     page.goto(address)
+    page.get_by_role("button", name="I am new").click()
     field = page.get_by_role("textbox", name="Your name")
     field.wait_for()
     opened = time.perf_counter()

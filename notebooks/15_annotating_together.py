@@ -465,12 +465,13 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # **How many annotators does a machine hold?** Each open page is a Python process with the editor in
 # it, of about 210 MiB, so memory is what ends first: a machine with 8 GiB free holds 34, one with
 # 16 GiB free 73. `make annotate` says for how many it found room, and `--pages` sets another number
-# (`benchmarks/annotators.py` measures the memory). Who comes when all places are taken sees a page
-# that tries again every minute. A place that no browser connects to comes free after `--arrival`
-# seconds, and the preview of a link takes none. One process more than there are visitors is kept
-# ready, so that who comes next does not wait for its start (`--ready`). A page that nobody has touched for a while
-# (`--idle`) gives its memory back, and loses nothing. How many edits a second either database takes
-# with seventy-four people saving at once, and that none is lost, is measured by
+# (`benchmarks/annotators.py` measures the memory). The address itself shows a few words and asks for
+# the name; the process begins only then, so the preview of a link takes no place. One process more
+# than there are visitors is kept ready, so that who comes next does not wait for its start
+# (`--ready`). Who comes when all places are taken sees a page that tries again every minute. A place
+# that no browser connects to comes free after `--arrival` seconds. A page that nobody has touched for
+# a while (`--idle`) gives its memory back, and loses nothing. How many edits a second either database
+# takes with seventy-four people saving at once, and that none is lost, is measured by
 # `benchmarks/store_throughput.py`.
 #
 # **Backups** go to another disk than the store. Take one a day from the organiser's page, and one

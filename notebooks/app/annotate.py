@@ -27,17 +27,21 @@
 # Settings come from environment variables, which the command sets: `STABN_QUEUE` is the folder of the
 # queue, `STABN_STORE` the file or database of the edits, `STABN_OVERLAP` how many annotators are given
 # the same video, `STABN_HOME` the folder from which relative paths count (else the repository's).
+# `QUERY_STRING` is what follows the address's question mark; `name` in it is the visitor's.
 
 # %%
 import os
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import stabn
 from stabn.knowledge.app.annotator import annotate
 
+asked = parse_qs(os.environ.get("QUERY_STRING", ""))
 os.chdir(os.environ.get("STABN_HOME", Path(stabn.__file__).parents[1]))
 annotate(
     os.environ.get("STABN_STORE", "runs/mini_st_abn/edits.sqlite"),
     os.environ.get("STABN_QUEUE", "runs/mini_st_abn/queue"),
     overlap=int(os.environ.get("STABN_OVERLAP", "1")),
+    name=asked.get("name", [""])[0],
 )

@@ -41,7 +41,7 @@ def _nothing() -> None:
 
 
 def annotate(
-    store_url: str | Path, queue_folder: str | Path, *, overlap: int = 1
+    store_url: str | Path, queue_folder: str | Path, *, overlap: int = 1, name: str = ""
 ) -> widgets.Widget:
     """The page, or a sentence that says why there is none.
 
@@ -49,9 +49,11 @@ def annotate(
         store_url: where edits are kept, a file or the URL of a database.
         queue_folder: what to work through, as selection wrote it.
         overlap: how many annotators may be given the same video.
+        name: of somebody who said it already, and so goes on at once; "" asks for it.
     """
     try:
-        return App(Store(store_url, timeout=PATIENCE), read_queue(queue_folder), overlap=overlap)
+        store, queue = Store(store_url, timeout=PATIENCE), read_queue(queue_folder)
+        return App(store, queue, overlap=overlap, name=name)
     except (QueueError, StoreError) as error:
         return text(f"There is nothing to annotate here yet. {error}")
 
@@ -64,11 +66,11 @@ class App(widgets.VBox):
         editor: The one editor, which goes from video to video.
     """
 
-    def __init__(self, store: Store, queue: Queue, *, overlap: int = 1):
+    def __init__(self, store: Store, queue: Queue, *, overlap: int = 1, name: str = ""):
         self.session: Session | None = None
         self.editor: Editor | None = None
         self._store, self._queue, self._overlap = store, queue, overlap
-        self._name = self._without = ""
+        self._name, self._without = name, ""
         self._status: Callable[[], None] = _nothing  # says how things stand, on the screen at hand
         loader = ThreadPoolExecutor(1)
         self._rescorer: Future[Rescorer] = loader.submit(_load_rescorer, queue)
@@ -76,6 +78,8 @@ class App(widgets.VBox):
         self._message, self._above = widgets.HTML(), widgets.VBox()
         super().__init__([self._message, self._above])
         self._welcome()
+        if name:
+            self._try(self._start, name)
         self._keep_ticking()
 
     def tick(self) -> None:

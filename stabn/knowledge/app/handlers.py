@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 from tornado.web import HTTPError, authenticated
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from voila.static_file_handler import TemplateStaticFileHandler
@@ -40,17 +42,34 @@ class TokenOnly(IdentityProvider):
 
 
 class Visit(TornadoVoilaHandler):
-    """The page, once its address no longer shows the token to whoever looks over a shoulder."""
+    """The page: its address in a few words, and what it is about once somebody starts it."""
 
     @authenticated
     async def get(self, path: str | None = None) -> None:
-        """Swap a token for the cookie that was set just now; without one, show the page."""
+        """Start a kernel where `?start` asks for one; without, show a form that does.
+
+        A token was swapped for a cookie just now: the address that follows no longer shows it to
+        whoever looks over a shoulder, nor starts anything.
+        """
         asked = self.request.query_arguments
-        if path or "token" not in asked:
+        if path or ("start" in asked and "token" not in asked):
             await super().get(path)
-            return
-        rest = {name: values for name, values in asked.items() if name != "token"}
-        self.redirect(self.base_url + (f"?{urlencode(rest, doseq=True)}" if rest else ""))
+        elif "token" in asked:
+            rest = {name: asked[name] for name in asked if name not in ("token", "start")}
+            self.redirect(self.base_url + (f"?{urlencode(rest, doseq=True)}" if rest else ""))
+        else:
+            annotators = "annotate" in self.notebook_path
+            self.set_header("Cache-Control", "no-store")
+            self.finish(self.render_template("start.html", annotators=annotators))
+
+
+def with_query(page: JupyterHandler, notebook: NotebookNode, cwd: str) -> None:
+    """Let a page's notebook know its address's query, which no kernel knows that was ready before.
+
+    What it holds was typed by anyone, so it comes as the text of a literal.
+    """
+    known = f"import os\nos.environ['QUERY_STRING'] = {page.request.query!r}"
+    notebook.cells.insert(0, new_code_cell(known))
 
 
 class Leave(VoilaShutdownKernelHandler):

@@ -41,7 +41,7 @@ from stabn import given
 from stabn.errors import UserError
 from stabn.knowledge.app.address import Address, address_of
 from stabn.knowledge.app.ending import end_on_signals
-from stabn.knowledge.app.handlers import OURS, TokenOnly
+from stabn.knowledge.app.handlers import OURS, TokenOnly, with_query
 from stabn.knowledge.app.kernels import PAGE, Kernels, room
 from stabn.knowledge.selection.queue import QueueError, read_queue
 from stabn.knowledge.store.store import Store
@@ -56,7 +56,7 @@ EXTENSIONS = (  # of the front end: what draws widgets
 )
 IDLE = 3600  # seconds after which the kernel of a page that nobody touches ends
 PORT, COUNT = click.IntRange(1, 65535), click.IntRange(min=1)
-ARRIVAL = 120  # seconds for a page's first connection; the preview of a link makes none
+ARRIVAL = 60  # seconds for a page's first connection, counted from when its kernel is ready
 CHECK = 60  # at most so many seconds between two looks for such kernels
 ORGANISERS = 4  # organiser's pages at once
 READY = 1  # annotators' pages begun before anybody asks
@@ -157,6 +157,7 @@ def make_page(
         template="lab",
         multi_kernel_manager_class=Kernels,
         page_config_hook=with_themes_below,
+        prelaunch_hook=with_query,
         allow_template_override="NO",  # both would come from the address, typed by anyone
         allow_theme_override="NO",
         strip_sources=True,

@@ -124,7 +124,7 @@ async def visit(url: str, origin: str) -> None:
     (cookie,) = [c for c in came.headers.get_list("Set-Cookie") if c.startswith("stabn-annotate-")]
     assert f"Path={path}" in cookie
     name_and_value = cookie.split(";")[0]
-    page = await ask(url, name_and_value)
+    page = await ask(f"{url}?start", name_and_value)
     assert page.code == 200
     kernel = kernel_of(page.body.decode())
     assert (await ask(f"{url}api/kernels/{kernel}", name_and_value)).code == 200

@@ -87,7 +87,7 @@ def test_no_socket_stops_the_server_or_runs_code(queue, tmp_path):
 
     with serving(Path(tmp_path), queue, end=signal.SIGTERM) as served:
         address = served.url["annotators"]
-        kernel = kernel_of(request(address, token)[1])
+        kernel = kernel_of(request(f"{address}?start", token)[1])
         channels = f"ws{address[4:]}api/kernels/{kernel}/channels"
         asyncio.run(asyncio.wait_for(visit(channels), timeout=120))
         assert request(f"{address}api/kernels/{kernel}", token)[0] == 200

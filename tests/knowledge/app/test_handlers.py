@@ -1,23 +1,37 @@
 """What the server answers to addresses: tokens, other paths, more visitors than places."""
 
+import os
 import time
 from http.cookiejar import CookieJar
+from types import SimpleNamespace
+from urllib.parse import quote
 from urllib.request import HTTPCookieProcessor, build_opener
 
+import psutil
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.knowledge.app.served import TOKENS, kernel_of, request, serving
+from stabn.knowledge.app.handlers import with_query
+from tests.knowledge.app.served import TOKENS, request, serving
 
-pytestmark = pytest.mark.slow(40)
+pytestmark = pytest.mark.slow(30)
+
+EVIL = '"><script>alert(1)</script>'
 
 
 @pytest.fixture(scope="module")
-def url(queue, tmp_path_factory):
-    """Of the annotators' page, with two places, which are given up soon where nobody comes."""
+def served_here(queue, tmp_path_factory):
+    """With two places, which are given up soon where nobody comes."""
     home = tmp_path_factory.mktemp("home")
     with serving(home, queue, "--pages", "2", "--arrival", "8") as served:
         assert "places:      2 pages at once" in served.said
-        yield served.url["annotators"]
+        yield served
+
+
+@pytest.fixture(scope="module")
+def url(served_here) -> str:
+    """Of the annotators' page."""
+    return served_here.url["annotators"]
 
 
 @pytest.mark.parametrize(
@@ -28,26 +42,48 @@ def test_what_is_no_file_of_a_template_is_not_there(url, path):
     assert request(f"{url}voila/templates/{path}", TOKENS["annotators"])[0] == 404
 
 
-def test_the_token_leaves_the_address_and_costs_no_place(url):
+def test_the_token_leaves_the_address(url):
     token = TOKENS["annotators"]
-    for _ in range(5):  # as often as previews of a link are made
-        assert request(f"{url}?token={token}") == (302, "/")
+    assert request(f"{url}?token={token}") == (302, "/")
     assert request(f"{url}?token={token}&name=Ada&name=Bo") == (302, "/?name=Ada&name=Bo")
+    assert request(f"{url}?start=&token={token}") == (302, "/")  # nor does such a link start one
     browser = build_opener(HTTPCookieProcessor(jar := CookieJar()))
     with browser.open(f"{url}?token={token}", timeout=120) as page:
         assert (page.status, page.url) == (200, url)
-        assert kernel_of(page.read().decode())
+        assert "Your name" in page.read().decode()
     (cookie,) = [cookie for cookie in jar if cookie.name.startswith("stabn-annotate-")]
     assert cookie.has_nonstandard_attr("HttpOnly")
 
 
+def test_an_address_starts_no_kernel_until_somebody_asks_for_it(url, served_here):
+    """As often as previews of a link are made."""
+    for _ in range(20):
+        status, html = request(url, TOKENS["annotators"])
+        assert (status, "kernelId" in html) == (200, False)
+    status, html = request(f"{url}?name={quote(EVIL)}", TOKENS["annotators"])
+    assert (status, EVIL in html) == (200, False)
+    assert psutil.Process(served_here.process.pid).children() == []
+
+
+def test_a_notebook_learns_its_addresss_query_as_text_alone(monkeypatch):
+    """In a kernel that was begun before anybody asked."""
+    query = "name=Ada'\"\\\n; raise SystemExit #"
+    monkeypatch.setitem(os.environ, "QUERY_STRING", "")
+    notebook = new_notebook(cells=[new_code_cell("the page")])
+    with_query(SimpleNamespace(request=SimpleNamespace(query=query)), notebook, cwd="")
+    exec(notebook.cells[0].source, {})
+    assert os.environ["QUERY_STRING"] == query
+    assert notebook.cells[1].source == "the page"
+
+
 def test_places_are_bounded_and_those_of_nobody_come_free(url):
-    token = TOKENS["annotators"]
-    answers = [request(url, token)[0] for _ in range(4)]
+    token, start = TOKENS["annotators"], f"{url}?start"
+    answers = [request(start, token)[0] for _ in range(4)]
     assert answers[-1] == 503
     assert answers.count(200) <= 2
+    assert request(url, token)[0] == 200  # the first words cost nothing, even now
     end = time.monotonic() + 120
-    while (answer := request(url, token))[0] == 503:
+    while (answer := request(start, token))[0] == 503:
         assert time.monotonic() < end, "no place comes free"
         time.sleep(0.5)
     assert answer[0] == 200

@@ -74,6 +74,7 @@ def outside(url: str) -> bool:
 def start(page: Page, served: Served, name: str) -> None:
     """Open the page, pass the practice by, type a name."""
     page.goto(f"{served.url['annotators']}?token={TOKENS['annotators']}")
+    page.get_by_role("button", name="I am new").click()
     field = page.get_by_role("textbox", name="Your name")
     field.fill(name)
     field.press("Enter")
@@ -152,7 +153,7 @@ class TestTokens:
         assert status in (403, 404)
 
     def test_the_page_shows_no_code_and_no_prose(self, served):
-        status, html = request(served.url["annotators"], TOKENS["annotators"])
+        status, html = request(f"{served.url['annotators']}?start", TOKENS["annotators"])
         assert status == 200
         assert "STABN_STORE" not in html
         assert "make annotate" not in html
@@ -187,8 +188,10 @@ class TestVisitors:
         expect(page.get_by_text("saved, revision 1")).to_be_visible()
 
         before = kernel(page)
-        start(page, served, EVIL)
+        page.goto(served.url["annotators"])  # the first words
         wait_until_gone(served, before)
+        page.get_by_role("textbox", name="Your name").fill(EVIL)
+        page.get_by_role("button", name="Go on where I was").click()
         expect(page.get_by_text(f"video {second} of 12, 2 done by you")).to_be_visible()
         expect(page.get_by_text("saved, revision 1")).to_be_visible()
         assert 0.5 in [float(level(page, frame)) for frame in (0, 1, 2)]
@@ -275,6 +278,7 @@ class TestVisitors:
         expect(page.get_by_text("Please open the whole address")).to_be_visible()
         page.wrong.clear()
         page.goto(f"{served.url['annotators']}?token={TOKENS['annotators']}")
+        page.get_by_role("button", name="I am new").click()
         page.get_by_role("button", name="Practise first").click()
         expect(page.get_by_text("nothing is kept")).to_be_visible()
         page.get_by_role("button", name="Show the truth").click()
@@ -290,6 +294,7 @@ class TestVisitors:
     def test_the_organiser_sees_them_and_exports(self, visitor, served):
         page = visitor()
         page.goto(f"{served.url['organiser']}?token={TOKENS['organiser']}")
+        page.get_by_role("button", name="Open it").click()
         expect(page.get_by_role("heading", name="By annotator")).to_be_visible()
         page.get_by_role("button", name="Export edits").click()
         expect(page.get_by_text("edits are in")).to_be_visible()
@@ -315,7 +320,7 @@ class TestStartAndEnd:
     def test_idle_kernels_end(self, queue, tmp_path):
         with serving(tmp_path, queue, "--idle", "8") as served:  # longer than a kernel's start
             url, token = served.url["annotators"], TOKENS["annotators"]
-            wait_until_gone(served, kernel_of(request(url, token)[1]))
+            wait_until_gone(served, kernel_of(request(f"{url}?start", token)[1]))
 
     def test_without_a_queue_it_says_how_to_make_one(self, tmp_path):
         queue = tmp_path / "runs" / "mini" / "queue"
