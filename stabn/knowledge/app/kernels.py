@@ -15,6 +15,7 @@ from traitlets import Integer, Unicode
 
 PAGE = 210 * 2**20  # bytes of an annotator's kernel, as benchmarks/annotators.py measures them
 SPARE = 2**30  # bytes for the server, the organiser's page and the system's caches
+ASKED = ("QUERY_STRING",)  # what of a visitor's request the pages read
 PAUSE = 5.0  # seconds that a visitor's page has to itself before the next kernel is begun
 
 
@@ -45,7 +46,7 @@ class Kernels(AsyncMappingKernelManager):
         while self._waiting:
             kernel_id = self._waiting.pop(0)
             if kernel_id in self and await self.is_alive(kernel_id):
-                self.get_kernel(kernel_id).last_activity = utcnow()  # its visitor may take a while
+                await self._tell(kernel_id, how.get("env", {}))
                 break
         else:
             if self._full:
@@ -60,6 +61,18 @@ class Kernels(AsyncMappingKernelManager):
         while len(self._waiting) + self._starting < self.ready and not self._full:
             first = [f"--IPKernelApp.exec_lines={self.preload}"]
             self._waiting.append(await self._start({"extra_arguments": first}))
+
+    async def _tell(self, kernel_id: str, env: dict[str, str]) -> None:
+        """Let a kernel that was begun for anybody know what this visitor asks for."""
+        kernel = self.get_kernel(kernel_id)
+        kernel.last_activity = utcnow()  # from now on somebody may be waited for
+        told = {name: env[name] for name in ASKED if name in env}
+        client = kernel.client()
+        client.start_channels()
+        try:
+            await client.execute(f"import os; os.environ.update({told!r})", reply=True)
+        finally:
+            client.stop_channels()
 
     @property
     def _full(self) -> bool:

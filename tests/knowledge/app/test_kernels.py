@@ -29,11 +29,15 @@ def started(monkeypatch) -> list[dict]:
     async def is_alive(self, kernel_id: str) -> bool:
         return self._kernels[kernel_id].alive
 
+    async def tell(self, kernel_id: str, env: dict) -> None:
+        self._kernels[kernel_id].told = env
+
     async def shutdown(self, kernel_id: str) -> None:
         del self._kernels[kernel_id]
 
     monkeypatch.setattr(AsyncMappingKernelManager, "start_kernel", start)
     monkeypatch.setattr(Kernels, "is_alive", is_alive)
+    monkeypatch.setattr(Kernels, "_tell", tell)
     monkeypatch.setattr(Kernels, "shutdown_kernel", shutdown)
     monkeypatch.setattr(kernels, "PAUSE", 0)
     return asked
@@ -49,11 +53,38 @@ def test_who_comes_gets_the_kernel_that_is_ready_and_the_next_is_begun(started):
         manager = Kernels(most=9, ready=1, preload="import stabn")
         await manager.make_ready()
         assert started == [{"extra_arguments": ["--IPKernelApp.exec_lines=import stabn"]}]
-        assert await manager.start_kernel(path="here") == "kernel 0"
-        assert manager.get_kernel("kernel 0").last_activity is not None
+        assert await manager.start_kernel(path="here", env={"A": "1"}) == "kernel 0"
+        assert manager.get_kernel("kernel 0").told == {"A": "1"}
         await settled(manager)
         assert len(started) == 2
         assert await manager.start_kernel(path="here") == "kernel 1"
+
+    asyncio.run(visit())
+
+
+def test_a_real_one_has_run_its_preload_and_knows_what_its_visitor_asks_for():
+    async def visit() -> None:
+        manager = Kernels(most=1, ready=1, preload="import colorsys")
+        await manager.make_ready()
+        asked = "start&name=O'Hara\"\n"
+        kernel_id = await manager.start_kernel(env={"QUERY_STRING": asked, "PATH": "gone"})
+        client = manager.get_kernel(kernel_id).client()
+        client.start_channels()
+        try:
+            said = {
+                "there": "'colorsys' in dir()",
+                "asked": "os.environ['QUERY_STRING']",
+                "kept": "os.environ['PATH'] != 'gone'",
+            }
+            reply = await client.execute("", user_expressions=said, reply=True, timeout=60)
+            values = {
+                name: value["data"]["text/plain"]
+                for name, value in reply["content"]["user_expressions"].items()
+            }
+            assert values == {"there": "True", "asked": repr(asked), "kept": "True"}
+        finally:
+            client.stop_channels()
+            await manager.shutdown_all(now=True)
 
     asyncio.run(visit())
 
