@@ -15,10 +15,9 @@
 #
 # *Any laptop, no GPU: about 45 seconds on two CPU cores.*
 #
-# **The question.** ST-ABN grew from a network for single pictures, the attention branch network
-# (ABN; Fukui et al., 2019). It answers a question and draws a map of where it looked, and the map
-# takes part in the answer. How is it built, does its map lie on the right place, and how much of
-# the answer hangs on the map?
+# **The question.** ST-ABN grew from the attention branch network (ABN; Fukui et al., 2019), which
+# classifies pictures and draws a map of where it looked. The map takes part in the answer. How is it
+# built, does it lie on the right place, and how much of the answer hangs on it?
 
 # %%
 from concurrent.futures import ThreadPoolExecutor
@@ -43,10 +42,9 @@ torch.set_num_threads(1)  # small tensors: a second thread would only wait
 # %% [markdown]
 # ## Pictures whose *where* is known
 #
-# To judge a map we must know the right place. So we make the pictures ourselves, from parts that
-# come with Python packages: a handwritten digit (scikit-learn's) somewhere on a photographed
-# texture (scikit-image's brick, grass and gravel), among strokes that belong to no digit. The
-# question is *which digit*. The truth about *where* is the digit's box.
+# To judge a map we must know the right place. So we make the pictures: a handwritten digit
+# (scikit-learn's) on a photographed texture (scikit-image's brick, grass and gravel), among strokes
+# that belong to no digit. The question is *which digit*. The truth about *where* is its box.
 
 # %%
 SIDE, BOX, K = 32, 12, 5  # picture and box in pixels; digits 0 to 4
@@ -80,8 +78,8 @@ def scene(rng: np.random.Generator, glyph: np.ndarray, columns: range):
 
 
 # %% [markdown]
-# Nothing is shared between training and test: three quarters of the written digits and of each
-# texture's width are for training, the rest for testing.
+# Training and test share nothing: three quarters of the digits and of each texture's width are for
+# training.
 
 
 # %%
@@ -129,16 +127,16 @@ def scenes_figure(images, labels, boxes) -> Sheet:
 scenes_figure(test_images[:6], test_labels[:6], boxes[:6])
 
 # %% [markdown]
-# Six test pictures. The dashed box is the truth, never shown to the network. The strokes outside
-# it are at least as bright as the digit, so brightness does not say where to look.
+# Six test pictures. The network never sees the dashed box. The strokes are at least as bright as the
+# digit, so brightness does not say where to look.
 #
 # ## The network
 #
-# Cut a residual network before its last stage. What comes out of the first part, the *feature
-# extractor*, are the features $f(x)$; the last stage is the *perception branch*. Between them
-# stands the **attention branch**: a copy of the last stage that keeps the resolution, then batch
-# normalisation, a 1×1 convolution to one map a class, batch normalisation and ReLU. These K maps
-# are $h$. Two heads read them: one makes class logits, one makes the attention map $M$.
+# Cut a residual network before its last stage. The first part, the *feature extractor*, gives the
+# features $f(x)$; the last stage is the *perception branch*. Between them stands the **attention
+# branch**: a copy of the last stage that keeps the resolution, then batch normalisation, a 1×1
+# convolution to one map a class, batch normalisation and ReLU. From these K maps $h$ one head makes
+# class logits, another the attention map $M$.
 
 
 # %%
@@ -165,16 +163,14 @@ class OpenBranch(nn.Module):
 
 
 # %% [markdown]
-# (The paper's drawing has a 1×1 kernel for the map. Its authors' code, and their figures, have the
-# 3×3 kernel that stands here.)
+# (The paper draws a 1×1 kernel for the map; its authors' code has this 3×3.)
 #
-# The **attention mechanism** weights the features with the map. It is the spatial half of
-# ST-ABN's equation (1), for one picture:
+# The **attention mechanism** weights the features with the map: the spatial half of ST-ABN's
+# equation (1), for one picture.
 #
 # $$ f'(x) = (1 + M(x)) \cdot f(x) $$
 #
-# The map has one channel, so every channel of $f$ is weighted alike. Worked by hand: where
-# $M = 0$ the feature passes unchanged, where $M = 1$ it is doubled. Nothing is ever removed.
+# Where $M = 0$ a feature passes unchanged, where $M = 1$ it is doubled. Nothing is removed.
 
 
 # %%
@@ -202,7 +198,7 @@ class OpenABN(nn.Module):
 
 
 # %% [markdown]
-# The loss is ST-ABN's equation (4): both branches answer the same question, and both are marked.
+# The loss is ST-ABN's equation (4), a cross-entropy for each branch's answer.
 #
 # $$ \mathcal{L}(x_i) = \mathcal{L}_{att}(x_i) + \mathcal{L}_{per}(x_i) \tag{4} $$
 
@@ -214,8 +210,7 @@ def open_loss(logits, attention_logits, labels):
 
 
 # %% [markdown]
-# Is this the library's ABN? Copy the library's weights over and compare: the outputs, the loss,
-# every gradient.
+# Is this the library's ABN? Copy its weights over and compare.
 
 # %%
 CHANNELS = (8, 16, 32)
@@ -245,13 +240,12 @@ print("the open network equals the library's: outputs, loss and every gradient")
 # %% [markdown]
 # ## Training, in seconds
 #
-# From here on we use the library's ABN. We train four kinds of network, each from the same three
-# seeds, so that they start from the same weights and see the same batches:
+# Four kinds of network, each from the same three seeds (the same first weights, the same batches):
 #
-# - **plain**: the extractor and the perception branch only, no attention;
+# - **plain**: extractor and perception branch only;
 # - **ABN**: as above;
-# - **M·f**: the same with $f' = M \cdot f$, without the 1;
-# - **no L_att**: ABN, but the attention branch's answer is never marked.
+# - **M·f**: $f' = M \cdot f$, without the 1;
+# - **no L_att**: ABN, without the attention branch's loss.
 
 
 # %%
@@ -298,8 +292,7 @@ with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as 
     list(pool.map(lambda run: fit(*run, models[run]), models))  # two networks at a time
 
 # %% [markdown]
-# Accuracy on the 500 test pictures. One such figure is itself uncertain: 500 pictures leave a
-# standard error of about one percentage point, and another seed gives another network.
+# 500 test pictures leave a standard error of about one percentage point in each accuracy.
 
 
 # %%
@@ -320,10 +313,9 @@ for arm in ARMS:
 # %% [markdown]
 # ## Does the map lie on the digit?
 #
-# Nobody told the network where the digit is: it saw pictures and class labels. Two measures, each
-# with its chance level. The **pointing game** asks whether the peak of $M$ lies in the box. **Mass
-# in the mask** is the share of $M$'s sum inside the box. First, maps whose score we know: the box
-# itself must score 1, a constant map must score chance.
+# The network saw no boxes. Two measures, each with its chance level: the **pointing game** asks whether
+# the peak of $M$ lies in the box; **mass in the mask** is the share of $M$'s sum inside it. First, maps
+# whose score we know: the box itself, and a constant map.
 
 # %%
 cells = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(boxes).float(), 8)  # (N, 1, 8, 8)
@@ -347,18 +339,15 @@ for arm in ARMS[1:]:
         )
 
 # %% [markdown]
-# Two things to take along. The peak finds the digit far more often than chance, but how often
-# differs from seed to seed much more than accuracy does: the loss asks for right answers, and a map
-# is only one way to get them. And mass is much closer to chance than pointing is. A sigmoid is never
-# 0, so $M$ keeps some value at every place, as its means above show: it peaks on the digit, and most of
-# its sum lies elsewhere. Read a map by its peaks, and its brightness only beside its scale.
+# The peak finds the digit far more often than chance, but unevenly from seed to seed: the loss asks for
+# right answers, and a map is only one way to them. Mass is closer to chance, because a sigmoid is never
+# 0: most of $M$'s sum lies off the digit. Read a map by its peaks.
 #
 # ## CAM, the older relative
 #
-# Class activation mapping (CAM; Zhou et al., 2016) needs one thing of a network: that it ends in
-# global average pooling (GAP) and *then* one linear layer. Pooling and a linear layer may change
-# places, so the same weights $w$ applied at every place give a map for every class $c$, and the
-# map's mean is the logit, but for the bias:
+# Class activation mapping (CAM; Zhou et al., 2016) needs a network that ends in global average pooling
+# (GAP) and *then* one linear layer. The two may change places. So the same weights $w$, applied at every
+# place, give a map for every class $c$, whose mean and the bias are the logit:
 #
 # $$ \mathrm{CAM}_c(y, x) = \sum_k w_{c,k}\, g_k(y, x), \qquad
 # \mathrm{logit}_c = b_c + \frac{1}{H W}\sum_{y,x} \mathrm{CAM}_c(y, x) $$
@@ -377,8 +366,8 @@ torch.testing.assert_close(maps.mean(dim=(2, 3)) + plain.fc.bias, logits["plain"
 print("g", tuple(g.shape), "→ CAM", tuple(maps.shape), "; mean of CAM + bias = logits: yes")
 
 # %% [markdown]
-# ABN's branch is a CAM network, only written the other way round: the 1×1 convolution (the linear
-# layer) comes first, the pooling after. That is where its class maps come from.
+# ABN's branch is CAM the other way round: first the linear layer (the 1×1 convolution), then the
+# pooling.
 
 # %%
 abn = models["ABN", 0]
@@ -389,8 +378,8 @@ torch.testing.assert_close(pooled_first, answers["ABN", 0].attention_logits)
 print("h", tuple(h.shape), "; GAP then linear = linear then GAP: yes")
 
 # %% [markdown]
-# So there are three maps to compare: CAM of the plain network, the class map of ABN's branch (both
-# for the class that was answered), and ABN's $M$, which belongs to no class.
+# Three maps: CAM of the plain network, the class map of ABN's branch (both for the class that was
+# answered), and $M$, which belongs to no class.
 
 
 # %%
@@ -456,19 +445,16 @@ def maps_figure(images, labels, boxes, maps) -> Sheet:
 maps_figure(test_images[:6], test_labels[:6], boxes[:6], {k: v[:6] for k, v in all_maps[0].items()})
 
 # %% [markdown]
-# The first six test pictures, seed 0. Rows: picture, CAM of the plain network, class map of ABN's
-# branch, ABN's M. Dashed: the truth. Cross: the peak of the map. Cells are shown as they are, not
-# smoothed. CAM and the class map have no fixed range, so each is drawn from its own smallest to its
-# largest value; M is drawn on the scale from 0 to 1 at the right.
+# Six test pictures, seed 0. Dashed: the truth. Cross: the map's peak. M is drawn from 0 to 1; CAM and
+# the class map have no fixed range, so each goes from its smallest to its largest value.
 #
-# CAM is a good witness here, at the coarser grid of the last stage. What it cannot do is act: it
-# is computed *from* the answer and nothing reads it. $M$ stands inside the network. It can be
-# looked at, replaced and, in later chapters, edited.
+# CAM points well here, on a coarser grid. But it is computed *from* the answer, and nothing reads it.
+# $M$ stands inside the network: it can be replaced and, in later chapters, edited.
 #
 # ## (1 + M)·f against M·f, and is L_att needed?
 #
-# Three seeds can show only a large gap. So we compare seed by seed with a paired t-test, and
-# because we ask three questions, we call nothing a difference unless $p < 0.05 / 3$.
+# Three seeds show only a large gap. We compare seed by seed with a paired t-test; for three questions a
+# difference needs $p < 0.05 / 3$.
 
 # %%
 for arm in ("plain", "M·f", "no L_att"):
@@ -486,26 +472,22 @@ for arm, values in branch.items():
     print(f"{arm:9s} attention branch's own answer, %: {per_cent(values)}")
 
 # %% [markdown]
-# Even a "difference" here is one of these networks on these 500 pictures: small things, trained for
-# seconds. When this page was written the plain network was not worse than ABN. So the case for the
-# map, on this task, is what it shows, and not a gain in accuracy.
+# When this page was written the plain network was not worse than ABN: here the map shows something, and
+# gains no accuracy.
 #
-# What does not depend on luck is the last line. Without $L_{att}$ the attention branch's class
-# head is never trained, and its answer stays near the chance of one in five. The map does not
-# vanish: it is still trained, through the mechanism, by $L_{per}$
-# ([chapter 7](07_losses.ipynb) follows these gradients). What is lost is the meaning of $h$: its
-# channels are no longer *class* maps.
+# The last line does not depend on luck. Without $L_{att}$ the attention branch's class head is never
+# trained, and its answer stays near the chance of one in five. $L_{per}$ still trains the map
+# ([chapter 7](07_losses.ipynb)), but the channels of $h$ are no longer *class* maps.
 #
-# This is also the state of the published evidence. The repository of the ABN paper has an open
-# report (its issue 14, seconded by two more readers) that ABN and its ResNet-110 baseline reach
-# nearly the same accuracy on CIFAR-100, 75.54 and 75.35 %, where the paper has a clear gain. That
-# is no proof that there is none. It is a reason to run several seeds, and a matched control, before
-# believing an attention gain. This book does so for ST-ABN on its Table 1 page.
+# Published gains are not certain either: an open report in the repository of the ABN paper (issue 14)
+# finds ABN and its ResNet-110 baseline nearly equal on CIFAR-100, 75.54 and 75.35 %, where the paper has
+# a clear gain. So believe an attention gain after several seeds and a matched control, as our
+# [Table 1](results_table1.ipynb) has them.
 #
 # ## Turn the map round and watch the answer
 #
-# If the map matters, a wrong map must hurt. The usual test inverts it, as in the paper's equation
-# (7): $M \to 1 - M$. First one picture that both mechanisms get right, and its logits.
+# If the map matters, a wrong map must hurt. The usual test is the paper's equation (7): $M \to 1 - M$.
+# First the logits of one picture that both mechanisms get right.
 
 # %%
 right = [(answers[arm, 0].logits.argmax(dim=1) == test_labels) for arm in ("ABN", "M·f")]
@@ -519,9 +501,9 @@ for arm in ("ABN", "M·f"):
         print(f"{arm:4s} {name:9s} {row}   answer: {out.logits[chosen].argmax()}")
 
 # %% [markdown]
-# Then all test pictures, and two maps that make the test fair. Inverting changes two things at
-# once: *where* the map is high, and *how strong* it is overall. **Another picture's map** keeps
-# the strength and has the wrong place. **The mean everywhere** has no place at all.
+# Inverting changes both *where* the map is high and *how strong* it is. Two more maps separate them.
+# **Another picture's map** keeps the strength and has the wrong place. **The mean everywhere** has no
+# place at all.
 
 # %%
 CHANGES = {
@@ -567,33 +549,24 @@ def changes_figure(changed) -> Sheet:
 changes_figure(changed)
 
 # %% [markdown]
-# Left, $(1 + M) \cdot f$: accuracy falls, but gently. The weights $1 + M$ and, inverted, $2 - M$ both
-# lie between 1 and 2, so no feature can ever be removed: the network may lean on its map, it need
-# not. Right, $M \cdot f$: the inverted map takes the digit away, and accuracy falls steeply.
-#
-# Look at the middle points before crediting the whole fall to *place*: part of it appears with
-# another picture's map too, or with no map at all. A fall under inversion says that the network
-# was trained with *these* values; how much is about place, only the fairer maps can tell. We keep
-# both for ST-ABN in [reading attention](12_reading_attention.ipynb).
+# Left, $(1 + M) \cdot f$: accuracy falls gently. The weights $1 + M$ and, inverted, $2 - M$ lie between
+# 1 and 2. Right, $M \cdot f$: the inverted map takes the digit away, and accuracy falls steeply. Not the
+# whole fall is about *place*: part of it appears with another picture's map, or with the mean.
+# [Reading attention](12_reading_attention.ipynb) keeps both for ST-ABN.
 #
 # ## What we learned
 #
 # - ABN is a network cut before its last stage, a branch that makes K class maps $h$, and one map
-#   $M$ that weights the features: $(1 + M) \cdot f$. About thirty lines.
-# - Its map finds the digit without being told where it is, far above chance on the whole and
-#   unevenly from seed to seed. The loss rewards answers, not maps.
-# - CAM needs GAP and then one linear layer, and explains afterwards. ABN's branch is CAM with the
-#   two swapped, and its map takes part in the answer.
-# - With $(1 + M)$ the answer leans on the map a little, with $M \cdot f$ wholly. Inverting a map tests
-#   more than place: compare with another picture's map and with the mean.
-# - On this small task no gain in accuracy is claimed for any arm beyond what the test printed
-#   above. Published gains deserve the same caution.
+#   $M$ that weights the features: $(1 + M) \cdot f$.
+# - Its map finds the digit without being told where it is, unevenly from seed to seed.
+# - CAM explains afterwards; ABN's map takes part in the answer: with $(1 + M)$ a little, with
+#   $M \cdot f$ wholly.
+# - Inverting a map tests more than place.
 #
 # ## Exercises
 #
-# **1.** A person knows where the digit is. Replace the map by the truth: 1 in the box, 0 outside.
-# Does accuracy rise, for both mechanisms? (Untrained with such maps, does a *better* map have to
-# give a better answer?)
+# **1.** Replace the map by the truth: 1 in the box, 0 outside. Does accuracy rise, for both mechanisms?
+# Must a *better* map give a better answer, if the network was not trained with it?
 
 # %% tags=["hide-cell"]
 for arm in ("ABN", "M·f"):
@@ -604,8 +577,7 @@ for arm in ("ABN", "M·f"):
 # the paper fine-tunes with edited attention instead of only replacing it.
 
 # %% [markdown]
-# **2.** What does each network answer if the map is 0 everywhere? Predict it for both mechanisms,
-# then run it.
+# **2.** What does each network answer if the map is 0 everywhere? Predict it for both mechanisms.
 
 # %% tags=["hide-cell"]
 for arm in ("ABN", "M·f"):

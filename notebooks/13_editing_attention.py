@@ -18,10 +18,9 @@
 # **The question.** When the network answers wrongly, did it look at the wrong time? And what does
 # its answer become when a person says *when* to look?
 #
-# The paper (section 3.2.1) embeds human knowledge in three steps. **Step 1:** train ST-ABN and
-# collect the temporal attention of misclassified videos. **Step 2:** people correct it. **Step 3:**
-# the network learns from the corrections. This chapter is about the first two;
-# [chapter 14](14_fine_tuning.ipynb) is about the third.
+# The paper (section 3.2.1) embeds human knowledge in three steps. **Step 1:** collect the temporal
+# attention of misclassified videos. **Step 2:** people correct it. **Step 3:** the network learns from
+# the corrections ([chapter 14](14_fine_tuning.ipynb)).
 
 # %%
 import os
@@ -61,14 +60,11 @@ print("weights:", trained.origin)
 # %% [markdown]
 # ## Step 1: which videos are worth a person's time?
 #
-# An edit costs a person's minutes, so the paper spends them where the network is weak: eight classes
-# under 50 % "on both the training and evaluation data" (section 4.2). Of these, the training videos
-# that it gets wrong.
+# The paper takes weak classes, eight under 50 % "on both the training and evaluation data" (section
+# 4.2), and of these the training videos that the network gets wrong.
 #
-# The notebook [select](launch/select.ipynb) does this for a data set on disk. Here we draw
-# synthetic clips in memory, some with the photographs of the training split and some with those of
-# the tuning split, and keep them small, as the network sees them. They are new ones, so it has been
-# trained on none of them.
+# The notebook [select](launch/select.ipynb) does this for a data set on disk. Here we draw new synthetic
+# clips, small and in memory, with the photographs of the training split and of the tuning split.
 
 # %%
 transform = eval_transform(trained.config.image_size, short_side=trained.config.short_side)
@@ -99,7 +95,7 @@ ids = list(drawn.small)
 print(len(ids), "videos of", K, "classes; the first one", drawn.small[ids[0]].shape)
 
 # %% [markdown]
-# One clip of $T$ frames is taken of each, and the network is cut at the attention point, as in
+# We take one clip of $T$ frames of each, and cut the network at the attention point, as in
 # [chapter 12](12_reading_attention.ipynb).
 
 # %%
@@ -119,8 +115,8 @@ print("truth", truth.shape)
 print(f"top-1 {right.mean():.1%} of {len(ids)} clips")
 
 # %% [markdown]
-# The weak classes are those below the threshold on *both* splits. (If no class is below 50 %, we
-# raise the threshold until there is one: `select` would stop and say so.)
+# Weak classes are below the threshold on *both* splits. (If none is below 50 %, we raise the threshold
+# until there is one: `select` would stop and say so.)
 
 # %%
 predictions = pd.DataFrame({"video_id": ids, "label": label, "logits": list(own.logits.numpy())})
@@ -140,8 +136,7 @@ table["weak"] = ["yes" if k in weak else "" for k in accuracy]
 table.sort_values(["train", "tuning"]).style.format("{:.0%}", subset=["train", "tuning"]).hide()
 
 # %% [markdown]
-# The queue: their misclassified training videos, the one first to whose true class the network gave
-# the lowest probability.
+# The queue: their misclassified training videos, the lowest probability of the true class first.
 
 # %%
 probability = own.logits.softmax(dim=1)[torch.arange(len(ids)), label].numpy()  # of the true class
@@ -158,9 +153,9 @@ for i in places[:5]:
 # %% [markdown]
 # ## Did it look at the wrong time?
 #
-# Step 1 rests on a belief: that these videos went wrong *because* attention was wrong. With the truth
-# at hand that can be tested. We take Spearman's rank correlation between $M_t$ and the truth levels
-# in each clip, and compare right answers with wrong ones.
+# Step 1 believes that these videos went wrong *because* attention was wrong. With the truth we can test
+# that: Spearman's rank correlation between $M_t$ and the truth levels in each clip, for right answers
+# and for wrong ones.
 
 # %%
 agreement = rank_correlation(own.temporal_attention, truth)
@@ -181,19 +176,16 @@ else:
 print(f"all clips {agreement.value:+.3f}; with the truth of other clips {agreement.exchanged:+.3f}")
 
 # %% [markdown]
-# Read the difference first. If it is small, wrong answers have another cause than the wrong time, and
-# the belief behind step 1 fails *for this network*, however plausible it is. Then the last line: what
-# $M_t$ earns with the truth of *other* clips is habit and not attention to this one. Exercise 1 asks
-# whether the difference is one between classes.
+# If the difference is small, wrong answers have another cause than the wrong time, and the belief fails
+# *for this network*. What $M_t$ earns with the truth of *other* clips is habit, not attention to this
+# one.
 #
 # ## Step 2: an edit
 #
 # The authors' annotators classified "frames into three levels" (their poster). Here 1 is for the
-# motion that the class is about, 0.5 for context, 0 for the rest. *Every* frame of the video gets one:
-# training takes other frames in each epoch, and each of them must find its level (exercise 3).
-#
-# So a person is shown $M_t$ of every source frame, read from interleaved samples as chapter 12 did
-# in the open. We take the worst video of the queue.
+# motion that the class is about, 0.5 for context, 0 for the rest. *Every* frame of the video gets a
+# level, because training takes other frames in each epoch (exercise 3). So a person sees $M_t$ of every
+# source frame, read from interleaved samples as in chapter 12. We take the worst video.
 
 # %%
 worst = queue[0]
@@ -207,9 +199,9 @@ temporal_figure(shown, levels=levels)
 # %% [markdown]
 # Line: where the network looked. Hatched steps: the truth, which an annotator does not see.
 #
-# While somebody works there is a **draft**: the levels, and everything that they were before. It is a
-# list of snapshots and a place in it. Undo steps back, redo steps forward, and a new change cuts off
-# what lay ahead. A change that changes nothing is no step.
+# While somebody works there is a **draft**: a list of snapshots of the levels and a place in it. Undo
+# steps back, redo steps forward, a new change cuts off what lay ahead. A change that changes nothing is
+# no step.
 
 
 # %%
@@ -246,7 +238,7 @@ class OpenDraft:
 
 
 # %% [markdown]
-# The library's `Draft` must be the same. We let chance press the keys and compare after each press.
+# Is it the library's `Draft`? Chance presses the keys, and we compare after each press.
 
 # %%
 rng = np.random.default_rng(13)
@@ -266,8 +258,8 @@ assert np.array_equal(library.levels, library.attention)
 print("undone to the end: the network's attention, to the bit")
 
 # %% [markdown]
-# Now the worst video, edited as a person would do it. Nobody sits here while the page is made, so
-# **these strokes are simulated**: they follow the truth, and set in one frame late, as a hand may.
+# Now the worst video. **These strokes are simulated**: they follow the truth, and set in one frame late,
+# as a hand may.
 
 # %%
 draft = Draft(attention)
@@ -283,9 +275,8 @@ captions = [f"{attention[t]:.2f} → {draft.levels[t]:g}" for t in row]
 filmstrip(example(**drawn.origin[worst]).frames[row], frame_indices=row, captions=captions)
 
 # %% [markdown]
-# What is kept is an **edit**: the levels, and where they come from. Who made it, when, in how many
-# seconds, which network's attention was corrected (the SHA-256 of its file, here a made-up one), and
-# that attention itself. Without these an edit cannot be judged later.
+# What is kept is an **edit**: the levels; who made it, when, in how many seconds; which network's
+# attention was corrected (the SHA-256 of its file, here made up), and that attention.
 
 # %%
 edit = Edit(
@@ -303,7 +294,7 @@ for field, value in edit.plain().items():
     print(f"{field:10s} {str(value)[:70]}")
 
 # %% [markdown]
-# An edit that cannot be is refused, with the video, the field and the frame.
+# An impossible edit is refused, with the video, the field and the frame.
 
 # %%
 for levels_given in (edit.levels[:-1], (*edit.levels[:-1], 1.5), (*edit.levels[:-1], float("nan"))):
@@ -315,9 +306,9 @@ for levels_given in (edit.levels[:-1], (*edit.levels[:-1], 1.5), (*edit.levels[:
 # %% [markdown]
 # ## What the answer becomes
 #
-# $M_t$ enters in equation (2), $f'_t = M_t \cdot f$: *after* the feature extractor. Therefore an edit
-# changes neither $f$ nor $M_s$, and only fusion (equation (3)) and perception branch have to be
-# computed again. The levels are looked up at the source frames that the clip consists of.
+# $M_t$ enters in equation (2), $f'_t = M_t \cdot f$, *after* the feature extractor. So an edit changes
+# neither $f$ nor $M_s$: only fusion (equation (3)) and perception branch are computed again, with the
+# levels of the clip's source frames.
 
 # %%
 i = ids.index(worst)
@@ -346,8 +337,7 @@ for k in dict.fromkeys([int(label[i]), int(before.argmax()), int(after.argmax())
     print("  (the true class)" if k == label[i] else "")
 
 # %% [markdown]
-# One video is an anecdote; the numbers over many follow. First the cost. People work fluently only
-# if the answer comes while they drag, so it matters how small the second part of the network is.
+# People work fluently only if the answer comes while they drag. So what does it cost?
 
 # %%
 from stabn.knowledge.selection.rescoring import load_head, save_head
@@ -372,11 +362,11 @@ ratio = count_multiply_adds(head, f, m_s, m_t) / count_multiply_adds(model, clip
 print(f"{ratio:.2f} in multiply–adds")
 
 # %% [markdown]
-# The ratio is one of this small network; `benchmarks/rescoring_cost.py` prints it for a ResNet-50.
+# `benchmarks/rescoring_cost.py` prints this ratio for a ResNet-50.
 #
-# Annotators need neither the extractor nor a GPU: `select` writes the features of each queued video
-# into the queue's folder, as half-precision numbers, and beside them the weights of these two parts.
-# The library's `Rescorer` answers from that folder alone. We write one for our video.
+# Annotators need neither the extractor nor a GPU: `select` writes each queued video's features, in half
+# precision, and the weights of these two parts into the queue's folder. The library's `Rescorer`
+# answers from that folder.
 
 # %%
 from stabn.knowledge.selection.rescoring import Features, Rescorer, save_features
@@ -408,13 +398,12 @@ print("the library's answers, from the folder: the same, to half precision")
 # %% [markdown]
 # ## Over many clips
 #
-# What do answers become when the *true* levels are put in by hand? This is the most that editing
-# without training can do: no annotator is better than the truth.
+# What do answers become with the *true* levels in place of $M_t$? This is the most that editing without
+# training can do.
 #
-# Two traps. Looking only at wrong answers, every change seems to help, since nothing there can get
-# worse; so we count over all clips, those **helped** (wrong, then right) and those **harmed**. And
-# levels of *any* video may help because they look like an edit; so the truth is compared with the
-# truth of another video of the same class, which knows nothing of this one.
+# Two traps. Among wrong answers alone every change seems to help, so we count over all clips, those
+# **helped** (wrong, then right) and those **harmed**. And levels of *any* video may help because they
+# look like an edit, so we compare with the truth of another video of the same class.
 
 # %%
 truth_in = torch.from_numpy(truth)
@@ -446,8 +435,8 @@ logits = {what: put_in(m_t) for what, m_t in replaced.items()}
 torch.testing.assert_close(logits["its own M_t"], own.logits)
 
 # %% [markdown]
-# The last column is the chance of a split at least as uneven if help and harm were equally likely
-# (the exact binomial test).
+# The last column: the chance of a split at least as uneven if help and harm were equally likely (the
+# exact binomial test).
 
 # %%
 correct = {what: (z.argmax(dim=1) == label).numpy() for what, z in logits.items()}
@@ -488,21 +477,20 @@ for what in ("the truth", "another video's truth"):
     print(f"of the {queued.sum()} queued videos, {what} turns {correct[what][queued].sum()} right")
 
 # %% [markdown]
-# These sentences are computed, for the network that is loaded above, and another training seed may
-# turn them. However they come out, three things are to be kept apart:
+# These sentences are computed for the network that is loaded above; another training seed may turn them.
+# In any case:
 #
-# - The network has *learnt with its own* $M_t$. Fusion and perception branch know what to do with
-#   that, and have never met the truth. Even if the truth does not help at once, the network may still
-#   learn from it.
-# - By equation (2), $M_t$ governs one half of what is fused; the other half, $(1 + M_s)\cdot f$, lets
-#   every frame through ([chapter 6](06_fusion.ipynb)). A network may lean on that half.
+# - The network has *learnt with its own* $M_t$. It may still learn from a truth that does not help at
+#   once.
+# - $M_t$ governs one half of what is fused; the other half, $(1 + M_s)\cdot f$, lets every frame through
+#   ([chapter 6](06_fusion.ipynb)). A network may lean on that half.
 # - If another video's truth does as well as this one's, what helped is the shape of an edit, and
 #   nothing that a person saw.
 #
 # ## The editor
 #
-# The library's editor shows all source frames with the network's attention and the draft beneath, and
-# the probabilities before and after, which follow each stroke. It is mouse or keys:
+# The library's editor shows all source frames, the network's attention, the draft, and the
+# probabilities before and after, which follow each stroke. It is mouse or keys:
 #
 # | key | what it does |
 # |---|---|
@@ -516,7 +504,7 @@ for what in ("the truth", "another video's truth"):
 # | o | show or hide where the network looks, $M_s$ |
 # | Enter | next video, where there is a queue |
 #
-# A page of a book cannot compute, so here it stands as a picture and in words: what an annotator sees
+# A page of a book cannot compute, so here stands, as a picture and in words, what an annotator sees
 # before and after the strokes above.
 
 
@@ -538,8 +526,8 @@ def show_editor() -> Editor:
 
 # %% [markdown]
 # **To edit it yourself:** start JupyterLab with `make lab`, open this chapter and run its cells up to
-# and including the next, which then shows the live editor above the picture. (In another program than
-# JupyterLab, write `live = True`.) Run the cell again to see your own draft in the picture.
+# and including the next. (In another program than JupyterLab, write `live = True`.) Run the cell again
+# to see your own draft in the picture.
 
 # %%
 live = "JPY_SESSION_NAME" in os.environ  # JupyterLab sets it for the notebooks that it opens
@@ -553,17 +541,16 @@ temporal_figure(shown | {"the draft": draft.levels}, levels=levels)
 # %% [markdown]
 # Solid with dots: the network's attention. Dashed with squares: the draft. Hatched steps: the truth.
 #
-# Where nobody codes, `make annotate` serves the same editor as a page, with a queue and a store of
-# edits behind it: [chapter 15](15_annotating_together.ipynb).
+# `make annotate` serves the same editor as a page for people who do not code:
+# [chapter 15](15_annotating_together.ipynb).
 #
 # ## What we learned
 #
 # - Step 1 is a rule: classes weak on two splits, their misclassified training videos, worst first.
-# - That wrong answers come from looking at the wrong time is a belief to be tested, not a fact.
+# - That wrong answers come from looking at the wrong time is a belief to be tested.
 # - An edit is a level for every source frame, with its provenance. A draft is a list of snapshots.
 # - An edit is answered from features at the attention point, exactly, at a fraction of the cost.
-# - Counting what is harmed, and putting in the edits of *other* videos, keeps one from seeing help
-#   where there is none.
+# - Count what is harmed, and put in the edits of *other* videos: else you see help where there is none.
 #
 # ## Exercises
 #
