@@ -5,8 +5,6 @@ from urllib.parse import urlencode
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
 from tornado.web import HTTPError, authenticated
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 from voila.static_file_handler import TemplateStaticFileHandler
@@ -61,15 +59,6 @@ class Visit(TornadoVoilaHandler):
             annotators = "annotate" in self.notebook_path
             self.set_header("Cache-Control", "no-store")
             self.finish(self.render_template("start.html", annotators=annotators))
-
-
-def with_query(page: JupyterHandler, notebook: NotebookNode, cwd: str) -> None:
-    """Let a page's notebook know its address's query, which no kernel knows that was ready before.
-
-    What it holds was typed by anyone, so it comes as the text of a literal.
-    """
-    known = f"import os\nos.environ['QUERY_STRING'] = {page.request.query!r}"
-    notebook.cells.insert(0, new_code_cell(known))
 
 
 class Leave(VoilaShutdownKernelHandler):

@@ -41,7 +41,7 @@ from stabn import given
 from stabn.errors import UserError
 from stabn.knowledge.app.address import Address, address_of
 from stabn.knowledge.app.ending import end_on_signals
-from stabn.knowledge.app.handlers import OURS, TokenOnly, with_query
+from stabn.knowledge.app.handlers import OURS, TokenOnly
 from stabn.knowledge.app.kernels import PAGE, Kernels, room
 from stabn.knowledge.selection.queue import QueueError, read_queue
 from stabn.knowledge.store.store import Store
@@ -157,7 +157,6 @@ def make_page(
         template="lab",
         multi_kernel_manager_class=Kernels,
         page_config_hook=with_themes_below,
-        prelaunch_hook=with_query,
         allow_template_override="NO",  # both would come from the address, typed by anyone
         allow_theme_override="NO",
         strip_sources=True,

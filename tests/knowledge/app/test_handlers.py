@@ -1,17 +1,13 @@
 """What the server answers to addresses: tokens, other paths, more visitors than places."""
 
-import os
 import time
 from http.cookiejar import CookieJar
-from types import SimpleNamespace
 from urllib.parse import quote
 from urllib.request import HTTPCookieProcessor, build_opener
 
 import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
-from stabn.knowledge.app.handlers import with_query
 from tests.knowledge.app.served import TOKENS, request, serving
 
 pytestmark = pytest.mark.slow(30)
@@ -63,17 +59,6 @@ def test_an_address_starts_no_kernel_until_somebody_asks_for_it(url, served_here
     status, html = request(f"{url}?name={quote(EVIL)}", TOKENS["annotators"])
     assert (status, EVIL in html) == (200, False)
     assert psutil.Process(served_here.process.pid).children() == []
-
-
-def test_a_notebook_learns_its_addresss_query_as_text_alone(monkeypatch):
-    """In a kernel that was begun before anybody asked."""
-    query = "name=Ada'\"\\\n; raise SystemExit #"
-    monkeypatch.setitem(os.environ, "QUERY_STRING", "")
-    notebook = new_notebook(cells=[new_code_cell("the page")])
-    with_query(SimpleNamespace(request=SimpleNamespace(query=query)), notebook, cwd="")
-    exec(notebook.cells[0].source, {})
-    assert os.environ["QUERY_STRING"] == query
-    assert notebook.cells[1].source == "the page"
 
 
 def test_places_are_bounded_and_those_of_nobody_come_free(url):
