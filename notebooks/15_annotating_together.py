@@ -39,7 +39,8 @@ from stabn.figures import describe_levels, levels_figure
 from stabn.knowledge.edits.agreement import agreement_table, alpha, consensus
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json, read_npy, write_json, write_npy
-from stabn.knowledge.store.store import LEASE, Conflict, Store
+from stabn.knowledge.store.revisions import Conflict
+from stabn.knowledge.store.store import LEASE, Store
 
 scratch = tempfile.TemporaryDirectory()  # goes with the kernel
 folder = Path(scratch.name)

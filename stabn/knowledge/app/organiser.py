@@ -26,7 +26,12 @@ STYLE = """<style>
 .stabn-report td { overflow-wrap: anywhere; }
 .stabn-report th { border-bottom: 1px solid currentColor; }
 </style>"""
-VERDICTS = {"edited": "edited", "cannot_tell": "cannot tell", "bad_video": "bad video"}
+VERDICTS = {
+    "edited": "edited",
+    "nothing_to_correct": "nothing to correct",
+    "cannot_tell": "cannot tell",
+    "bad_video": "bad video",
+}
 
 
 def organise(
@@ -193,7 +198,7 @@ def set_aside(edits: Sequence[Edit]) -> pd.DataFrame:
     rows = [
         {"video": e.video_id, "verdict": VERDICTS[e.verdict], "annotator": e.annotator}
         for e in edits
-        if e.verdict != "edited"
+        if e.verdict in ("cannot_tell", "bad_video")
     ]
     return pd.DataFrame(rows)
 

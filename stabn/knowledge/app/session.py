@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from stabn.knowledge.app.telling import told
 from stabn.knowledge.app.work import Work
-from stabn.knowledge.edits.edit import Draft, Edit
+from stabn.knowledge.edits.edit import OPEN, Draft, Edit
 from stabn.knowledge.selection.queue import Queue, QueuedVideo
 from stabn.knowledge.store.store import Store
 
@@ -89,9 +89,10 @@ class Session:
         self._skipped: set[str] = set()  # videos skipped here, until they are handed out again
         store.register((video.video_id, video.frames) for video in queue.videos)
         self._known = {video.video_id for video in queue.videos}
-        own = [revision.edit.video_id for revision in store.revisions(annotator=self.annotator)]
-        self._trail = list(dict.fromkeys(v for v in own if v in self._known))
-        self._done = set(self._trail)
+        own = [revision.edit for revision in store.revisions(annotator=self.annotator)]
+        said = {edit.video_id: edit.verdict for edit in own if edit.video_id in self._known}
+        self._trail = list(said)
+        self._done = {video_id for video_id, verdict in said.items() if verdict != "open"}
         self._at = len(self._trail)  # place in the trail; its length where nothing is open
         self._lease()
 
@@ -110,8 +111,8 @@ class Session:
     def next(self) -> None:
         """Leave the video as it is now and open the next.
 
-        An untouched video is kept with the network's own attention as its levels: looked at,
-        nothing to correct. One that was skipped before and is untouched still stays skipped.
+        An untouched video gets the verdict that there is nothing to correct; undo takes it back.
+        One that was skipped before and is untouched still stays skipped.
 
         Raises:
             SessionError: What was done here is not saved yet; the video stays open.
@@ -119,8 +120,8 @@ class Session:
         """
         if self._work is not None:
             self._work.look()
-            if self.current.video_id not in self._skipped:
-                self._work.agree()
+            if self.draft.verdict == "open" and self.current.video_id not in self._skipped:
+                self._work.judge("nothing_to_correct")
             self._leave()
             self._store.release(self.annotator, self.current.video_id)
         self._go_on()
@@ -298,6 +299,9 @@ class Session:
             self.annotator,
             self._queue.model,
             clock=self._clock,
-            saved=self._done.add,
+            saved=self._count,
         )
         self._renewed = self._clock()
+
+    def _count(self, video_id: str) -> None:
+        (self._done.add if self._work.stored != OPEN else self._done.discard)(video_id)

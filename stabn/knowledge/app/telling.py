@@ -1,15 +1,16 @@
 """What the annotator is told of the video at hand: saved or not, and what to know."""
 
 from stabn.knowledge.app.work import Work
-from stabn.knowledge.edits.edit import Verdict
+from stabn.knowledge.edits.edit import OPEN, Verdict
 from stabn.knowledge.store.database import ConnectionLost
 
+UNTOUCHED = "looked at, nothing to correct"  # what it means to leave a video as it came
 WORDS: dict[Verdict, str] = {
     "edited": "saved",
+    "nothing_to_correct": f"saved as “{UNTOUCHED}”",
     "cannot_tell": "saved as “cannot tell”",
     "bad_video": "saved as “bad video”",
 }
-UNTOUCHED = "looked at, nothing to correct"  # what it means to leave a video as it came
 
 
 def told(work: Work, *, skipped: bool) -> str:
@@ -36,11 +37,8 @@ def told(work: Work, *, skipped: bool) -> str:
             f"NOT SAVED, kept in this page, do not close it; {then} (last tried "
             f"{work.tried:%H:%M:%S} UTC: {work.trouble})"
         )
-    if work.stored is not None:
-        said = WORDS[work.stored[0]]
-        if work.stored == ("edited", work.video.attention):
-            said = f"saved as “{UNTOUCHED}”"
-        said += f", revision {work.number}"
+    if work.stored != OPEN:
+        said = f"{WORDS[work.stored[0]]}, revision {work.number}"
     elif skipped:
         said = "skipped; if not changed it stays so, and comes again at the end"
     else:

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from stabn.knowledge.edits.edit import Draft, Edit, Verdict
+from stabn.knowledge.edits.edit import Edit, Verdict
+from stabn.knowledge.edits.history import draft_of
 from stabn.knowledge.selection.queue import QueuedVideo
 from stabn.knowledge.store.database import StoreError
-from stabn.knowledge.store.store import Conflict, Revision, Store
+from stabn.knowledge.store.revisions import Conflict, Revision
+from stabn.knowledge.store.store import Store
 
 PAUSE = 60.0  # seconds of a longer gap between two actions that count as work
 WORTH = 1.0  # seconds since the last save for which leaving a video saves once more
-
-Content = tuple[Verdict, tuple[float, ...]]  # of an edit: what it says, with which levels
+BREATH = 1.0  # seconds in which strokes make one revision
 
 
 class Work:
@@ -20,9 +21,10 @@ class Work:
 
     Attributes:
         video: Which one.
-        draft: Its levels; whoever changes them calls :meth:`look` after.
-        wish: What the store should hold, once it is looked at; None where nothing was done yet.
-        stored: What it holds, as far as known here; None where it holds nothing.
+        draft: Its levels, with all that was saved to go back to; whoever changes them calls
+            :meth:`look` after.
+        wish: What the store should hold, once it is looked at.
+        stored: What it holds, as far as known here.
         number: Of that revision; None where there is none.
         seconds: Worked on it, in all revisions together; of each gap `PAUSE` at most.
         acted: Time of the last action, on the clock that was given.
@@ -59,7 +61,7 @@ class Work:
         self._clock, self._saved = clock, saved
         self.tried: datetime | None = None
         self._attempts: set[datetime] = set()  # when edits were made whose save went wrong
-        self._follow(self._latest())
+        self._follow()
 
     @property
     def unsaved(self) -> bool:
@@ -71,17 +73,12 @@ class Work:
         now = self._clock()
         self.seconds += min(now - self.acted, PAUSE)
         self.acted = now
-        levels = self._levels()
-        if levels != self._seen:
-            self._seen, self.wish = levels, ("edited", levels)
-
-    def agree(self) -> None:
-        """Wish for the levels as they are, where nothing was done: looked at, not corrected."""
-        self.wish = self.wish or ("edited", self._seen)
+        self.wish = self.draft.content
 
     def judge(self, verdict: Verdict) -> None:
         """Wish for a verdict without levels."""
-        self.wish = (verdict, ())
+        self.draft.say(verdict)
+        self.wish = self.draft.content
 
     def push(self) -> bool:
         """Bring the store to what is wished for; False where it could not be."""
@@ -107,7 +104,7 @@ class Work:
         Raises:
             StoreError: The store cannot be written.
         """
-        fits = self.stored is not None and not self.other_model
+        fits = self.number is not None and not self.other_model
         if fits and self.seconds - self._kept >= WORTH:
             with suppress(Conflict):  # another tab's edit is not to be outdone by our seconds
                 self._save_wish()
@@ -118,7 +115,7 @@ class Work:
         Raises:
             StoreError: The store cannot be read.
         """
-        self._follow(self._latest())
+        self._follow()
 
     def keep_mine(self) -> bool:
         """End a conflict: save what was done here as a further revision after the other tab's.
@@ -130,27 +127,25 @@ class Work:
             StoreError: The store cannot be read.
         """
         latest = self._latest()
-        self.number, self.stored = latest.number, _content(latest.edit)
+        self.number, self.stored, self._begun = latest.number, latest.edit.content, None
         self.conflict = None
         return self.push()
 
-    def _follow(self, revision: Revision | None) -> None:
-        """Go on from a revision, or from the network's own attention."""
-        edit = revision.edit if revision else None
-        levels = edit.levels if edit and edit.verdict == "edited" else None
-        self.draft = Draft(self.video.attention, levels)
-        self._seen = self._levels()
-        self.number = revision.number if revision else None
-        self.stored = self.wish = _content(edit) if edit else None
+    def _follow(self) -> None:
+        """Go on from what the store holds, or from the network's own attention."""
+        revisions = self._store.revisions(self.video.video_id, self._annotator)
+        edits = [revision.edit for revision in revisions]
+        edit = edits[-1] if edits else None
+        self.draft = draft_of(self.video.attention, edits, self._model)
+        self.number = revisions[-1].number if revisions else None
+        self.stored = self.wish = self.draft.content
         self.seconds = self._kept = edit.seconds if edit else 0.0
         self.other_model = edit is not None and edit.model != self._model
         self.acted = self._clock()
+        self._begun: float | None = None  # when the row at hand was begun, if it was here
         self.trouble: StoreError | None = None
         self.conflict: Edit | None = None
         self._attempts.clear()
-
-    def _levels(self) -> tuple[float, ...]:
-        return tuple(float(level) for level in self.draft.levels)
 
     def _latest(self) -> Revision | None:
         return self._store.latest(self.video.video_id, self._annotator)
@@ -167,21 +162,22 @@ class Work:
             made=datetime.now(UTC),
             seconds=self.seconds,
         )
+        # A verdict is a word of its own; strokes in one breath are one.
+        strokes = verdict == self.stored[0] == "edited"
+        now = self._clock()
+        same = strokes and self._begun is not None and now - self._begun < BREATH
         try:
-            self.number = self._store.save(edit, after=self.number)
+            self.number = self._store.save(edit, after=self.number, replacing=same)
         except Conflict as conflict:
             if conflict.theirs.made not in self._attempts:
                 raise
             # The connection dropped after the commit: what looks like another tab's was ours.
             self.number = self._latest().number
-            if _content(conflict.theirs) != self.wish:
+            if conflict.theirs.content != self.wish:
                 self.number = self._store.save(edit, after=self.number)
         except StoreError:
             self._attempts.add(edit.made)
             raise
+        self._begun = self._begun if same else now
         self.stored, self._kept, self.other_model = self.wish, edit.seconds, False
         self._saved(self.video.video_id)
-
-
-def _content(edit: Edit) -> Content:
-    return edit.verdict, edit.levels

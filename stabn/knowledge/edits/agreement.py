@@ -1,4 +1,8 @@
-"""How far annotators agree, and what they agree on."""
+"""How far annotators agree, and what they agree on.
+
+Levels alone are compared. "Nothing to correct" gives none: it says that the network's are good
+enough, not that its annotator would have drawn the same, and Enter can be pressed without a look.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,6 +12,9 @@ import numpy as np
 import pandas as pd
 
 from stabn.knowledge.edits.edit import Edit, EditError
+
+# For or against levels of a video.
+WEIGHT = {"edited": 1, "nothing_to_correct": 0, "open": 0, "cannot_tell": -1, "bad_video": -1}
 
 
 def alpha(edits: Iterable[Edit]) -> float:
@@ -41,12 +48,16 @@ def alpha(edits: Iterable[Edit]) -> float:
 def consensus(edits: Iterable[Edit]) -> dict[str, np.ndarray]:
     """One level a frame for each video that annotators can judge.
 
+    "Nothing to correct" has no say in it: it neither pulls the median to the network's own levels
+    nor outweighs those who could not tell. Of levels 0 by one and 1 by another, and nothing to
+    correct by three, the median is 0.5. A video of which all say so has no consensus.
+
     Args:
         edits: of any videos; of several by one annotator of one video the latest counts.
 
     Returns:
-        {video id: float32 (n,) in [0, 1]}, the median over annotators; without the videos that more
-        annotators could not tell, or found bad, than edited.
+        {video id: float32 (n,) in [0, 1]}, the median over those who edited it; without the videos
+        that more annotators could not tell, or found bad, than edited.
 
     Raises:
         EditError: edits of one video differ in their number of frames.
@@ -54,7 +65,7 @@ def consensus(edits: Iterable[Edit]) -> dict[str, np.ndarray]:
     latest = _latest(edits)
     balance: dict[str, int] = defaultdict(int)
     for edit in latest:
-        balance[edit.video_id] += 1 if edit.verdict == "edited" else -1
+        balance[edit.video_id] += WEIGHT[edit.verdict]
     return {
         video_id: np.median(levels, axis=0).astype(np.float32)
         for video_id, levels in _levels(latest).items()

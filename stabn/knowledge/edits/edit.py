@@ -14,7 +14,10 @@ import numpy as np
 from stabn.errors import UserError
 
 LEVELS = (0.0, 0.5, 1.0)  # irrelevant, context, motion: the paper's three
-Verdict = Literal["edited", "cannot_tell", "bad_video"]
+Verdict = Literal["edited", "nothing_to_correct", "cannot_tell", "bad_video", "open"]
+Content = tuple[Verdict, tuple[float, ...]]  # of an edit: what it says, with which levels
+OPEN: Content = ("open", ())  # nothing is said yet, or what was said is taken back
+UNKNOWN_MODEL = "0" * 64  # of imported edits: nobody noted what they correct
 
 
 class EditError(UserError, ValueError):
@@ -25,9 +28,14 @@ class EditError(UserError, ValueError):
 class Edit:
     """One revision of one annotator's answer to one video.
 
+    Who corrects nothing gives no levels: "edited" with the very attention that was shown becomes
+    "nothing_to_correct", whoever says it, also where an old file or store does. Imported edits
+    (:data:`UNKNOWN_MODEL`) stay: nobody noted what was shown.
+
     Attributes:
         video_id: which video.
-        verdict: whether levels were given, or why not.
+        verdict: "edited", levels were given; "nothing_to_correct", the attention is right as it is;
+            "cannot_tell"; "bad_video"; or "open", what was said before is taken back.
         levels: (n,) in [0, 1], one for every source frame; () unless the verdict is "edited".
         annotator: who, never empty.
         model: SHA-256 (64 hex digits) of the checkpoint whose attention was corrected.
@@ -49,14 +57,14 @@ class Edit:
     seconds: float
 
     def __post_init__(self):
-        _text(self.video_id, "edit: video_id")
+        check_text(self.video_id, "edit: video_id")
         where = f"video {self.video_id}"
-        _text(self.annotator, f"{where}: annotator")
+        check_text(self.annotator, f"{where}: annotator")
         if self.verdict not in get_args(Verdict):
             raise EditError(
                 f"{where}: verdict: {self.verdict!r} is none of {', '.join(get_args(Verdict))}"
             )
-        _text(self.model, f"{where}: model")
+        check_text(self.model, f"{where}: model")
         if len(self.model) != 64 or not set(self.model) <= set("0123456789abcdef"):
             raise EditError(
                 f"{where}: model: {self.model!r} is no SHA-256 of a checkpoint (64 hex digits)"
@@ -75,10 +83,18 @@ class Edit:
         if seconds < 0:
             raise EditError(f"{where}: seconds: {seconds} is negative")
         # Frozen for everybody else: numbers of any kind become the plain ones that are stored.
+        if levels == attention and self.model != UNKNOWN_MODEL:
+            object.__setattr__(self, "verdict", "nothing_to_correct")
+            levels = ()
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "attention", attention)
         object.__setattr__(self, "made", self.made.astimezone(UTC))
         object.__setattr__(self, "seconds", seconds)
+
+    @property
+    def content(self) -> Content:
+        """What it says, with which levels."""
+        return self.verdict, self.levels
 
     @property
     def frames(self) -> int:
@@ -125,7 +141,8 @@ class Edit:
 class Draft:
     """One video's levels while somebody edits them, with undo and redo without limit.
 
-    What changes nothing is no step of undo.
+    A verdict is a step like a stroke, and undone like one; the next stroke takes its place. What
+    changes nothing is no step.
 
     Args:
         attention: (n,) in [0, 1], the network's own.
@@ -134,6 +151,8 @@ class Draft:
     Attributes:
         attention: float64 (n,), read-only.
         levels: float64 (n,), read-only; every change puts a new array in its place.
+        verdict: what an edit would say now; "open" where the levels are the attention and nobody
+            said that this is right.
 
     Raises:
         EditError: levels of another number than frames, or outside [0, 1].
@@ -148,8 +167,14 @@ class Draft:
         self.levels = self.attention if levels is None else _frozen(_shares(levels, "levels"))
         if not len(self.attention) or len(self.levels) != len(self.attention):
             raise EditError(f"levels: {len(self.levels)} for {len(self.attention)} frames")
-        self._past: list[np.ndarray] = []
-        self._future: list[np.ndarray] = []
+        self.verdict = self._judged()
+        self._past: list[tuple[np.ndarray, Verdict]] = []
+        self._future: list[tuple[np.ndarray, Verdict]] = []
+
+    @property
+    def content(self) -> Content:
+        """What an edit would say now, with which levels."""
+        return self.verdict, tuple(self.levels.tolist()) if self.verdict == "edited" else ()
 
     @property
     def changed(self) -> bool:
@@ -211,6 +236,27 @@ class Draft:
         """Go back to the network's attention; this too can be undone."""
         self._step(self.attention)
 
+    def say(self, verdict: Verdict, levels: Sequence[float] = ()) -> None:
+        """Say what an edit says, as one step.
+
+        Args:
+            verdict: of these, "open" and "nothing_to_correct" go back to the attention, and the
+                verdicts on the video leave the levels on show.
+            levels: (n,) in [0, 1] where the verdict is "edited".
+
+        Raises:
+            EditError: levels of another number than frames, or outside [0, 1].
+        """
+        if verdict == "edited":
+            given = _shares(levels, "levels")
+            if len(given) != len(self.attention):
+                raise EditError(f"levels: {len(given)} for {len(self.attention)} frames")
+            if self.content != (verdict, given):
+                self._keep(np.array(given))
+        elif verdict != self.verdict:
+            stay = verdict in ("cannot_tell", "bad_video")
+            self._keep(self.levels if stay else self.attention, verdict)
+
     def undo(self) -> bool:
         """Take the last step back; False where there is none."""
         return self._move(self._past, self._future)
@@ -234,15 +280,22 @@ class Draft:
     def _step(self, levels: np.ndarray) -> None:
         if np.allclose(levels, self.levels, rtol=0, atol=1e-9):  # averaging equals may round
             return
-        self._past.append(self.levels)
-        self._future.clear()
-        self.levels = _frozen(np.clip(levels, 0, 1))
+        self._keep(np.clip(levels, 0, 1))
 
-    def _move(self, source: list[np.ndarray], target: list[np.ndarray]) -> bool:
+    def _keep(self, levels: np.ndarray, verdict: Verdict | None = None) -> None:
+        self._past.append((self.levels, self.verdict))
+        self._future.clear()
+        self.levels = _frozen(levels)
+        self.verdict = verdict or self._judged()
+
+    def _judged(self) -> Verdict:
+        return "edited" if self.changed else "open"
+
+    def _move(self, source: list, target: list) -> bool:
         if not source:
             return False
-        target.append(self.levels)
-        self.levels = source.pop()
+        target.append((self.levels, self.verdict))
+        self.levels, self.verdict = source.pop()
         return True
 
 
@@ -252,7 +305,7 @@ def _frozen(values: np.ndarray | Sequence[float]) -> np.ndarray:
     return array
 
 
-def _text(value: Any, field: str) -> None:
+def check_text(value: Any, field: str) -> None:
     """Check that a database can keep a text: SQL has no NUL, and UTF-8 no half of a character."""
     if not isinstance(value, str):
         raise EditError(f"{field}: {value!r} is no text")

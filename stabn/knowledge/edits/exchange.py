@@ -10,12 +10,12 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from stabn import given
-from stabn.knowledge.edits.edit import Edit, EditError
+from stabn.knowledge.edits.edit import UNKNOWN_MODEL, Edit, EditError
 from stabn.training.files import replacing
 
-FORMAT, VERSION = "stabn edits", 1
+FORMAT, VERSION = "stabn edits", 2
+READABLE = (1, 2)  # 1 knew no "nothing_to_correct" and no "open"
 LONGEST = 200  # bytes of a folder's name; file systems take 255
-UNKNOWN_MODEL = "0" * 64  # of imported edits: nobody noted which checkpoint they correct
 
 
 def write_json(edits: Iterable[Edit], path: str | Path) -> None:
@@ -48,9 +48,10 @@ def read_json(path: str | Path) -> list[Edit]:
             f"{path}: format: is not {FORMAT!r}; give edits that the organiser's page exported or "
             f"`stabn stand-in` wrote"
         )
-    if content.get("version") != VERSION:
+    if content.get("version") not in READABLE:
         raise EditError(
-            f"{path}: version: is {content.get('version')!r}, this stabn knows {VERSION}; update it"
+            f"{path}: version: is {content.get('version')!r}, this stabn knows "
+            f"{' and '.join(map(str, READABLE))}; update it"
         )
     edits = content.get("edits")
     if not isinstance(edits, list):

@@ -13,13 +13,15 @@ from torch import Tensor
 from stabn.data.dataset import Videos
 from stabn.knowledge.edits.agreement import consensus
 from stabn.knowledge.edits.edit import Edit, EditError
-from stabn.knowledge.edits.exchange import UNKNOWN_MODEL, read_json
+from stabn.knowledge.edits.exchange import read_json
 
 Levels = Mapping[str, np.ndarray]  # video id → float32 (n,) in [0, 1], one for every source frame
 
 
 def read_edits(source: str) -> list[Edit]:
     """Each annotator's latest edit of each video, from a JSON file or a store.
+
+    What is set aside is not among them: the store leaves it out, here and where it is exported.
 
     Args:
         source: ``edits.json``, or what :class:`stabn.knowledge.store.store.Store` opens.
@@ -37,25 +39,23 @@ def read_edits(source: str) -> list[Edit]:
 
 
 def unchanged(edits: Iterable[Edit]) -> set[str]:
-    """Videos that nobody corrected: every edit of them is the attention that was shown.
+    """Videos of which somebody says "nothing to correct", and that nobody edited.
 
-    "Looked at, nothing to correct" is an answer, and beside a correction it counts like any other.
-    Alone it is no knowledge to learn from: L_temp would pull M_t back to the network's own past.
-    Imported edits are corrections: nobody noted what was shown to those who made them.
+    That is an answer, and no knowledge to learn from: L_temp would pull M_t back to the network's
+    own past.
 
     Args:
         edits: of any videos; of several by one annotator of one video the latest counts.
     """
     latest = {(e.video_id, e.annotator): e for e in sorted(edits, key=attrgetter("made"))}
-    given = [e for e in latest.values() if e.verdict == "edited"]
-    corrected = {e.video_id for e in given if e.levels != e.attention or e.model == UNKNOWN_MODEL}
-    return {e.video_id for e in given} - corrected
+    by: dict[str, set[str]] = {}
+    for edit in latest.values():
+        by.setdefault(edit.verdict, set()).add(edit.video_id)
+    return by.get("nothing_to_correct", set()) - by.get("edited", set())
 
 
 def read_targets(edits: Sequence[Edit], known: Mapping[str, int], videos: Videos) -> Levels:
     """What annotators agree on, checked against the videos that are to be trained on.
-
-    Videos that nobody corrected (see :func:`unchanged`) are left out.
 
     Args:
         edits: of any number of annotators.
@@ -63,12 +63,14 @@ def read_targets(edits: Sequence[Edit], known: Mapping[str, int], videos: Videos
         videos: says how many frames a video has.
 
     Raises:
-        EditError: no edit with levels, or none that corrects anything; an edit of a video outside
-            the training split; another number of levels than the video has frames.
+        EditError: no edit with levels; an edit of a video outside the training split; another
+            number of levels than the video has frames.
     """
     levels = consensus(edits)
     if not levels:
-        raise EditError("edits: none of them sets levels; there is nothing to learn from")
+        left = len(unchanged(edits))
+        why = f", in {left} videos there was nothing to correct" if left else ""
+        raise EditError(f"edits: none of them sets levels{why}; there is nothing to learn from")
     strangers = sorted(set(levels) - set(known))
     if strangers:
         raise EditError(
@@ -82,14 +84,7 @@ def read_targets(edits: Sequence[Edit], known: Mapping[str, int], videos: Videos
                 f"edits: video {video_id} has {len(row)} levels but {frames} frames; was the edit "
                 f"made on another copy of the video?"
             )
-    left = unchanged(edits)
-    corrected = {video_id: row for video_id, row in levels.items() if video_id not in left}
-    if not corrected:
-        raise EditError(
-            f"edits: all {len(levels)} videos were left as the network's own attention is; there "
-            f"is nothing to learn from"
-        )
-    return corrected
+    return levels
 
 
 def at_frames(

@@ -8,7 +8,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class Database:
         url: A file ("edits.sqlite"), "sqlite:///edits.sqlite" or "postgresql://user@host/database".
         tables: What it holds; "stabn_schema" among them, whose one row is the version.
         version: Of these tables.
+        steps: {older version: what makes the next one of it}.
         create: Make the database's tables where there are none; otherwise that is an error.
         timeout: Seconds to wait for a lock or an answer.
 
@@ -42,15 +43,23 @@ class Database:
         name: The database as messages name it, without its password.
 
     Raises:
-        StoreError: No such database, none of ours, or one of a newer version.
+        StoreError: No such database, none of ours, one of a newer version, or one of an older that
+            may not be written.
         ConnectionLost: It cannot be reached now.
     """
 
     def __init__(
-        self, url: str | Path, tables: sa.MetaData, version: int, *, create: bool, timeout: float
+        self,
+        url: str | Path,
+        tables: sa.MetaData,
+        version: int,
+        steps: Mapping[int, Callable[[sa.Connection], None]],
+        *,
+        create: bool,
+        timeout: float,
     ):
         self._timeout = timeout
-        self._tables, self._version = tables, version
+        self._tables, self._version, self._steps = tables, version, steps
         self._path, self.name = None, str(url)
         address = self._address(url)
         if address.get_backend_name() == "sqlite":
@@ -192,7 +201,7 @@ class Database:
         return connection
 
     def _prepare(self, create: bool) -> None:
-        """Find the store's version, or make the store."""
+        """Make the store, or bring an older one up to date; refuse a newer one."""
         schema = self._tables.tables["stabn_schema"]
         with self.reading() as connection:
             tables = sa.inspect(connection).get_table_names()
@@ -207,11 +216,23 @@ class Database:
             self._log_ahead()
         with self.reading() as connection:
             version = connection.scalar(sa.select(schema.c.version))
-        if version != self._version:
+        if version < self._version:
+            with self.writing() as connection:
+                self._update(connection)
+            version = self._version
+        if version > self._version:
             raise StoreError(
                 f"{self.name}: was made by a newer stabn (store version {version}, this one knows "
                 f"{self._version}); update stabn"
             )
+
+    def _update(self, connection: sa.Connection) -> None:
+        """Go from version to version; somebody else may have done so a moment ago."""
+        schema = self._tables.tables["stabn_schema"]
+        found = connection.scalar(sa.select(schema.c.version))
+        for version in range(found, self._version):
+            self._steps[version](connection)
+        connection.execute(sa.update(schema).values(version=self._version))
 
     def _log_ahead(self) -> None:
         """Write-ahead logging: readers and the writer do not wait for each other."""

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from stabn.knowledge.store.schema import LEASES, REVISIONS, SKIPS, VIDEOS, pair
+from stabn.knowledge.store.schema import LEASES, REVISIONS, SKIPS, VIDEOS, pair, said, stands
 
 
 def next_video(
@@ -17,7 +17,7 @@ def next_video(
     """The video that :meth:`stabn.knowledge.store.store.Store.lease` gives, or None."""
     others = (
         sa.select(REVISIONS.c.annotator)
-        .where(REVISIONS.c.video_id == VIDEOS.c.video_id, REVISIONS.c.number == 1)
+        .where(REVISIONS.c.video_id == VIDEOS.c.video_id, stands())
         .where(REVISIONS.c.annotator != annotator)
         .correlate(VIDEOS)
         .union(
@@ -27,7 +27,7 @@ def next_video(
             .correlate(VIDEOS)
         )
     )
-    own = pair(REVISIONS, VIDEOS.c.video_id, annotator)
+    own = sa.and_(pair(REVISIONS, VIDEOS.c.video_id, annotator), said())
     free = (
         sa.select(VIDEOS.c.video_id)
         .outerjoin(SKIPS, pair(SKIPS, VIDEOS.c.video_id, annotator))

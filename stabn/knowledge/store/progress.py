@@ -3,13 +3,14 @@
 import pandas as pd
 import sqlalchemy as sa
 
-from stabn.knowledge.store.schema import LEASES, REVISIONS, VIDEOS, only_latest
+from stabn.knowledge.store.schema import LEASES, REVISIONS, VIDEOS, stands
 
 
 def table(connection: sa.Connection, now: float) -> pd.DataFrame:
     """What :meth:`stabn.knowledge.store.store.Store.progress` returns, at a time since 1970."""
     held = sa.select(LEASES).where(LEASES.c.until > now).order_by(LEASES.c.annotator)
-    latest = only_latest(REVISIONS.c.video_id, REVISIONS.c.verdict).order_by(REVISIONS.c.annotator)
+    columns = REVISIONS.c.video_id, REVISIONS.c.verdict
+    latest = sa.select(*columns).where(stands()).order_by(REVISIONS.c.annotator)
     leased_by: dict[str, tuple[str, ...]] = {}
     for row in connection.execute(held):
         leased_by[row.video_id] = (*leased_by.get(row.video_id, ()), row.annotator)

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 1
+VERSION = 2
 
 TABLES = sa.MetaData()
 sa.Table("stabn_schema", TABLES, sa.Column("version", sa.Integer, nullable=False))
@@ -19,7 +19,7 @@ REVISIONS = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),  # the order in which they were saved
     sa.Column("video_id", sa.ForeignKey(VIDEOS.c.video_id), nullable=False),
     sa.Column("annotator", sa.Text, nullable=False),
-    sa.Column("number", sa.Integer, nullable=False),  # 1, 2, 3 … of this annotator's video
+    sa.Column("number", sa.Integer, nullable=False),  # grows with each save of these two
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("levels", sa.Text, nullable=False),  # JSON: Python's floats come back to the bit
     sa.Column("attention", sa.Text, nullable=False),
@@ -43,6 +43,17 @@ SKIPS = sa.Table(
     sa.Column("annotator", sa.Text, primary_key=True),
     sa.Column("turn", sa.Integer, nullable=False),  # 1, 2, 3 … as this annotator skipped them
 )
+EXCLUSIONS = sa.Table(
+    "stabn_exclusions",
+    TABLES,
+    sa.Column("id", sa.Integer, primary_key=True),  # the order in which they were decided
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("video_id", sa.ForeignKey(VIDEOS.c.video_id)),  # NULL: all that they say
+    sa.Column("excluded", sa.Boolean, nullable=False),  # or heard again
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("made", sa.Text, nullable=False),
+)
 
 
 def pair(table: sa.Table, video_id: str | sa.Column, annotator: str) -> sa.ColumnElement[bool]:
@@ -50,8 +61,8 @@ def pair(table: sa.Table, video_id: str | sa.Column, annotator: str) -> sa.Colum
     return sa.and_(table.c.video_id == video_id, table.c.annotator == annotator)
 
 
-def only_latest(*columns: sa.Table | sa.Column) -> sa.Select:
-    """The columns of each annotator's latest revision of each video."""
+def said() -> sa.ColumnElement[bool]:
+    """Revisions that are their annotator's latest of their video, and not taken back."""
     later = REVISIONS.alias()
     newest = (
         sa.select(sa.func.max(later.c.number))
@@ -59,5 +70,27 @@ def only_latest(*columns: sa.Table | sa.Column) -> sa.Select:
         .where(later.c.annotator == REVISIONS.c.annotator)
         .scalar_subquery()
     )
-    joined = sa.select(*columns).join(VIDEOS, VIDEOS.c.video_id == REVISIONS.c.video_id)
-    return joined.where(REVISIONS.c.number == newest)
+    return sa.and_(REVISIONS.c.number == newest, REVISIONS.c.verdict != "open")
+
+
+def stands() -> sa.ColumnElement[bool]:
+    """Revisions that are somebody's word on a video, and count."""
+    return sa.and_(said(), ~_set_aside())
+
+
+def excluded() -> sa.ColumnElement[bool]:
+    """Revisions that would be somebody's word on a video, but are set aside now."""
+    return sa.and_(said(), _set_aside())
+
+
+def _set_aside() -> sa.ColumnElement[bool]:
+    last, later = EXCLUSIONS.alias(), EXCLUSIONS.alias()
+    overruled = sa.exists().where(
+        later.c.annotator == last.c.annotator,
+        later.c.video_id.is_not_distinct_from(last.c.video_id),
+        later.c.id > last.c.id,
+    )
+    concerned = sa.or_(last.c.video_id.is_(None), last.c.video_id == REVISIONS.c.video_id)
+    return sa.exists().where(
+        last.c.annotator == REVISIONS.c.annotator, concerned, last.c.excluded, ~overruled
+    )

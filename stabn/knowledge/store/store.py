@@ -2,16 +2,17 @@
 
 SQLite in one file by default, PostgreSQL by its address. What holds in both:
 
-- :meth:`Store.save` returns only when the revision is on disk, and adds a row; no row of an edit is
-  ever changed or removed. The rows' key forbids two revisions of one number.
+- :meth:`Store.save` returns only when the revision is on disk, and adds a row. A row is replaced
+  only by whoever wrote it a moment ago, and whole. The rows' key forbids two of one number.
+- Whose word does not count is kept beside the edits, which stay as they are
+  (:mod:`stabn.knowledge.store.exclusions`).
 - What is read in one call is of one moment, and what is written is written whole
   (:mod:`stabn.knowledge.store.database`).
 """
 
-import json
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from stabn import given
-from stabn.knowledge.edits.edit import Edit, EditError
-from stabn.knowledge.store import backup, leases, videos
+from stabn.knowledge.edits.edit import Edit
+from stabn.knowledge.store import backup, exclusions, leases, revisions, videos
 from stabn.knowledge.store.database import Database, StoreError
-from stabn.knowledge.store.schema import REVISIONS, TABLES, VERSION, VIDEOS, only_latest, pair
+from stabn.knowledge.store.exclusions import Exclusion
+from stabn.knowledge.store.migration import STEPS
+from stabn.knowledge.store.revisions import Revision, TakenIn
+from stabn.knowledge.store.schema import REVISIONS, TABLES, VERSION, excluded, stands
 from stabn.training.files import replacing
 
 if TYPE_CHECKING:
@@ -30,26 +34,6 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0  # seconds to wait for a lock or an answer before ConnectionLost
 LEASE = 1800.0  # seconds a video is kept for somebody who has gone silent
-
-
-class Conflict(StoreError):
-    """This annotator's video was saved from elsewhere meanwhile; nothing was overwritten.
-
-    Attributes:
-        theirs: The edit that the store holds.
-    """
-
-    def __init__(self, message: str, theirs: Edit):
-        super().__init__(message)
-        self.theirs = theirs
-
-
-@dataclass(frozen=True)
-class Revision:
-    """An edit and its number among its annotator's revisions of this video: 1, 2, 3 …"""
-
-    number: int
-    edit: Edit
 
 
 class Store:
@@ -75,7 +59,7 @@ class Store:
         clock: Callable[[], float] = time.time,
     ):
         self._clock = clock
-        self._database = Database(url, TABLES, VERSION, create=create, timeout=timeout)
+        self._database = Database(url, TABLES, VERSION, STEPS, create=create, timeout=timeout)
 
     @property
     def name(self) -> str:
@@ -102,7 +86,7 @@ class Store:
         with self._database.writing() as connection:
             videos.add(connection, videos.unknown(connection, wanted, self.name))
 
-    def save(self, edit: Edit, *, after: int | None) -> int:
+    def save(self, edit: Edit, *, after: int | None, replacing: bool = False) -> int:
         """Add a revision; when this returns, it is on disk.
 
         Saving the very same edit again, because the connection dropped before the answer came,
@@ -112,6 +96,8 @@ class Store:
             edit: What to keep.
             after: Number of the revision that this one follows, as far as its annotator knows;
                 None where there is none.
+            replacing: Take that revision's row, as two strokes within a second are one revision;
+                only for who wrote it. The number grows all the same, so that others notice.
 
         Returns:
             The new revision's number.
@@ -121,10 +107,20 @@ class Store:
             StoreError: The video is unknown or has another number of frames; or the store cannot be
                 written. Nothing was saved, except perhaps after ConnectionLost: then save again.
         """
-        try:
-            return self._append(edit, after)
-        except IntegrityError:  # somebody took the number in this very moment: now they are seen
-            return self._append(edit, after)
+        return self._twice(revisions.save, edit, after, replacing)
+
+    def take_in(self, edits: Iterable[Edit]) -> TakenIn:
+        """Add edits from elsewhere, all of them or none; again, it adds nothing.
+
+        Args:
+            edits: Of registered videos. Where an annotator's edit here is as new or newer, it stays
+                the latest.
+
+        Raises:
+            StoreError: A video is unknown or has another number of frames, or the store cannot be
+                written.
+        """
+        return self._twice(revisions.take_in, list(edits))
 
     def latest(self, video_id: str, annotator: str) -> Revision | None:
         """The annotator's latest revision of a video, or None.
@@ -133,7 +129,7 @@ class Store:
             StoreError: The store cannot be read.
         """
         with self._database.reading() as connection:
-            return self._latest(connection, video_id, annotator)
+            return revisions.latest(connection, video_id, annotator, self.name)
 
     def revisions(
         self, video_id: str | None = None, annotator: str | None = None
@@ -149,17 +145,67 @@ class Store:
         if annotator is not None:
             query = query.where(REVISIONS.c.annotator == annotator)
         with self._database.reading() as connection:
-            return [self._revision(row) for row in connection.execute(query)]
+            return [revisions.read(row, self.name) for row in connection.execute(query)]
 
     def edits(self) -> list[Edit]:
-        """Each annotator's latest edit of each video, in queue order, then by annotator.
+        """Everybody's word on each video, in queue order, then by annotator.
+
+        That is the latest edit of each, without what was taken back ("open") and without what is
+        set aside: what counts for agreement, consensus, export and training.
 
         Raises:
             StoreError: The store cannot be read.
         """
-        query = only_latest(REVISIONS).order_by(VIDEOS.c.place, REVISIONS.c.annotator)
         with self._database.reading() as connection:
-            return [self._revision(row).edit for row in connection.execute(query)]
+            return revisions.edits(connection, stands(), self.name)
+
+    # -- whose word counts -----------------------------------------------------------------------
+
+    def exclude(self, annotator: str, video_id: str | None = None, *, who: str, why: str) -> None:
+        """Set aside all that an annotator says, or what they say of one video, from now on.
+
+        Nothing is removed; :meth:`readmit` takes it back, and both are kept.
+
+        Args:
+            annotator: Whose word.
+            video_id: Of which video; None for all, those to come included.
+            who: Decides it.
+            why: Their reason.
+
+        Raises:
+            EditError: Nobody decides, or for no reason.
+            StoreError: There is no such edit, it is set aside already, or the store cannot be
+                written.
+        """
+        self._decide(annotator, video_id, True, who, why)
+
+    def readmit(self, annotator: str, video_id: str | None = None, *, who: str, why: str) -> None:
+        """Hear again what :meth:`exclude` set aside; arguments and errors as there.
+
+        Raises:
+            StoreError: It is not set aside in this way.
+        """
+        self._decide(annotator, video_id, False, who, why)
+
+    def exclusions(self) -> list[Exclusion]:
+        """All decisions of both kinds, in their order.
+
+        :func:`stabn.knowledge.store.exclusions.in_force` says which of them hold.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        with self._database.reading() as connection:
+            return exclusions.every(connection)
+
+    def excluded(self) -> list[Edit]:
+        """The latest edits that are set aside now, in the order of :meth:`edits`.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        with self._database.reading() as connection:
+            return revisions.edits(connection, excluded(), self.name)
 
     # -- who works on what -----------------------------------------------------------------------
 
@@ -174,8 +220,9 @@ class Store:
         """The next video for an annotator, kept for them for a while.
 
         That is the first one still leased by them; else the first, in queue order, that they
-        neither finished (saved any revision of) nor skipped, and that fewer than ``overlap`` others
-        finished or hold; else such a one among those they skipped, the longest skipped first.
+        neither finished nor skipped, and that fewer than ``overlap`` others finished or hold; else
+        such a one among those they skipped, the longest skipped first. What was taken back is not
+        finished; what is set aside is so for its annotator alone.
 
         Args:
             annotator: Who asks.
@@ -241,9 +288,9 @@ class Store:
         """One row a registered video, in queue order.
 
         Returns:
-            Columns video_id, place (from 0), frames, finished (how many annotators saved it),
-            leased_by (tuple of those who hold it now) and verdicts (tuple of the latest one of
-            each annotator who finished it, by annotator).
+            Columns video_id, place (from 0), frames, finished (by how many annotators, whose
+            word counts), leased_by (tuple of those who hold it now) and verdicts (tuple of the
+            latest one of each annotator who finished it, by annotator).
 
         Raises:
             StoreError: The store cannot be read.
@@ -275,50 +322,18 @@ class Store:
                 f"{path}: the backup could not be written ({error.strerror}); choose another folder"
             ) from error
 
-    # -- queries ---------------------------------------------------------------------------------
+    # -- writing ---------------------------------------------------------------------------------
 
-    def _append(self, edit: Edit, after: int | None) -> int:
-        of = f"{self.name}: video {edit.video_id}"
-        number = (after or 0) + 1
-        with self._database.writing(alone=False) as connection:
-            frames = videos.frames(connection, edit.video_id, self.name)
-            if frames != edit.frames:
-                raise StoreError(f"{of}: has {frames} frames, the edit {edit.frames}")
-            latest = self._latest(connection, edit.video_id, edit.annotator)
-            if latest == Revision(number, edit):
-                return number
-            if latest is not None and latest.number != after:
-                raise Conflict(
-                    f"{of}: {edit.annotator} is at revision {latest.number} of it, saved "
-                    f"{latest.edit.made:%Y-%m-%d %H:%M} UTC; look at that one first",
-                    latest.edit,
-                )
-            if latest is None and after is not None:
-                raise StoreError(
-                    f"{of}: holds no revision of {edit.annotator}, so none after {after}; is this "
-                    "another store than before?"
-                )
-            row = edit.plain() | {
-                "number": number,
-                "levels": json.dumps(edit.levels),
-                "attention": json.dumps(edit.attention),
-            }
-            connection.execute(sa.insert(REVISIONS), row)
-        return number
-
-    def _latest(self, connection: sa.Connection, video_id: str, annotator: str) -> Revision | None:
-        query = sa.select(REVISIONS).where(pair(REVISIONS, video_id, annotator))
-        row = connection.execute(query.order_by(REVISIONS.c.number.desc()).limit(1)).first()
-        return None if row is None else self._revision(row)
-
-    def _revision(self, row: sa.Row) -> Revision:
-        values = dict(row._mapping)
-        name = f"{self.name}: row {values.pop('id')} of {REVISIONS.name}"
-        number = values.pop("number")
+    def _twice(self, step: Callable, *arguments):
+        """Do a step in a transaction; where somebody was faster, once more: now they are seen."""
         try:
-            values |= {field: json.loads(values[field]) for field in ("levels", "attention")}
-            return Revision(number, Edit.from_plain(values, name))
-        except json.JSONDecodeError as error:
-            raise StoreError(f"{name}: is damaged ({error}); go back to a backup") from error
-        except EditError as error:
-            raise StoreError(f"{error}; go back to a backup") from error
+            with self._database.writing(alone=False) as connection:
+                return step(connection, *arguments, self.name)
+        except IntegrityError:
+            with self._database.writing(alone=False) as connection:
+                return step(connection, *arguments, self.name)
+
+    def _decide(self, annotator: str, video_id: str | None, excluded: bool, who: str, why: str):
+        decision = Exclusion(annotator, video_id, excluded, who, why, datetime.now(UTC))
+        with self._database.writing() as connection:
+            exclusions.add(connection, decision, self.name)

@@ -93,15 +93,20 @@ def store(path, queue, edits) -> Store:
 def test_by_class(queue, edits, store):
     table = by_class(queue, edits, store.progress()).set_index("class")
     assert table.loc[CLASSES[0]].to_dict() == {
-        "videos": 2, "edited": 1, "cannot tell": 0, "bad video": 0, "left": 1, "open now": 0
+        "videos": 2, "edited": 1, "nothing to correct": 0, "cannot tell": 0, "bad video": 0,
+        "left": 1, "open now": 0,
     }  # fmt: skip
     assert table.loc[CLASSES[1]].to_dict() == {
-        "videos": 2, "edited": 0, "cannot tell": 1, "bad video": 0, "left": 1, "open now": 1
+        "videos": 2, "edited": 0, "nothing to correct": 0, "cannot tell": 1, "bad video": 0,
+        "left": 1, "open now": 1,
     }  # fmt: skip
 
 
 def test_by_annotator(edits):
-    table = by_annotator(edits).set_index("annotator")
+    untouched = edit("b", "Ada", (), 0, verdict="nothing_to_correct")
+    table = by_annotator([*edits, untouched]).set_index("annotator")
+    columns = ["edited", "nothing to correct", "cannot tell", "bad video"]
+    assert table.loc["Ada", columns].tolist() == [1, 1, 0, 0]
     assert table.loc["Ada", "minutes"] == 1
     assert table.loc[EVIL, ["edited", "cannot tell", "bad video"]].tolist() == [1, 1, 0]
     assert table.loc[EVIL, ["minutes", "median s a video"]].tolist() == [1, 30]

@@ -140,8 +140,8 @@ class TestGoingThroughTheQueue:
         assert visit(session) == "b"
         assert str(session.position) == "video 2 of 4, 1 done by you"
         (revision,) = store.revisions()
-        assert (revision.edit.video_id, revision.edit.verdict) == ("a", "edited")
-        assert revision.edit.levels == ATTENTION
+        assert (revision.edit.video_id, revision.edit.verdict) == ("a", "nothing_to_correct")
+        assert revision.edit.levels == ()
         session.previous()
         assert session.state == "saved as “looked at, nothing to correct”, revision 1"
 
@@ -269,6 +269,34 @@ class TestVerdicts:
         assert store.latest("a", "Ada").edit.verdict == "edited"
         assert len(store.revisions(video_id="a")) == 2
 
+    def test_nothing_to_correct_is_taken_back_by_undo(self, session, store, queue, path):
+        session.next()
+        session.previous()
+        session.draft.undo()
+        assert session.save()
+        assert store.latest("a", "Ada").edit.content == ("open", ())
+        assert store.edits() == []
+        assert str(session.position) == "video 1 of 4, 0 done by you"
+        assert session.state.startswith("not changed yet")
+        session.skip()
+        again = Session(Store(path), queue, "Ada")
+        assert [visit(again), again.position.done] == ["b", 0]
+        session.previous()
+        session.draft.redo()
+        session.save()
+        assert [edit.verdict for edit in store.edits()] == ["nothing_to_correct"]
+
+    def test_nothing_to_correct_of_another_network_says_nothing_of_this_one(
+        self, session, store, queue
+    ):
+        session.next()
+        other = Session(store, replace(queue, model="cd" * 32), "Ada")
+        other.previous()
+        assert (visit(other), other.draft.content) == ("a", ("open", ()))
+        other.next()
+        assert store.latest("a", "Ada").edit.model == "cd" * 32
+        assert store.latest("a", "Ada").edit.verdict == "nothing_to_correct"
+
 
 class TestSaving:
     def test_every_change_is_a_revision_with_its_provenance(self, session, store, queue):
@@ -278,9 +306,49 @@ class TestSaving:
         assert session.save()
         first, second = (revision.edit for revision in store.revisions())
         assert first.levels == (0.1, 1.0, 1.0, 0.4, 0.5)
-        assert second.levels == ATTENTION
+        assert second.verdict == "open"
         assert (first.annotator, first.model, first.attention) == ("Ada", queue.model, ATTENTION)
-        assert session.state == "saved as “looked at, nothing to correct”, revision 2"
+        assert session.state.startswith("not changed yet")
+
+    def test_strokes_within_a_second_are_one_revision(self, session, store, clock):
+        """Of 156 keys, eight a second, one revision a second stays; each is on disk at once."""
+        for key in range(156):
+            session.draft.set(key % 5, (key + 1) / 156)
+            assert session.save()
+            assert store.latest("a", "Ada").edit.levels == levels(session)
+            clock.now += 1 / 8
+        assert len(store.revisions()) == 20
+        assert store.latest("a", "Ada").number == 156
+
+    def test_a_verdict_within_the_second_is_a_revision_of_its_own(self, session, store):
+        session.draft.set(0, 1.0)
+        session.save()
+        session.draft.undo()
+        session.save()
+        session.draft.redo()
+        session.save()
+        session.verdict("cannot_tell")
+        said = [revision.edit.verdict for revision in store.revisions()]
+        assert said == ["edited", "open", "edited", "cannot_tell"]
+
+    def test_undo_goes_on_after_coming_back(self, session, store, queue, clock):
+        for frame in range(3):
+            session.draft.set(frame, 1.0)
+            session.save()
+            clock.now += 5
+        session.draft.undo()
+        session.save()
+        clock.now += 5
+        session.next()
+        again = Session(store, queue, "Ada")
+        again.previous()
+        assert levels(again) == (1.0, 1.0, *ATTENTION[2:])
+        again.draft.redo()
+        assert levels(again) == (1.0, 1.0, 1.0, *ATTENTION[3:])
+        for frame in (2, 1, 0):
+            assert again.draft.undo()
+            assert levels(again) == ((1.0,) * frame + ATTENTION[frame:])
+        assert not again.draft.can_undo
 
     def test_without_a_change_saves_nothing(self, session, store):
         assert session.save()
@@ -467,7 +535,7 @@ class TestAStoreThatFails:
         assert "tell the organiser" in session.state
         assert "read-only" in session.state
 
-    @pytest.mark.parametrize("name", ["release", "lease", "latest"])
+    @pytest.mark.parametrize("name", ["release", "lease", "revisions"])
     def test_a_video_stays_open_until_the_next_is_known(self, session, store, name):
         session.draft.set(0, 1.0)
         session.save()

@@ -26,7 +26,7 @@ def give(make_edit):
     """An edit from levels alone; keywords override."""
 
     def edit(video_id, annotator, levels, **values):
-        attention = (0.5,) * len(levels)
+        attention = (0.9,) * len(levels)  # nobody leaves it at that
         return make_edit(video_id, annotator, levels=levels, attention=attention, **values)
 
     return edit
@@ -149,11 +149,23 @@ class TestConsensus:
             (["edited", "bad_video"], True),
             (["edited", "bad_video", "cannot_tell"], False),
             (["edited", "edited", "cannot_tell"], True),
+            (["nothing_to_correct"], False),
+            (["edited", "cannot_tell", "bad_video", "nothing_to_correct", "open"], False),
         ],
     )
     def test_left_out_where_most_could_not_judge(self, make_edit, verdicts, kept):
         edits = [make_edit(annotator=f"{i}", verdict=v) for i, v in enumerate(verdicts)]
         assert ("a" in consensus(edits)) == kept
+
+    def test_who_corrected_nothing_does_not_pull_the_median(self, give, make_edit):
+        """Levels 0 by one and 1 by another, nothing to correct by three: 0.5, not the 0.9 shown."""
+        made = [give("a", "Ada", [0, 1]), give("a", "Bo", [1, 1])]
+        made += [give("a", name, [0.9, 0.9]) for name in ("Cy", "Di", "Ed")]
+        assert {edit.verdict for edit in made[2:]} == {"nothing_to_correct"}
+        assert consensus(made)["a"].tolist() == [0.5, 1]
+        assert consensus(made[2:]) == {}
+        assert alpha(made) == alpha(made[:2])
+        assert agreement_table(made).equals(agreement_table(made[:2]))
 
     def test_a_verdict_replaces_ones_earlier_levels(self, make_edit):
         assert consensus([make_edit(), make_edit(verdict="bad_video")]) == {}

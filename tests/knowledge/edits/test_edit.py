@@ -3,17 +3,18 @@
 import json
 import random
 from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from stabn.knowledge.edits.edit import LEVELS, Draft, Edit, EditError
+from stabn.knowledge.edits.edit import LEVELS, UNKNOWN_MODEL, Draft, Edit, EditError, Verdict
 
 
 class TestEdit:
     def test_numbers_of_any_kind_become_plain_ones(self, make_edit):
         levels = np.array([0, 0.5, 1, 0, 0, 0, 0, 0], np.float32)
-        edit = make_edit(levels=levels, attention=list(levels), seconds=np.int64(3))
+        edit = make_edit(levels=levels, attention=list(1 - levels), seconds=np.int64(3))
         assert edit.levels == (0.0, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         assert {type(x) for x in (*edit.levels, *edit.attention, edit.seconds)} == {float}
         assert edit.frames == 8
@@ -41,7 +42,7 @@ class TestEdit:
             ({"levels": np.zeros((8, 1))}, "levels: frame 0: "),
             ({"attention": (), "levels": ()}, "attention: missing"),
             ({"attention": (2.0,) * 8}, "attention: frame 0: 2 lies outside"),
-            ({"verdict": "perfect"}, "verdict: 'perfect' is none of edited, cannot_tell"),
+            ({"verdict": "perfect"}, "verdict: 'perfect' is none of edited, nothing_to_correct"),
             ({"verdict": "bad_video", "levels": (1.0,) * 8}, "levels: given although .* bad_video"),
             ({"annotator": ""}, "annotator: empty"),
             ({"annotator": " \t"}, "annotator: empty"),
@@ -62,7 +63,7 @@ class TestEdit:
         with pytest.raises(EditError, match=said):
             make_edit(**values)
 
-    @pytest.mark.parametrize("verdict", ["edited", "cannot_tell", "bad_video"])
+    @pytest.mark.parametrize("verdict", get_args(Verdict))
     def test_there_and_back_through_json(self, make_edit, verdict):
         edit = make_edit(
             verdict=verdict,
@@ -71,6 +72,16 @@ class TestEdit:
             made=datetime.now(UTC),
         )
         assert Edit.from_plain(json.loads(json.dumps(edit.plain())), "here") == edit
+
+    def test_who_leaves_the_attention_as_it_was_edits_nothing(self, make_edit):
+        shown = np.random.default_rng(0).random(8)
+        edit = make_edit(levels=shown, attention=shown)
+        assert edit == make_edit(verdict="nothing_to_correct", levels=(), attention=shown)
+        assert make_edit(levels=(*shown[:7], 0.0), attention=shown).verdict == "edited"
+
+    def test_imported_levels_are_an_edit_whatever_was_shown(self, make_edit):
+        edit = make_edit(levels=(0.0,) * 8, attention=(0.0,) * 8, model=UNKNOWN_MODEL)
+        assert edit.content == ("edited", (0.0,) * 8)
 
     def test_fields_missing_or_unknown(self, make_edit):
         plain = make_edit().plain()
@@ -166,6 +177,58 @@ class TestDraft:
             Draft([0.1] * 3, [0.0, 1.0])
         with pytest.raises(EditError, match="for 0 frames"):
             Draft([])
+
+    def test_a_verdict_is_a_step_like_a_stroke(self):
+        draft = Draft([0.2] * 3)
+        states = [draft.content]
+        for act in (
+            lambda: draft.say("nothing_to_correct"),
+            lambda: draft.set(0, 1.0),
+            lambda: draft.say("cannot_tell"),
+            lambda: draft.set(1, 1.0),
+            draft.reset,
+            lambda: draft.say("bad_video"),
+            lambda: draft.say("edited", [0.0, 0.5, 1.0]),
+            lambda: draft.say("open"),
+        ):
+            before = draft.levels
+            act()
+            assert draft.levels is not before
+            states.append(draft.content)
+        assert states == [
+            ("open", ()),
+            ("nothing_to_correct", ()),
+            ("edited", (1.0, 0.2, 0.2)),
+            ("cannot_tell", ()),
+            ("edited", (1.0, 1.0, 0.2)),
+            ("open", ()),
+            ("bad_video", ()),
+            ("edited", (0.0, 0.5, 1.0)),
+            ("open", ()),
+        ]
+        for state in reversed(states[:-1]):
+            assert draft.undo()
+            assert draft.content == state
+        assert not draft.undo()
+        for state in states[1:]:
+            draft.redo()
+            assert draft.content == state
+
+    def test_saying_the_same_again_is_no_step(self):
+        draft = Draft([0.2] * 3, [1.0, 0.2, 0.2])
+        draft.say("edited", [1.0, 0.2, 0.2])
+        assert not draft.can_undo
+        draft.say("bad_video")
+        draft.say("bad_video")
+        draft.undo()
+        assert not draft.can_undo
+
+    def test_saying_what_cannot_be(self):
+        draft = Draft([0.2] * 3)
+        for levels, said in (([1.0], "levels: 1 for 3 frames"), ([2.0] * 3, "outside")):
+            with pytest.raises(EditError, match=said):
+                draft.say("edited", levels)
+        assert not draft.can_undo
 
     @pytest.mark.parametrize("seed", range(30))
     def test_undo_and_redo_walk_along_all_states(self, seed):

@@ -38,6 +38,16 @@ class TestJson:
         write_json([], tmp_path / "none.json")
         assert read_json(tmp_path / "none.json") == []
 
+    def test_a_file_of_the_first_version(self, make_edit, tmp_path):
+        """It called edited what nobody had changed."""
+        edits = [make_edit("1"), make_edit("2", verdict="nothing_to_correct")]
+        write_json(edits, tmp_path / "edits.json")
+        content = json.loads((tmp_path / "edits.json").read_text())
+        untouched = content["edits"][1]
+        untouched |= {"verdict": "edited", "levels": untouched["attention"]}
+        (tmp_path / "edits.json").write_text(json.dumps(content | {"version": 1}))
+        assert read_json(tmp_path / "edits.json") == edits
+
     def test_saved_again_by_an_editor(self, edits, tmp_path):
         write_json(edits, tmp_path / "edits.json")
         text = (tmp_path / "edits.json").read_text(encoding="utf-8")
@@ -90,7 +100,7 @@ class TestJson:
         [
             ({"format": "stabn queue"}, r"edits\.json: format: is not 'stabn edits'"),
             ({"format": None}, r"edits\.json: format:"),
-            ({"version": 2}, r"edits\.json: version: is 2, this stabn knows 1; update"),
+            ({"version": 3}, r"edits\.json: version: is 3, this stabn knows 1 and 2; update"),
             ({"version": None}, r"edits\.json: version: is None"),
             ({"edits": None}, r"edits\.json: edits: is no list"),
             ({"edits": {"1": []}}, r"edits\.json: edits: is no list"),

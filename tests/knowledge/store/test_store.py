@@ -15,9 +15,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from stabn.knowledge.edits.edit import EditError
+from stabn.knowledge.edits.edit import UNKNOWN_MODEL, EditError
+from stabn.knowledge.store import revisions
 from stabn.knowledge.store.database import ConnectionLost, StoreError
-from stabn.knowledge.store.store import Conflict, Revision, Store
+from stabn.knowledge.store.revisions import Conflict, Revision
+from stabn.knowledge.store.schema import VERSION
+from stabn.knowledge.store.store import Store
 
 STRANGE = [
     "Robert'); DROP TABLE stabn_revisions;--",
@@ -110,6 +113,39 @@ class TestSaving:
         assert len(store.revisions()) == 1
         assert store.save(make_edit(), after=1) == 2  # meant: it follows itself
 
+    def test_strokes_in_a_breath_take_one_row_and_a_new_number(self, store, make_edit):
+        first, second, other = (make_edit(seconds=float(i)) for i in range(3))
+        store.save(first, after=None)
+        assert store.save(second, after=1, replacing=True) == 2
+        assert store.revisions() == [Revision(2, second)]
+        assert store.save(second, after=1, replacing=True) == 2  # the answer was lost
+        for after, replacing in ((1, True), (1, False), (None, True)):  # a tab that saw the first
+            with pytest.raises(Conflict, match="Ada is at revision 2") as caught:
+                store.save(other, after=after, replacing=replacing)
+            assert caught.value.theirs == second
+        assert store.save(other, after=2) == 3
+        assert [revision.number for revision in store.revisions()] == [2, 3]
+
+    def test_one_breath_of_two_tabs_at_the_very_same_moment(self, store_url, store, make_edit):
+        store.save(make_edit(), after=None)
+        outcomes, start = [], threading.Barrier(6)
+
+        def save(i: int) -> None:
+            own = Store(store_url)
+            start.wait()
+            try:
+                number = own.save(make_edit(seconds=float(i)), after=1, replacing=i % 2 == 0)
+                outcomes.append(float(number))
+            except Conflict as conflict:
+                outcomes.append(conflict.theirs.seconds)
+
+        threads = [threading.Thread(target=save, args=(i + 10,)) for i in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == [2.0, *[store.latest("a", "Ada").edit.seconds] * 5]
+
     def test_after_a_revision_that_is_not_there(self, store, make_edit):
         with pytest.raises(StoreError, match=r"video a: holds no revision of Ada.*after 7"):
             store.save(make_edit(), after=7)
@@ -150,6 +186,25 @@ class TestSaving:
             assert store.latest(*key) == Revision(numbers[key], edit)
         assert store.revisions("a", "nobody") == []
         assert store.latest("a", "nobody") is None
+
+
+class TestTakingIn:
+    def test_the_newer_one_is_the_latest(self, store, make_edit):
+        def at(day: int, **more):
+            return make_edit(made=datetime(2024, 5, day, tzinfo=UTC), **more)
+
+        store.save(at(2), after=None)
+        store.save(at(2, video_id="b"), after=None)
+        given = [at(1), at(3, video_id="b"), at(2, video_id="c"), at(2, annotator="Bo")]
+        assert store.take_in(given) == (3, 0, 1)
+        assert store.take_in(given) == (0, 3, 1)
+        assert store.edits() == [at(2), given[3], given[1], given[2]]
+        assert store.latest("b", "Ada").number == 2
+
+    def test_all_or_none(self, store, make_edit):
+        with pytest.raises(StoreError, match="video z: is unknown; register it first"):
+            store.take_in([make_edit(), make_edit("z")])
+        assert store.revisions() == []
 
 
 class TestRegister:
@@ -456,9 +511,34 @@ class TestOpening:
     def test_newer_version(self, store, store_url, make_edit):
         store.save(make_edit(), after=None)
         with store._database._engine.begin() as connection:
-            connection.execute(sa.text("UPDATE stabn_schema SET version = 2"))
-        with pytest.raises(StoreError, match=r"made by a newer stabn .*version 2.*update stabn"):
+            connection.execute(sa.text(f"UPDATE stabn_schema SET version = {VERSION + 1}"))
+        with pytest.raises(StoreError, match=r"made by a newer stabn .*version 3.*update stabn"):
             Store(store_url)
+
+    def test_older_version(self, store, store_url, make_edit):
+        """Version 1 had no exclusions, and called edited what nobody had changed."""
+        edits = [
+            make_edit("a", verdict="nothing_to_correct", attention=(1 / 3, *(0.1,) * 7)),
+            make_edit("b"),
+            make_edit("c", levels=(0.1,) * 8, model=UNKNOWN_MODEL),
+        ]
+        store.take_in(edits)
+        with store._database._engine.begin() as connection:
+            for step in (
+                "UPDATE stabn_revisions SET verdict = 'edited', levels = attention "
+                "WHERE video_id = 'a'",
+                "DROP TABLE stabn_exclusions",
+                "UPDATE stabn_schema SET version = 1",
+            ):
+                connection.execute(sa.text(step))
+        for old in (Store(store_url, create=False), Store(store_url)):
+            assert old.edits() == edits
+            assert old.progress().verdicts.tolist() == [
+                ("nothing_to_correct",), ("edited",), ("edited",), ()
+            ]  # fmt: skip
+            assert old.exclusions() == []
+        with store._database.reading() as connection:
+            assert connection.scalar(sa.text("SELECT version FROM stabn_schema")) == VERSION
 
     def test_no_such_postgresql_database(self, postgresql):
         with pytest.raises(StoreError, match=r"nowhere.*no such database; make it"):
@@ -521,7 +601,7 @@ class TestTrouble:
     def test_connection_drops_in_the_middle_of_a_save(self, postgresql_url, make_edit, monkeypatch):
         store = Store(postgresql_url)
         store.register([("a", 8)])
-        latest = store._latest
+        latest = revisions.latest
 
         def cut(connection: sa.Connection, *rest):
             pid = connection.scalar(sa.text("SELECT pg_backend_pid()"))
@@ -529,7 +609,7 @@ class TestTrouble:
                 other.execute("SELECT pg_terminate_backend(%s)", [pid])
             return latest(connection, *rest)
 
-        monkeypatch.setattr(store, "_latest", cut)
+        monkeypatch.setattr(revisions, "latest", cut)
         with pytest.raises(ConnectionLost, match="the connection to the server is lost"):
             store.save(make_edit(), after=None)
         monkeypatch.undo()
@@ -550,13 +630,13 @@ class TestTrouble:
         path = tmp_path / "edits.sqlite"
         store = Store(path)
         store.register([("a", 8)])
-        latest = store._latest
+        latest = revisions.latest
 
         def delete(*arguments):
             path.unlink()
             return latest(*arguments)
 
-        monkeypatch.setattr(store, "_latest", delete)
+        monkeypatch.setattr(revisions, "latest", delete)
         with pytest.raises(StoreError, match=r"edits.sqlite: (is gone|was deleted)"):
             store.save(make_edit(), after=None)
 
