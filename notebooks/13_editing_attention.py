@@ -201,7 +201,7 @@ temporal_figure(shown, levels=levels)
 #
 # While somebody works there is a **draft**: a list of snapshots of the levels and a place in it. Undo
 # steps back, redo steps forward, a new change cuts off what lay ahead. A change that changes nothing is
-# no step.
+# no step. Who comes back to a video later finds these steps again: they are made anew from what was saved.
 
 
 # %%
@@ -292,6 +292,17 @@ edit = Edit(
 assert Edit.from_plain(edit.plain(), "this page") == edit  # what JSON keeps is all there is
 for field, value in edit.plain().items():
     print(f"{field:10s} {str(value)[:70]}")
+
+# %% [markdown]
+# The **verdict** says what kind of answer this is. `edited` comes with levels. `nothing_to_correct` says
+# that the attention is right as it is; `cannot_tell` and `bad_video` speak for themselves; `open` takes
+# back what was said before, as undo does. These four come without levels. An edit with the very levels
+# that were shown corrects nothing, so it *is* `nothing_to_correct`, whoever writes it down.
+
+# %%
+untouched = Edit.from_plain(edit.plain() | {"levels": edit.plain()["attention"]}, "this page")
+print(untouched.verdict, untouched.levels)
+assert untouched.verdict == "nothing_to_correct"
 
 # %% [markdown]
 # An impossible edit is refused, with the video, the field and the frame.

@@ -99,7 +99,9 @@ except sqlite3.IntegrityError as refused:
 print("kept:", *tiny.all("7", "simulated"))
 
 # %% [markdown]
-# The library's `Store` keeps the same promise for whole edits, with their provenance. Its refusal is
+# The library's `Store` keeps the same promise for whole edits, with their provenance. (One row may take
+# the place of another: strokes within one second are one revision, or a minute at the keys would be
+# hundreds. Its number grows with each of them, so the other tab notices all the same.) Its refusal is
 # a `Conflict`, which holds what the other tab saved, so that a person can choose. To keep one's own is
 # to save it as a *further* revision.
 
@@ -350,8 +352,24 @@ assert odd == "careless"
 # - **0.8 or more:** train with the consensus;
 # - **0.67 to 0.8:** look at the videos where people differ most, make the guidelines clearer, and call
 #   conclusions tentative;
-# - **below 0.67:** do not train yet. If one annotator stands out, as here, leave out their edits.
+# - **below 0.67:** do not train yet. If one annotator stands out, as here, set them aside (below).
 #   If nobody does, the guidelines do not say what is meant: mend them and have a few videos done again.
+#
+# To set somebody aside removes nothing. Who decided it, when and why is kept beside the edits, and so is
+# the word that takes it back. From then on the store gives the others' edits alone, to the organiser's
+# page, to an export, to training.
+
+# %%
+store.exclude("careless", who="the organiser", why="agrees with nobody")
+for one in store.exclusions():
+    print(f"{one.about}: set aside by {one.who}, because: {one.why}")
+assert store.edits() == [e for e in edits if e.annotator != "careless"]
+print(f"α {alpha(store.edits()):.2f}; {len(store.excluded())} edits are set aside, none is gone")
+store.readmit("careless", who="the organiser", why="to see below what the median makes of it")
+assert store.edits() == edits
+
+# %% [markdown]
+# `stabn exclude STORE --annotator NAME --because TEXT` does the same from the command line.
 #
 # What alpha does *not* find is a mistake that people share: two *generous* ones agree perfectly, and both
 # miss every 0.5. Agreement is not truth. So the annotators' page has a clip to practise on, whose truth is
@@ -361,7 +379,8 @@ assert odd == "careless"
 #
 # Fine-tuning needs one level a frame. It takes the **median** over annotators: one careless person
 # among three cannot move it beyond what one of the other two said. A video that most call "cannot
-# tell" or "bad video" is left out. Here the truth is known, so we can ask how far from it each of them
+# tell" or "bad video" is left out. "Nothing to correct" gives no levels, so it does not pull the median to
+# the network's own, and a video of which nobody says more is not learned from. Here the truth is known, so we can ask how far from it each of them
 # is, and the consensus.
 
 # %%
@@ -399,7 +418,7 @@ levels_figure(rows)
 #
 # Edits leave the store as JSON, which holds everything, or as the `<class>/<video>.npy` files of the
 # editor that was published in 2022, which hold one annotator's levels and nothing else. Both come in
-# again. Here is a whole `edits.json`, of one video with three frames:
+# again: `stabn import STORE FILE` brings either into a store. What is set aside is not exported. Here is a whole `edits.json`, of one video with three frames:
 
 # %%
 write_json(small[:1], folder / "three_frames.json")

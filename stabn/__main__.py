@@ -26,6 +26,8 @@ COMMANDS = {
         "Queue the videos whose attention people are to correct.",
     ),
     "annotate": ("stabn.knowledge.app.serve", "Serve the pages on which people correct attention."),
+    "import": ("stabn.knowledge.store.importing", "Bring edits from files into a store."),
+    "exclude": ("stabn.knowledge.store.exclude", "Set an annotator or an edit aside, and why."),
     "stand-in": (
         "stabn.knowledge.edits.standin",
         "Write the truth of mini-SSv2 as edits, without people.",

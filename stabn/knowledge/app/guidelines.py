@@ -17,9 +17,9 @@ one, hold Shift and click the other), and press a key: <kbd>2</kbd> sets them to
 0.5, <kbd>0</kbd> to 0. Or choose a brush above the frames and drag over them. Every change is saved
 at once, and every change can be undone. <kbd>Enter</kbd> goes on to the next video.</p>
 <p>If the network was right already, change nothing and go on: “Next video” on a video that you did
-not change keeps it as “looked at, nothing to correct”. If you do not want to answer now, press
-“Skip”: the video comes again at the end. If you cannot tell, say so: that is an answer too. A frame
-more or less at the edges does not matter.</p>
+not change keeps it as “looked at, nothing to correct”, and undo takes that back. If you do not want
+to answer now, press “Skip”: the video comes again at the end. If you cannot tell, say so: that is
+an answer too. A frame more or less at the edges does not matter.</p>
 <p>The table of probabilities shows what this network makes of your levels. It is no mark for them:
 a right correction may well lower the right answer, until the network has learned from it.</p></div>
 """
