@@ -18,7 +18,7 @@
 # **The question.** A network wants an array. We have files. What lies between the two, and where
 # does it go wrong without anybody noticing?
 
-# %%
+# %% tags=["hide-input"]
 import importlib.util
 import json
 import tempfile
@@ -386,9 +386,8 @@ results = {
     "one draw a frame": lambda v: per_frame(v, np.random.default_rng(2)),
 }
 for name, jitter in results.items():
-    print(
-        f"{name:17s} still clip {motion(jitter(still)):5.2f}   moving clip {motion(jitter(moving)):5.2f}"
-    )
+    of_still, of_moving = motion(jitter(still)), motion(jitter(moving))
+    print(f"{name:17s} still clip {of_still:5.2f}   moving clip {of_moving:5.2f}")
 assert motion(results["one draw a clip"](still)) == 0
 assert motion(results["one draw a frame"](still)) > motion(moving)
 

@@ -19,7 +19,7 @@
 # classifies pictures and draws a map of where it looked. The map takes part in the answer. How is it
 # built, does it lie on the right place, and how much of the answer hangs on it?
 
-# %%
+# %% tags=["hide-input"]
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np

@@ -19,7 +19,7 @@
 # gain from a third direction, what does the backbone of ST-ABN look like, and how can it begin with
 # weights that were trained on pictures?
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import torch
 from torch import nn

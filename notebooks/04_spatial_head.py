@@ -19,7 +19,7 @@
 # every frame, and no picture a person could read. How does the network make from them one map a
 # frame that says *where* it looks, and in what sense is that map an answer and not a decoration?
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import torch
 from torch import nn
@@ -358,6 +358,7 @@ assert difference < 1e-3
 
 
 # %% tags=["hide-input"]
+#| fig-alt: Two attention maps, one of them a hundred times weaker. Drawn raw, on the scale from 0 to 1, the weak one is one even colour near 0.5; stretched to its own range it looks exactly like the strong one
 @styled
 def four_maps() -> Sheet:
     """Raw and stretched, strong and weak."""
@@ -390,6 +391,7 @@ four_maps()
 
 
 # %% tags=["hide-input"]
+#| fig-alt: Five frames of the clip, and under each its map M_s with a cross at the peak, the dashed outline of object and hand, and the smallest and largest value of the map
 @styled
 def maps_over_frames(shown: list[int]) -> Sheet:
     """Frames, and M_s over them in grey, with its peak and the truth's outline."""

@@ -19,7 +19,7 @@
 # *number* a frame, $M_t$, that says how much the frame counts. It is the number a person will
 # edit. So what exactly does it depend on, and can it take every value a person may ask for?
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import torch
 from torch import nn
@@ -146,6 +146,7 @@ print(f"by hand: sigmoid {1 / (1 + np.exp(-3)):.3f}, softmax {1 / (6 + 10 * np.e
 print(f"found:   sigmoid {gate[5]:.3f}, softmax {share[5]:.3f}; softmax sums to {share.sum():.1f}")
 
 # %%
+#| fig-alt: Two curves over the frames: each sigmoid weight has its own height, whatever the other frames weigh; the softmax weights share a sum of 1 and stay far lower
 figure = temporal_figure({"sigmoid": gate.numpy(), "softmax": share.numpy()})
 figure.axes[0].set_xlabel("frame")
 figure
@@ -205,6 +206,7 @@ for name, target in (("zeros", torch.zeros(16)), ("edit", edit)):
 
 
 # %% tags=["hide-input"]
+#| fig-alt: Loss of both tails against the step, for the target zeros and for an edit: the tail of two layers comes down to the dotted floor, the literal tail stays above it
 @styled
 def loss_curves() -> Sheet:
     """Both tails, both targets, and the floors."""
@@ -284,6 +286,7 @@ assert spread < 1e-5
 assert min(ends[1] - ends[0], still.max() - still.min()) > 1e-4
 
 # %%
+#| fig-alt: Three curves of M_t over the position in the clip: of the clip itself, of one still frame repeated, and of the shuffled clip with its weights sorted back to their frames, over the true levels
 with torch.no_grad():
     mixed = model(to_clip(video.frames, indices[order])).temporal_attention[0]
 back = torch.empty(T)
@@ -378,8 +381,8 @@ for start in ("random", "evidence"):
         weights = fresh(maps)  # in training mode: BN standardises by this batch
     score, own = rank_correlation(weights, truth), weights.std(dim=0).mean()
     print(
-        f"{start:9s} M_t with its own truth {score.value:+.2f}, with others' {score.exchanged:+.2f}; "
-        f"differs between clips by {own:.3f}"
+        f"{start:9s} M_t with its own truth {score.value:+.2f}, "
+        f"with others' {score.exchanged:+.2f}; differs between clips by {own:.3f}"
     )
 
 # %% [markdown]

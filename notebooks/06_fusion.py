@@ -19,7 +19,7 @@
 # and a weight $M_t$ a frame ([chapter 5](05_temporal_head.ipynb)). How do the two act on the
 # answer? And if a person sets a frame's weight to 0, is that frame really out?
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import torch
 from torch import nn
@@ -139,6 +139,7 @@ weighted = {
 
 
 # %% tags=["hide-input"]
+#| fig-alt: The mean feature of one frame, weighed in four ways on one scale of colours, with the mean and the largest value under each: weighed by 1 + M nothing is lost, weighed by M alone what has a low weight is dark
 @styled
 def weighted_features() -> Sheet:
     """Mean feature over channels, one frame, weighed four ways, on one scale."""
@@ -247,6 +248,7 @@ for name, values in moved.items():
 
 
 # %% tags=["hide-input"]
+#| fig-alt: Effect of one frame on f prime against the M_t of that frame: with the gated fusion it falls to 0% at M_t = 0, with the fusion of the paper part of it remains
 @styled
 def leak() -> Sheet:
     """Effect of a frame on f' against its M_t, for both fusions."""

@@ -18,7 +18,7 @@
 # **The question.** ST-ABN gives two answers, one from the attention branch and one from the
 # perception branch, and two attentions that nobody has labelled. Which loss teaches which part?
 
-# %%
+# %% tags=["hide-input"]
 import math
 
 import torch

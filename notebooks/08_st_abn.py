@@ -18,7 +18,7 @@
 # **The question.** We have an extractor, a branch with three heads, a fusion, a perception branch
 # and two losses. Do they make one network that is the paper's Figure 1, and what does it cost?
 
-# %%
+# %% tags=["hide-input"]
 import tempfile
 from pathlib import Path
 
@@ -353,7 +353,7 @@ cost_figure(costs["ST-ABN-50"], SKIPPED)
 # The paper's text, its group's two releases of code (2021, 2022) and this book differ. Here is all that
 # we know of; "same" is the column to the left, and a dash is what a text or a code does not say.
 #
-# | | the paper | release of 2021 | release of 2022 | ours, and what else it offers |
+# | what | the paper | release of 2021 | release of 2022 | ours, and what else it offers |
 # |---|---|---|---|---|
 # | attention's class head | 3-D pooling | pooling in space, FC from K·T to K | same | `class_head="fc"`, `"gap"` |
 # | tail of M_t | FC, ReLU, sigmoid | a second FC before the sigmoid | same | `temporal_tail="two_fc"`, `"literal"` |
@@ -462,7 +462,7 @@ scratch.cleanup()
 
 # %%
 def memorise(clips: torch.Tensor, labels: torch.Tensor, steps: int = 50) -> tuple[list, float]:
-    """Train a fresh network on one batch, over and over; the losses, and the share right at the end."""
+    """Train a fresh network on one batch, over and over; losses, share right at the end."""
     torch.manual_seed(2)
     network = STABN("small", 4, T, dropout=0.0)
     optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
@@ -488,7 +488,8 @@ for name, answers in (("as made up", made_up), ("shuffled", shuffled)):
     history[name], right = memorise(noise, answers)
     last = history[name][-1]
     print(
-        f"labels {name:10s}: L_att {last['L_att']:.4f}, L_per {last['L_per']:.4f}, {right:.0%} right"
+        f"labels {name:10s}: L_att {last['L_att']:.4f}, L_per {last['L_per']:.4f}, "
+        f"{right:.0%} right"
     )
     assert right == 1
     assert last["L_att"] + last["L_per"] < 0.1

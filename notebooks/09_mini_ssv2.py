@@ -19,7 +19,7 @@
 # be asked on a laptop? And how do we know that a small synthetic set asks for *time* and *place*,
 # and cannot be solved by looking at one picture?
 
-# %%
+# %% tags=["hide-input"]
 from collections import Counter
 
 import numpy as np

@@ -20,7 +20,7 @@
 # that N processes train the same network as one? And what must hold so that a run which was killed
 # goes on as if nothing had happened?
 
-# %%
+# %% tags=["hide-input"]
 import contextlib
 import io
 import json
@@ -37,7 +37,7 @@ import torch
 from IPython.display import HTML
 from torch.utils.data import DistributedSampler
 
-# %%
+# %% tags=["hide-input"]
 from stabn.data.dataset import ClipKey, EvalSampler, TrainSampler, clip_rng, collate
 from stabn.data.transforms import normalise
 from stabn.figures.sheet import COLOURS, INK, Sheet, styled

@@ -20,7 +20,7 @@
 # after registration. So this chapter takes a handful of small files that look like it through every
 # step that the real ones will take, and counts what the real ones will cost: GPUs, for days.
 
-# %%
+# %% tags=["hide-input"]
 import json
 import subprocess
 import sys
@@ -561,5 +561,6 @@ print(f"{4 * rate * clip_bytes / 1e9:.1f} GB/s as float32")
 distinct = np.array([len(set(segment_indices(n, T))) for n in lengths])
 assert (distinct == np.minimum(lengths, T)).all()
 print(
-    "always min(n, T): a short video is shown whole, each frame as often as its neighbours or once more"
+    "always min(n, T): a short video is shown whole, "
+    "each frame as often as its neighbours or once more"
 )

@@ -19,7 +19,7 @@
 # $M_s$, and *when*, the weights $M_t$. How are they read? And how far may a reader trust them: do
 # they show what is true of the clip, and does the answer depend on them?
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import torch
 
@@ -37,6 +37,8 @@ from stabn.metrics import mass_in_mask, pointing_game, rank_correlation, topk_ac
 from stabn.training.checkpoint import load_trained
 
 _ = torch.set_grad_enabled(False)  # nothing is trained in this chapter
+
+# %%
 trained = load_trained("mini_st_abn")
 model, names, T = trained.model, trained.classes, trained.config.num_frames
 print("weights:", trained.origin)

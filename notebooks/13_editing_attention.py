@@ -22,7 +22,7 @@
 # attention of misclassified videos. **Step 2:** people correct it. **Step 3:** the network learns from
 # the corrections ([chapter 14](14_fine_tuning.ipynb)).
 
-# %%
+# %% tags=["hide-input"]
 import os
 import tempfile
 from datetime import UTC, datetime

@@ -18,7 +18,7 @@
 # **The question.** People have said *when* the action is. How does the network learn from that, and
 # how would we know that it was *their knowledge* that helped, and not simply more training?
 
-# %%
+# %% tags=["hide-input"]
 import copy
 
 import numpy as np
@@ -34,6 +34,7 @@ from stabn.losses import classification_loss, temporal_loss
 from stabn.metrics import rank_correlation
 from stabn.training.checkpoint import load_trained
 
+# %%
 trained = load_trained("mini_st_abn")
 model, names, T = trained.model, trained.classes, trained.config.num_frames
 print("weights:", trained.origin)

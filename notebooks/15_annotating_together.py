@@ -21,7 +21,7 @@
 # **Nobody annotated anything for this chapter.** Its annotators are programs with habits, and are
 # called simulated. What is kept, refused and measured about them would be the same for people.
 
-# %%
+# %% tags=["hide-input"]
 import json
 import sqlite3
 import subprocess

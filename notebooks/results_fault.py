@@ -24,7 +24,7 @@
 # look where they should not. If we build such data, do edits of *when* make it look away, and does
 # that mend its answers?
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from IPython.display import HTML, Markdown
 

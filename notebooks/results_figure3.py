@@ -18,7 +18,7 @@
 # **The question.** The paper's Figure 3 shows two videos with their attentions and lets the reader
 # judge. Here is the same picture for clips whose truth is known, and then the judgement in numbers.
 
-# %%
+# %% tags=["hide-input"]
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +30,7 @@ from stabn.data.video import write_video
 from stabn.explain import explain
 from stabn.training.checkpoint import load_trained
 
+# %%
 trained = load_trained("mini_st_abn")
 print("weights:", trained.origin)
 

@@ -19,7 +19,7 @@
 # attention: afterwards the network looks at the motion, and answers rightly. Here is the same picture
 # with the two columns that it lacks: the *control*, trained as long without edits, and the *truth*.
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import torch
 
@@ -31,6 +31,8 @@ from stabn.metrics import rank_correlation
 from stabn.training.checkpoint import load_trained
 
 _ = torch.set_grad_enabled(False)
+
+# %%
 arms = {"before": load_trained("mini_st_abn")}
 arms |= {arm: load_trained("mini_finetune", checkpoint=arm) for arm in ("control", "knowledge")}
 for arm, trained in arms.items():

@@ -23,7 +23,7 @@
 # *knowledge* arm in one thing. Its gain is measured against the *control* of the same seed, with the
 # swapped sign, where reading the sign is wrong.
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from IPython.display import HTML
 

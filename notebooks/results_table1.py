@@ -21,7 +21,7 @@
 # links to the record that it comes from. Where there is no record there is a dash, and beneath the
 # table the command that would fill it.
 
-# %%
+# %% tags=["hide-input"]
 from IPython.display import HTML, Markdown
 
 from stabn import tables

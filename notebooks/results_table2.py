@@ -30,7 +30,7 @@
 #
 # Only what knowledge has over both is what the method is about.
 
-# %%
+# %% tags=["hide-input"]
 from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure

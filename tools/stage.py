@@ -21,6 +21,9 @@ QUICK_LINE = (
     "this page; its networks are those that come with the book.</p>"
 )
 FIG_ALT = re.compile(r"^#\| fig-alt: *(.+)\n?", re.MULTILINE)
+# a cell of imports, tagged hide-input, as it stands folded
+FOLDED = {"code_prompt_show": "Show the imports", "code_prompt_hide": "Hide the imports"}
+CORNER = "<th></th>", "<td></td>"
 
 
 def stage(site: Path, chapters: Sequence[Path], *, quick: bool) -> None:
@@ -79,11 +82,10 @@ def _notebooks(chapters: Sequence[Path]) -> dict[str, bytes]:
 
 
 def _chapter(path: Path) -> bytes:
-    """An executed chapter as the book shows it: what it cost under its title, figures described."""
+    """An executed chapter as the book shows it: its cost under its title, figures described."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("papermill", None)
     title = notebook.cells[0]
-    section = title.source.partition("\n")[0].lstrip("# ")
     quick = path.parent == EXECUTED_QUICK
     step = f"{'quick_' if quick else ''}chapter/{path.stem}"
     title.source = under_title(title.source, measured(step))
@@ -92,23 +94,26 @@ def _chapter(path: Path) -> bytes:
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         if cell.cell_type == "markdown":
-            for found in re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE):
-                section = found
             continue
-        cell.metadata["mystnb"] = {"image": {"alt": _described(cell, section)}}
+        cell.metadata["mystnb"] = {"image": {"alt": _described(cell)}}
+        if cell.source.startswith(("import ", "from ")):
+            cell.metadata["mystnb"] |= FOLDED
+        for output in cell.outputs:
+            if "text/html" in output.get("data", {}):  # the corner of a data frame heads nothing
+                output.data["text/html"] = output.data["text/html"].replace(*CORNER)
         cell.source = FIG_ALT.sub("", cell.source)
     return nbformat.writes(notebook).encode()
 
 
-def _described(cell: nbformat.NotebookNode, section: str) -> str:
+def _described(cell: nbformat.NotebookNode) -> str:
     """What a figure shows, for those who cannot see it.
 
-    The cell's ``#| fig-alt:`` line, else what the cell prints beside its figure, else where it is.
+    The cell's ``#| fig-alt:`` line, else what the cell prints beside its figure.
     """
     if found := FIG_ALT.search(cell.source):
         return found[1].strip()
     printed = " ".join(output.text for output in cell.outputs if output.get("name") == "stdout")
-    return " ".join(printed.split())[:400] or f"Figure in the section “{section}”"
+    return " ".join(printed.split())[:400]
 
 
 def under_title(text: str, line: str) -> str:

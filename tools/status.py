@@ -155,7 +155,7 @@ def _machine() -> str:
         "Python": platform.python_version(),
     }
     return "\n".join(
-        ["| | |", "|---|---|", *(f"| {name} | {what} |" for name, what in rows.items())]
+        ["| what | here |", "|---|---|", *(f"| {name} | {what} |" for name, what in rows.items())]
     )
 
 

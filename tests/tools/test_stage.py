@@ -19,13 +19,15 @@ def executed(tmp_path, monkeypatch):
         (tmp_path / way / "00_x.json").write_text(json.dumps(record))
     picture = new_output("display_data", {"image/png": "AA=="})
     printed = new_output("stream", name="stdout", text="The curve\nrises.\n")
+    html = "<table><tr><th></th><th>loss</th></tr><tr><th>0</th><td>1.5</td></tr></table>"
+    frame = new_output("display_data", {"text/html": html})
     notebook = new_notebook(
         cells=[
             new_markdown_cell("# 0. Title\n\nThe question?"),
             new_code_cell("#| fig-alt: A rising curve\nplot()", outputs=[printed, picture]),
             new_code_cell("plot()", outputs=[printed, picture]),
             new_markdown_cell("Text.\n\n## A section"),
-            new_code_cell("plot()", outputs=[picture]),
+            new_code_cell("from a import plot\n\nplot()", outputs=[picture, frame]),
         ]
     )
     path = tmp_path / "00_x.ipynb"
@@ -46,13 +48,26 @@ def test_the_cost_stands_under_the_title(chapter):
     assert lines[-1] == "The question?"
 
 
-def test_a_figure_is_described_by_its_line_else_by_what_is_printed_else_by_its_section(chapter):
+def test_a_figure_is_described_by_its_line_else_by_what_is_printed(chapter):
     alts = [c.metadata["mystnb"]["image"]["alt"] for c in chapter.cells if c.cell_type == "code"]
-    assert alts == ["A rising curve", "The curve rises.", "Figure in the section “A section”"]
+    assert alts == ["A rising curve", "The curve rises.", ""]
 
 
 def test_the_describing_line_is_not_shown(chapter):
     assert chapter.cells[1].source == "plot()"
+
+
+def test_imports_are_folded_under_their_own_name(chapter):
+    *others, imports = [
+        cell.metadata["mystnb"] for cell in chapter.cells if "mystnb" in cell.metadata
+    ]
+    assert imports["code_prompt_show"] == "Show the imports"
+    assert not [other for other in others if "code_prompt_show" in other]
+
+
+def test_the_corner_of_a_data_frame_is_no_heading(chapter):
+    html = chapter.cells[-1].outputs[-1].data["text/html"]
+    assert html.startswith("<table><tr><td></td><th>loss</th></tr><tr><th>0</th>")
 
 
 def test_a_chapter_of_a_quick_look_says_so_under_its_title(executed, monkeypatch):
