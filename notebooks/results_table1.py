@@ -64,10 +64,26 @@ print(tables.provenance(study))
 # %% [markdown]
 # The study was run once and its records are kept with the book. This build's own run is a single
 # seed: it shows that the pipeline works on this machine, and is too little to compare networks with.
-# It has the study's seed 0 and need not have its figures: another processor, or another version of the
-# code, rounds or draws in another order, and training makes small differences large. Count on a
-# difference as large as between two seeds: for $M_t$'s agreement with the truth that is much.
 #
+# **Why your number differs from the study's seed 0.** Seed and data are the same. The records name three
+# things that are not: the *start* (the study trained its own pretext and kept no copy; a build takes the
+# one that comes with the book), the *commit* (since the study, convolutions add in another order), and
+# the *decoder* (decord then, PyAV now). The records do not say how many threads a process had, nor which
+# instructions its processor used; both change the order of sums, and so the rounding. We have not measured
+# what each of these does alone. Training makes small differences large, so count on a difference as large
+# as between two seeds. For accuracy that is a point or two. For $M_t$'s agreement with the truth it is
+# nearly the whole range:
+
+# %%
+for whose, runs in {"study": study, "this build": tables.own()}.items():
+    for run in (run for run in runs if run.arm == "st_abn"):
+        code, start = run.record["code"]["commit"], run.config["weights"]
+        print(
+            f"{whose}, seed {run.seed}: top-1 {100 * run.results['top1']:.1f}, rank correlation of M_t "
+            f"{run.results['rank_correlation']['value']:.2f} (start {start}, commit {str(code)[:9]})"
+        )
+
+# %% [markdown]
 # ## Is the difference more than luck?
 #
 # Two networks trained from the same seed share their clips, their order and their augmentation, so
