@@ -505,14 +505,16 @@ for what in ("the truth", "another video's truth"):
 #
 # | key | what it does |
 # |---|---|
-# | 0, 1, 2 | set the frame, or those selected, to irrelevant (0), context (0.5), the action (1) |
+# | 0, 5, 1 | set the frame, or those selected, to irrelevant (0), context (0.5), the action (1) |
+# | 0, 5, 1, held | while the video plays: set all frames that pass |
+# | i, then o | select from here to there, also while the video plays |
 # | ← → | go to the frame before, after; with Shift, select several |
 # | ↑ ↓ | level up, down by 0.05 |
 # | Home, End | first, last frame |
 # | f, s | fill a straight line between the ends of the selection; smooth |
 # | Ctrl-Z, Ctrl-Y | undo, redo, without limit (⌘ on a Mac) |
-# | Space | play, pause |
-# | o | show or hide where the network looks, $M_s$ |
+# | Space; <, >; l | play, pause; slower, faster; in a loop or once |
+# | w | show or hide where the network looks, $M_s$ |
 # | Enter | next video, where there is a queue |
 #
 # A page of a book cannot compute, so here stands, as a picture and in words, what an annotator sees

@@ -13,9 +13,10 @@ seen.</li>
 is whatever else moves.</li>
 </ul>
 <p>The quickest way: <b>All 0</b>; drag from the first frame to the last that you mean (or click the
-one, hold Shift and click the other), and press a key: <kbd>2</kbd> sets them to 1, <kbd>1</kbd> to
-0.5, <kbd>0</kbd> to 0. Or choose a brush above the frames and drag over them. Every change is saved
-at once, and every change can be undone. <kbd>Enter</kbd> goes on to the next video.</p>
+one, hold Shift and click the other), and press a key: <kbd>1</kbd> sets them to 1, <kbd>5</kbd> to
+0.5, <kbd>0</kbd> to 0. Or choose a level first and drag it over the frames; or play the video and
+hold the key for as long as what you see has that level. Every change is saved at once, and every
+change can be undone. <kbd>Enter</kbd> goes on to the next video.</p>
 <p>If the network was right already, change nothing and go on: “Next video” on a video that you did
 not change keeps it as “looked at, nothing to correct”, and undo takes that back. If you do not want
 to answer now, press “Skip”: the video comes again at the end. If you cannot tell, say so: that is

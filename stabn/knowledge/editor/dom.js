@@ -12,7 +12,7 @@ export const DIAMOND = "M8 1l7 7-7 7-7-7z";
  */
 export function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
-  if (["button", "input"].includes(tag) || "tabindex" in attributes) {
+  if (["button", "input", "select"].includes(tag) || "tabindex" in attributes) {
     node.setAttribute("data-lm-suppress-shortcuts", "true");
   }
   for (const [name, value] of Object.entries(attributes)) {
@@ -31,6 +31,26 @@ export function icon(path) {
   svg.setAttribute("aria-hidden", "true");
   line.setAttribute("d", path);
   svg.append(line);
+  return svg;
+}
+
+/** A stepped line over all bars, with a halo so that it is seen on them; `steps` gives its course. */
+export function shape(name, frames) {
+  const svg = document.createElementNS(SVG, "svg");
+  const lines = ["se-halo", "se-stroke"].map((part) => {
+    const line = document.createElementNS(SVG, "path");
+    line.setAttribute("class", part);
+    return line;
+  });
+  svg.setAttribute("class", `se-lines ${name}`);
+  svg.setAttribute("viewBox", `0 0 ${frames} 1`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(...lines);
+  svg.follow = (levels) => {
+    const course = levels.map((level, frame) => `${frame} ${1 - level} ${frame + 1} ${1 - level}`);
+    for (const line of lines) line.setAttribute("d", levels.length ? `M${course.join(" ")}` : "");
+  };
   return svg;
 }
 

@@ -1,53 +1,105 @@
-// Dragging on the strip or the chart, to choose, to paint, to move one bar.
+// Dragging on the frames: to choose, to paint, to move one bar or the edge of a stretch.
 
-import { onGrid } from "./levels.js";
+import { clamp, isEdge, moved, onGrid } from "./levels.js";
+import { drawPicture } from "./picture.js";
 import { stop } from "./player.js";
 import { focusCurrent, go, showCurrent, showLevels } from "./show.js";
+import { refused } from "./status.js";
 import { paint } from "./steps.js";
 
-/** Dragging on the strip or the chart; `frameAt` says which frame lies under the pointer. */
-export function pointers(view, surface, frameAt) {
-  surface.addEventListener("pointerdown", (event) => {
+const NEAR = 5; // pixels from an edge at which the mouse takes hold of it
+
+/**
+ * Dragging and pointing on the strip. A finger that moves up or down scrolls the page (the style
+ * sheet says so, and the browser cancels the drag), one that moves along chooses or paints.
+ */
+export function pointers(view, strip) {
+  strip.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || view.drag) return;
-    const frame = frameAt(event);
-    if (frame === null) return;
     event.preventDefault(); // no text selection, no dragging of images
-    surface.setPointerCapture(event.pointerId);
+    if (refused(view)) return;
+    strip.setPointerCapture(event.pointerId);
     stop(view);
-    startDrag(view, event, frame);
+    startDrag(view, event);
   });
-  surface.addEventListener("pointermove", (event) => {
-    if (view.drag?.pointer !== event.pointerId) return;
-    view.drag.follow = () => moveDrag(view, event, frameAt(event));
+  strip.addEventListener("pointermove", (event) => {
+    if (!view.drag) return point(view, event);
+    if (view.drag.pointer !== event.pointerId) return;
+    view.drag.follow = () => moveDrag(view, event);
     view.drag.follow();
   });
-  surface.addEventListener("pointerup", (event) => {
+  strip.addEventListener("pointerleave", () => hover(view, null));
+  strip.addEventListener("pointerup", (event) => {
     if (view.drag?.pointer === event.pointerId) endDrag(view);
   });
   for (const name of ["pointercancel", "lostpointercapture"]) {
-    surface.addEventListener(name, () => cancelDrag(view));
+    strip.addEventListener(name, () => view.drag?.pointer !== undefined && cancelDrag(view));
   }
 }
 
-function startDrag(view, event, frame) {
-  const slider = event.target.closest(".se-slider");
-  const level = view.tool.level;
-  const kind = slider ? "slider" : level === null ? "select" : "paint";
+/** How many frames lie to the left of a place on the page; a fraction of one counts. */
+function along({ parts, levels }, clientX) {
+  const box = parts.strip.getBoundingClientRect();
+  return clamp((clientX - box.left) / box.width, 0, 1) * levels.length;
+}
+
+/** The frame under a place on the page, however far above or below it lies. */
+export function frameAt(view, clientX) {
+  return Math.min(Math.floor(along(view, clientX)), view.levels.length - 1);
+}
+
+/** The frame that begins at the edge under the mouse; null where there is none to take hold of. */
+function edgeAt(view, event) {
+  if (event.pointerType === "touch" || event.shiftKey || view.tool) return null;
+  if (!event.target.closest(".se-slider")) return null;
+  const at = along(view, event.clientX);
+  const edge = Math.round(at);
+  const unit = view.parts.strip.clientWidth / view.levels.length;
+  const near = Math.abs(at - edge) * unit <= Math.min(NEAR, unit / 4);
+  return near && isEdge(view.levels, edge) ? edge : null;
+}
+
+/** The mouse rests over something: it is seen large. */
+function point(view, event) {
+  if (event.pointerType === "touch") return;
+  const edge = edgeAt(view, event);
+  view.parts.strip.classList.toggle("se-over-edge", edge !== null);
+  hover(view, edge === null ? [frameAt(view, event.clientX)] : [edge - 1, edge]);
+}
+
+function hover(view, frames) {
+  if (String(frames) === String(view.hover)) return;
+  view.hover = frames;
+  drawPicture(view);
+}
+
+function startDrag(view, event) {
+  const frame = frameAt(view, event.clientX);
+  const edge = edgeAt(view, event);
+  const slider = !view.tool && !event.shiftKey && event.pointerType !== "touch"
+    && event.target.closest(".se-slider");
+  const kind = edge !== null ? "edge" : slider ? "slider" : view.tool ? "paint" : "select";
   const before = { anchor: view.anchor, current: view.current };
-  view.drag = { kind, pointer: event.pointerId, first: frame, last: frame, level, slider, before };
-  if (kind === "slider") view.drag.level = levelAt(slider, event);
-  else view.drag.timer = setInterval(() => view.drag?.follow?.(), 40); // held still, it scrolls on
+  const level = view.tool ? view.tool.level : slider ? levelAt(slider, event) : null;
+  view.drag = { kind, pointer: event.pointerId, first: frame, last: frame, level, slider, before, edge, to: edge };
+  // Held still at a side it scrolls on
+  view.drag.timer = kind === "slider" ? null : setInterval(() => view.drag?.follow?.(), 40);
   go(view, frame, kind === "select" && event.shiftKey);
   focusCurrent(view);
   showLevels(view);
 }
 
-function moveDrag(view, event, frame) {
+function moveDrag(view, event) {
   const { drag } = view;
   if (drag.kind === "slider") drag.level = levelAt(drag.slider, event);
-  else {
-    scrollAtEdge(view, event);
-    if (frame === null || frame === drag.last) return;
+  else scrollAtSide(view, event);
+  if (drag.kind === "edge") {
+    drag.to = clamp(Math.round(along(view, event.clientX)), 1, view.levels.length - 1);
+    Object.assign(drag, moved(view.levels, drag.edge, drag.to));
+    drawPicture(view);
+  } else if (drag.kind !== "slider") {
+    const frame = frameAt(view, event.clientX);
+    if (frame === drag.last) return;
     drag.last = frame;
     go(view, frame, true);
   }
@@ -55,10 +107,10 @@ function moveDrag(view, event, frame) {
 }
 
 function endDrag(view) {
-  const { kind, first, last, level, timer } = view.drag;
+  const { kind, first, last, level, timer, edge, to } = view.drag;
   clearInterval(timer);
   view.drag = null;
-  if (kind !== "select") {
+  if (kind !== "select" && (kind !== "edge" || to !== edge)) {
     view.anchor = view.current; // what was painted needs no selection any more
     paint(view, level, [Math.min(first, last), Math.max(first, last)]);
   }
@@ -70,6 +122,7 @@ function endDrag(view) {
 export function cancelDrag(view) {
   if (!view.drag) return;
   clearInterval(view.drag.timer);
+  view.drag.quit?.();
   Object.assign(view, view.drag.before);
   view.drag = null;
   showLevels(view);
@@ -81,10 +134,9 @@ function levelAt(slider, event) {
   return onGrid((box.bottom - event.clientY) / box.height);
 }
 
-function scrollAtEdge(view, event) {
+function scrollAtSide(view, event) {
   const { slots } = view.parts;
-  if (!slots.contains(event.target)) return;
   const box = slots.getBoundingClientRect();
-  if (event.clientY > box.bottom - 20) slots.scrollTop += 12;
-  else if (event.clientY < box.top + 20) slots.scrollTop -= 12;
+  if (event.clientX > box.right - 20) slots.scrollLeft += 12;
+  else if (event.clientX < box.left + 20) slots.scrollLeft -= 12;
 }

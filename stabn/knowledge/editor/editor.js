@@ -2,11 +2,11 @@
 // the kernel while somebody drags, and send each finished step as one message. They hold no history
 // and save nothing: what they have not been told, they do not claim. This one opens and closes.
 // From what is imported by all to what imports all: dom, levels, viridis, line, theme; what draws
-// (picture, frames, chart, scores, status, show); what does (steps, player, drag); what is pressed
-// (tools, keys, header, timeline, strip).
+// (picture, frames, scores, status, show); what does (steps, player, drag, watch); what is pressed
+// (tools, keys, header, timeline).
 
-import { drawChart } from "./chart.js";
 import { make } from "./dom.js";
+import { cancelDrag } from "./drag.js";
 import { loadImages, readMaps } from "./frames.js";
 import { header } from "./header.js";
 import { onKey } from "./keys.js";
@@ -14,12 +14,11 @@ import { connect } from "./line.js";
 import { player, stop } from "./player.js";
 import { scores, showScores } from "./scores.js";
 import { focusCurrent, showCurrent, showLevels, showTruth } from "./show.js";
-import { banner, showState, showSummary, summary } from "./status.js";
+import { showState, showSummary, summary } from "./status.js";
 import { receive } from "./steps.js";
-import { strip } from "./strip.js";
 import { followTheme } from "./theme.js";
 import { timeline } from "./timeline.js";
-import { TOOLS, tools } from "./tools.js";
+import { tools } from "./tools.js";
 
 function render({ model, el }) {
   const root = make("div", {
@@ -33,9 +32,11 @@ function render({ model, el }) {
     model, root,
     levels: [], // as far as this page knows, with what it sent but was not answered yet
     current: 0, anchor: 0,
-    tool: TOOLS[0],
-    overlay: false,
-    drag: null, // {kind, first, last, level, pointer}
+    mark: null, // where something was marked to begin
+    hover: null, // the frames that the mouse rests over
+    tool: null, // the level in hand
+    overlay: false, speed: 1, loop: true, // which another video keeps
+    drag: null, // {kind, first, last, level, before} and what each kind needs
     playing: null,
     images: [], urls: [],
   };
@@ -43,6 +44,7 @@ function render({ model, el }) {
   view.open = () => openVideo(view);
   root.addEventListener("keydown", (event) => onKey(view, event));
   root.addEventListener("se-refocus", () => focusCurrent(view));
+  root.addEventListener("se-lost", () => { view.line.gone = true; view.line.check(); }); // the page knows
 
   const listeners = {
     "change:_video": view.open,
@@ -57,7 +59,7 @@ function render({ model, el }) {
     comm_live_update: () => view.line.send("hello"), // after a kernel restart nobody answers
   };
   for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
-  const stopTheme = followTheme(root, () => view.parts && drawChart(view));
+  const stopTheme = followTheme(root);
   view.open();
   view.line.send("hello");
 
@@ -78,18 +80,17 @@ function openVideo(view) {
   view.sampled = new Set(video.sampled);
   view.levels = [...state.levels];
   view.current = view.anchor = 0;
-  view.tool = TOOLS[0]; // a click in a new video paints nothing
-  view.drag = null;
+  view.mark = view.hover = null;
   view.line.pending = view.line.pending.filter((step) => step.op === "hello");
   loadImages(view);
   view.maps = readMaps(view);
   view.parts = {};
   view.root.replaceChildren(
-    header(view), banner(view),
-    make("div", { class: "se-main" }, player(view),
-      make("div", { class: "se-side" }, tools(view), scores(view))),
-    timeline(view), strip(view), summary(view),
+    header(view),
+    make("div", { class: "se-page" }, player(view), timeline(view),
+      make("div", { class: "se-side" }, tools(view), scores(view)), summary(view)),
   );
+  view.parts.line.follow(video.attention);
   showTruth(view);
   showLevels(view);
   showCurrent(view);
@@ -100,6 +101,7 @@ function openVideo(view) {
 }
 
 function closeVideo(view) {
+  if (view.parts) cancelDrag(view);
   stop(view);
   view.resized?.disconnect();
   for (const url of view.urls) URL.revokeObjectURL(url);

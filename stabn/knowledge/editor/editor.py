@@ -5,6 +5,7 @@ ahead of the kernel while somebody drags, and sends what they did as one message
 """
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -19,6 +20,7 @@ from stabn.knowledge.editor.modules import linked
 from stabn.knowledge.edits.edit import Draft
 from stabn.knowledge.edits.words import describe
 
+FPS = 12.0  # of Something-Something v2, and of mini-SSv2
 QUALITY = 85  # of the JPEGs that travel to the page
 STEPS = {  # what the page may ask of a draft, and with which arguments
     "set": ("frame", "level"),
@@ -34,7 +36,7 @@ class Editor(anywidget.AnyWidget):
     """Shows a video and a draft of its temporal attention, to be corrected by mouse or keys.
 
     Its callbacks run in the thread that handles the page's messages, one at a time; an exception
-    in one is logged and shown on the page.
+    in one is logged, and the page says that it happened.
 
     Attributes:
         saved: What the app says about saving, shown beside the picture.
@@ -56,6 +58,7 @@ class Editor(anywidget.AnyWidget):
             time; of the levels that wait only the newest are scored.
         classes: Their K texts.
         own: (K,) probabilities with the network's own attention.
+        fps: Frames a second at which the video was taken, and is played.
         on_change: Called after every change of the draft made here.
         on_command: Called with ``"next"`` when Enter is pressed.
 
@@ -97,11 +100,12 @@ class Editor(anywidget.AnyWidget):
         rescore: Callable[[np.ndarray], np.ndarray] | None = None,
         classes: Sequence[str] = (),
         own: np.ndarray | None = None,
+        fps: float = FPS,
         on_change: Callable[[], None] | None = None,
         on_command: Callable[[str], None] | None = None,
     ) -> None:
         """Go on to another video in the same place; arguments and errors as the class has them."""
-        _check(frames, draft, sampled, spatial, classes, own)
+        _check(frames, draft, sampled, spatial, classes, own, fps)
         order, maps = _by_frame(sampled, spatial)
         with self._lock, self.hold_sync():
             self._number += 1
@@ -119,6 +123,7 @@ class Editor(anywidget.AnyWidget):
                 "map_size": [] if maps is None else list(maps.shape[1:]),
                 "own": None if own is None else np.asarray(own, float).tolist(),
                 "rescored": rescore is not None,
+                "fps": fps,
                 **self._words,
             }
             self.set_trait("can_command", on_command is not None)
@@ -149,6 +154,7 @@ class Editor(anywidget.AnyWidget):
             "can_redo": draft.can_redo,
             "changed": draft.changed,
             "problem": "",
+            "failed": False,
             "saving": False,
         }
         seen = {"seen": self._state["seen"]} if "seen" in self._state else {}
@@ -168,7 +174,7 @@ class Editor(anywidget.AnyWidget):
         message = message if isinstance(message, dict) else {}
         seen = [message.get("client"), message.get("seq")]  # which page, and its how manieth step
         with self._lock:
-            before, problem = self.draft.levels, ""
+            before, problem, failed = self.draft.levels, "", False
             try:
                 command = self._act(message)
             except ValueError as error:  # also the draft's own EditError
@@ -185,9 +191,9 @@ class Editor(anywidget.AnyWidget):
                     self._on_command(command)
             except Exception as error:
                 log.exception("a callback of the editor failed")
-                problem = f"{type(error).__name__}: {error}"
+                problem, failed = _told("The last step may not have been kept", error), True
             if busy:
-                self._publish(problem=problem)
+                self._publish(problem=problem, failed=failed)
 
     def _act(self, message: dict) -> str | None:
         """Do to the draft what a message says; a command is returned. ValueError: it cannot be."""
@@ -213,7 +219,7 @@ class Editor(anywidget.AnyWidget):
             result["after"] = after.tolist()
         except Exception as error:
             log.exception("re-scoring failed")
-            result["problem"] = f"{type(error).__name__}: {error}"
+            result["problem"] = _told("Could not be computed", error)
         with self._lock:
             if number != self._number:
                 return
@@ -221,6 +227,11 @@ class Editor(anywidget.AnyWidget):
                 self._after = after
                 self._summarise()
             self._scores = result
+
+
+def _told(what: str, error: Exception) -> str:
+    """Trouble in words for whoever edits: an error's own text may name the server's files."""
+    return f"{what} ({type(error).__name__}; the log says more)"
 
 
 class _Newest:
@@ -267,7 +278,7 @@ def _by_frame(sampled: Sequence[int], maps: np.ndarray | None) -> tuple[list, np
     return order.tolist(), total / np.bincount(place)[:, None, None]
 
 
-def _check(frames, draft, sampled, spatial, classes, own) -> None:
+def _check(frames, draft, sampled, spatial, classes, own, fps) -> None:
     n = len(draft.levels)
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[0] != n or frames.shape[3] != 3:
         raise ValueError(
@@ -281,5 +292,7 @@ def _check(frames, draft, sampled, spatial, classes, own) -> None:
             raise ValueError(f"spatial must be ({len(sampled)}, H', W'), not {spatial.shape}")
         if not (spatial.min() >= 0 and spatial.max() <= 1):
             raise ValueError("spatial must lie between 0 and 1: the overlay shows raw values")
+    if not (math.isfinite(fps) and fps > 0):
+        raise ValueError(f"fps must be a number of frames a second, not {fps}")
     if own is not None and len(own) != len(classes):
         raise ValueError(f"own has {len(own)} probabilities, classes {len(classes)} texts")

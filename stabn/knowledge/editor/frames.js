@@ -1,7 +1,7 @@
 // What came as bytes, decoded: the pictures of the frames and the maps of spatial attention.
 
 import { make } from "./dom.js";
-import { drawPicture } from "./picture.js";
+import { drawPicture, large } from "./picture.js";
 import { viridis } from "./viridis.js";
 
 /** The frames came as JPEGs; thumbnails and the large picture share one decoded image each. */
@@ -12,7 +12,7 @@ export function loadImages(view) {
     const image = make("img", { alt: "", draggable: "false", decoding: "async" });
     image.addEventListener("load", () => {
       if (frame === 0) view.root.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
-      if (frame === view.current) drawPicture(view);
+      if (large(view).includes(frame)) drawPicture(view);
     });
     image.src = url;
     return image;

@@ -1,9 +1,9 @@
-// What stands above: the classes, what is said, the way on, the brushes, the list of keys.
+// What stands above and stays in view: the classes, what is said, the way on, the list of keys.
 
 import { button, make } from "./dom.js";
 import { help, toggleHelp } from "./keys.js";
+import { banner } from "./status.js";
 import { command } from "./steps.js";
-import { brushes } from "./tools.js";
 
 export function header(view) {
   const { truth, predicted } = view.video;
@@ -21,5 +21,5 @@ export function header(view) {
       make("p", {}, "The network answered: ", make("strong", { class: "se-answer" }, predicted),
         truth === predicted ? " (right)" : " (wrong)")),
     make("div", { class: "se-status" }, parts.note, parts.saved),
-    make("div", { class: "se-row" }, parts.helpButton, next), brushes(view), help(view));
+    make("div", { class: "se-row" }, parts.helpButton, next), banner(view), help(view));
 }

@@ -3,15 +3,18 @@
 import { make } from "./dom.js";
 import { cancelDrag } from "./drag.js";
 import { STEP, say } from "./levels.js";
-import { stop, togglePlay } from "./player.js";
+import { changeSpeed, stop, toggleLoop, togglePlay } from "./player.js";
 import { focusCurrent, go } from "./show.js";
 import { command, fill, nudge, paint, step } from "./steps.js";
-import { TOOLS } from "./tools.js";
+import { LEVELS, take } from "./tools.js";
+import { hold, markIn, markOut } from "./watch.js";
 
 const KEYS = [
-  ["2", "set the frame, or the selected frames, to 1: the action"],
-  ["1", "set them to 0.5: context"],
+  ["1", "set the frame, or the selected frames, to 1: the action"],
+  ["5", "set them to 0.5: context"],
   ["0", "set them to 0: irrelevant"],
+  ["1, 5 or 0, held", "while the video plays: set all frames that pass"],
+  ["i, then o", "select from here to there, also while the video plays"],
   ["← →", "go to the frame before, after"],
   ["Shift + ← →", "select several frames"],
   ["Shift + click", "select from the current frame to this one"],
@@ -21,8 +24,10 @@ const KEYS = [
   ["s", "smooth the whole video a little"],
   ["Ctrl + Z", "undo (⌘ Z on a Mac)"],
   ["Ctrl + Y", "redo (also Ctrl + Shift + Z)"],
-  ["Space", "play, pause (a selection plays in a loop)"],
-  ["o", "show or hide where the network looks"],
+  ["Space", "play, pause (a selection plays by itself)"],
+  ["<  >", "play slower, faster"],
+  ["l", "play in a loop, or once"],
+  ["w", "show or hide where the network looks"],
   ["Enter", "next video"],
   ["Esc", "give up a drag, end the selection"],
 ];
@@ -38,10 +43,10 @@ export function onKey(view, event) {
     focusCurrent(view); // which makes the browser commit what was typed
     return;
   }
-  const control = target.closest("button, input");
+  const control = target.closest("button, input, select");
   const own = key === " " || (key === "Enter" && control?.tagName === "BUTTON");
   if (control && own && control.type !== "range") return;
-  if (control?.type === "radio" && key.startsWith("Arrow")) return;
+  if (control?.tagName === "SELECT" && (key === "Enter" || key.startsWith("Arrow"))) return;
   const held = event.repeat && (key === "Enter" || key === " "); // one press, one video
   if (held || (view.drag && key !== "Escape")) return event.preventDefault();
   const act = action(view, event);
@@ -66,8 +71,10 @@ function action(view, event) {
   }
   if (event.altKey) return undefined;
   const last = view.levels.length - 1;
-  const brush = TOOLS.slice(1).find(({ id }) => id === key);
-  if (brush) return () => paint(view, brush.level);
+  const chosen = LEVELS.find((tool) => tool.key === key);
+  if (chosen) {
+    return () => (view.playing ? hold(view, key, chosen.level) : paint(view, chosen.level));
+  }
   return {
     ArrowLeft: () => go(view, view.current - 1, shift),
     ArrowRight: () => go(view, view.current + 1, shift),
@@ -77,16 +84,26 @@ function action(view, event) {
     End: () => go(view, last, shift),
     f: () => fill(view),
     s: () => step(view, "smooth"),
-    o: () => view.parts.overlay?.click(),
+    i: () => markIn(view),
+    o: () => markOut(view),
+    l: () => toggleLoop(view),
+    "<": () => changeSpeed(view, -1),
+    ">": () => changeSpeed(view, 1),
+    w: () => view.parts.overlay?.click(),
     " ": () => togglePlay(view),
     Enter: () => command(view),
     "?": () => toggleHelp(view),
-    Escape: () => {
-      if (view.drag) cancelDrag(view);
-      else if (!view.parts.help.hidden) toggleHelp(view);
-      else go(view, view.current);
-    },
+    Escape: () => escape(view),
   }[key];
+}
+
+/** Give up the one thing that is under way: a drag, the list of keys, a level in hand, a selection. */
+function escape(view) {
+  if (view.drag) return cancelDrag(view);
+  if (!view.parts.help.hidden) return toggleHelp(view);
+  if (view.tool) return take(view, null);
+  view.mark = null;
+  go(view, view.current);
 }
 
 export function help(view) {
@@ -95,8 +112,9 @@ export function help(view) {
   view.parts.help = make("section", { class: "se-help", hidden: true, "aria-label": "keys" },
     make("h4", {}, "Keys, while the editor has the focus (click on a frame)"),
     make("table", {}, make("tbody", {}, ...rows)),
-    make("p", {}, "Mouse: drag a bar up or down to set one frame; choose what dragging across ",
-      "pictures or the chart does, then drag. A level says how much the network should look at a ",
+    make("p", {}, "Mouse: drag a bar up or down to set one frame. Drag across frames to select them, ",
+      "then choose a level; or choose a level first and drag it across frames. Where equal bars ",
+      "begin or end, drag that edge along. A level says how much the network should look at a ",
       "frame: 0 irrelevant, 0.5 context, 1 the action itself."));
   return view.parts.help;
 }

@@ -26,8 +26,20 @@ export function filled(levels, first, last) {
 /** The level a little up or down, at two decimals. */
 export const nudged = (level, by) => clamp(Math.round((level + by) * 100) / 100, 0, 1);
 
+/** Whether a stretch of one level begins or ends between a frame and the frame before it. */
+export function isEdge(levels, frame) {
+  if (frame < 1 || frame >= levels.length || levels[frame] === levels[frame - 1]) return false;
+  return levels[frame - 2] === levels[frame - 1] || levels[frame] === levels[frame + 1];
+}
+
+/** What an edge, moved, paints: the frames that it passes, with the level on its other side. */
+export function moved(levels, edge, to) {
+  if (to > edge) return { first: edge, last: to - 1, level: levels[edge - 1] };
+  return { first: to, last: edge - 1, level: levels[edge] }; // none where it has not moved
+}
+
 /** The levels as they would be if the drag at hand ended now. */
 export function preview({ levels, drag }) {
-  if (!drag || drag.kind === "select") return levels;
+  if (!drag || drag.kind === "select" || (drag.kind === "edge" && drag.to === drag.edge)) return levels;
   return painted(levels, drag.first, drag.last, drag.level);
 }

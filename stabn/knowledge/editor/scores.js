@@ -33,14 +33,29 @@ export function showScores(view) {
     make("th", { scope: "row" }, make("span", { class: "se-name" }, classes[k]), " ",
       badge(classes[k] === truth, "true class"), badge(classes[k] === predicted, "network's answer")),
     amount(own?.[k], "before"), amount(after?.[k], "after"));
-  const state = problem ? `Could not compute: ${problem}` : stale ? "computing …" : "";
+  const state = problem || (stale ? "computing …" : "");
   parts.scores.replaceChildren(
-    make("h4", {}, "What the network would answer",
+    make("h4", {}, make("span", { class: "se-change" }, ...change(video, after)),
       make("span", { class: problem ? "se-problem" : "se-busy" }, state)),
     make("table", {},
       make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"),
         make("th", { scope: "col" }, "before your edit"), make("th", { scope: "col" }, "after your edit"))),
       make("tbody", {}, ...chooseClasses(video, after).map(row))));
+}
+
+/** What becomes of the true class and of the answer, in one line. */
+export function inWords({ classes, own, truth, predicted }, after) {
+  const k = classes.indexOf(truth);
+  const chances = [own, after].flatMap((p) => p?.[k]?.toFixed(2) ?? []);
+  const answer = after ? classes[after.indexOf(Math.max(...after))] : predicted;
+  const verb = after && answer !== predicted ? "becomes" : after ? "stays" : "is";
+  return [`True class ${chances.join(" → ")}`,
+    `the answer ${verb} “${answer}” (${answer === truth ? "right" : "wrong"})`];
+}
+
+function change(video, after) {
+  const [chances, answer] = inWords(video, after);
+  return [make("strong", {}, chances), `; ${answer}`];
 }
 
 const badge = (on, text) => (on ? make("span", { class: "se-badge" }, text) : null);

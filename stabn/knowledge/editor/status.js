@@ -8,7 +8,7 @@ export function banner(view) {
   return (view.parts.banner = make("p", { class: "se-banner", role: "alert", hidden: true }));
 }
 
-/** All of it in words: last, for its length changes with every edit and must move nothing. */
+/** All of it in words: last and in one line, for its length changes and must move nothing. */
 export function summary(view) {
   const { parts } = view;
   parts.summary = make("p", { class: "se-summary" });
@@ -16,23 +16,20 @@ export function summary(view) {
   return make("footer", {}, parts.summary, parts.live);
 }
 
+/** How things stand, in one place, from what is known: never "saved" beside trouble. */
 export function showState(view) {
   const { parts, line, model } = view;
   if (!parts) return;
   const state = model.get("_state");
   const waiting = line.unsaved();
   const disconnected = line.silent || line.gone;
-  const saved = model.get("saved");
-  view.root.dataset.connection = disconnected ? "lost" : waiting || state.saving ? "busy" : "ready";
-  setText(parts.saved, disconnected ? "not connected" : waiting || state.saving ? "saving …" : saved);
-  parts.saved.classList.toggle("se-kept", !disconnected && /^saved/.test(parts.saved.textContent));
+  const busy = waiting > 0 || state.saving;
+  view.root.dataset.connection = disconnected ? "lost" : busy ? "busy" : "ready";
+  setText(parts.saved, disconnected ? "not connected" : busy ? "saving …"
+    : state.failed ? "not saved" : model.get("saved"));
+  parts.saved.title = parts.saved.textContent; // of which two lines are seen
   setText(parts.note, model.get("note"));
-  const lost = waiting
-    ? ` ${waiting === 1 ? "The last change" : `The last ${waiting} changes`} made here ${waiting === 1 ? "is" : "are"} not saved.` : "";
-  const text = disconnected
-    ? "Not connected: the program behind this page does not answer." + lost + " Editing waits until it does; if this"
-      + " stays, reload the page (in a notebook: run its cells again)."
-    : view.trouble || state.problem;
+  const text = disconnected ? lost(waiting) : view.trouble || state.problem;
   parts.banner.hidden = !text;
   setText(parts.banner, text);
   parts.undo.setAttribute("aria-disabled", String(!state.can_undo && !waiting));
@@ -40,11 +37,27 @@ export function showState(view) {
   parts.reset.setAttribute("aria-disabled", String(!state.changed && !waiting));
 }
 
+function lost(waiting) {
+  const many = waiting > 1;
+  const changes = many ? `The last ${waiting} changes` : "The last change";
+  return "Not connected: the program behind this page does not answer."
+    + (waiting ? ` ${changes} made here ${many ? "are" : "is"} not saved.` : "")
+    + " Editing waits until it does; if this stays, reload the page (in a notebook: run its cells again).";
+}
+
+/** Whether nobody is there to hear of a step; then that is said again, to be seen. */
+export function refused(view) {
+  if (!view.line.silent && !view.line.gone) return false;
+  showState(view);
+  view.parts.banner.animate({ opacity: [0, 1] }, 400);
+  return true;
+}
+
 export function showSummary(view) {
   const { summary, live } = view.parts;
   const text = view.model.get("summary");
   setText(summary, text);
-  view.parts.chart.setAttribute("aria-label", text);
+  summary.title = text; // of which a narrow page shows the beginning
   clearTimeout(view.reading);
   view.reading = setTimeout(() => setText(live, text), QUIET);
 }

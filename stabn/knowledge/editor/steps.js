@@ -3,12 +3,12 @@
 import { filled, nudged, painted, range, say } from "./levels.js";
 import { showScores } from "./scores.js";
 import { showLevels } from "./show.js";
-import { showState } from "./status.js";
+import { refused, showState } from "./status.js";
 
 /** Send a step; `levels` is what it makes of them where the page can tell. */
 export function step(view, op, fields = {}, levels = null) {
   view.trouble = "";
-  if (view.line.silent || view.line.gone) return showState(view);
+  if (refused(view)) return;
   if (levels) view.levels = levels;
   view.line.send(op, { video: view.video.number, ...fields });
   showLevels(view);

@@ -11,13 +11,8 @@ function ground(node) {
 }
 
 /** Keep `data-theme` right; returns what ends that. */
-export function followTheme(root, changed) {
-  const look = () => {
-    const theme = ground(root);
-    if (root.dataset.theme === theme) return;
-    root.dataset.theme = theme;
-    changed();
-  };
+export function followTheme(root) {
+  const look = () => { root.dataset.theme = ground(root); };
   const attributes = new MutationObserver(() => setTimeout(look, 50));
   attributes.observe(document.body, { attributes: true });
   const attached = new ResizeObserver(look);

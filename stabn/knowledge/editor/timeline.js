@@ -1,23 +1,49 @@
-// All levels as one chart, with what its marks mean.
+// Every frame over its own bar, in one row: the axis of time, with what its marks mean.
 
-import { drawChart, frameAt } from "./chart.js";
-import { DIAMOND, icon, make } from "./dom.js";
+import { DIAMOND, icon, make, shape } from "./dom.js";
 import { pointers } from "./drag.js";
-import { drawPicture } from "./picture.js";
+import { say } from "./levels.js";
+import { go } from "./show.js";
+
+const NUMBERED = 5; // every so manieth frame has its number under it, beside the current one
 
 export function timeline(view) {
   const { parts } = view;
-  parts.chart = make("canvas", { class: "se-chart", role: "img" });
+  parts.cells = view.levels.map((_, frame) => cell(view, frame));
+  parts.line = shape("se-line", view.levels.length);
+  parts.truthLine = shape("se-truth-line", view.levels.length);
+  parts.strip = make("div", { class: "se-strip", role: "group", "aria-label": "all frames" },
+    ...parts.cells.map(({ node }) => node), parts.line, parts.truthLine);
+  pointers(view, parts.strip);
+  parts.slots = make("div", { class: "se-slots" }, parts.strip);
+  const axis = ["1", "0.5", "0"].map((level) => make("span", {}, level));
+  view.root.style.setProperty("--frames", view.levels.length);
+  return make("section", { class: "se-timeline", "aria-label": "levels of all frames" }, legend(view),
+    make("div", { class: "se-axis", "aria-hidden": "true" }, ...axis), parts.slots);
+}
+
+function legend({ parts, sampled }) {
   const entry = (mark, text) => make("li", {}, make("span", { class: `se-mark ${mark}` }), text);
-  const sampled = make("li", {}, make("span", { class: "se-mark" }, icon(DIAMOND)),
-    "frame that the network saw");
   parts.truthEntry = entry("se-mark-truth", "the truth (dashed line)");
-  view.resized = new ResizeObserver(() => { drawChart(view); drawPicture(view); });
-  view.resized.observe(parts.chart);
-  pointers(view, parts.chart, (event) => frameAt(view, event.clientX));
-  return make("section", { class: "se-timeline", "aria-label": "levels of all frames" },
-    make("ul", { class: "se-legend" }, entry("se-mark-bar", "your level (bar)"),
-      entry("se-mark-line", "the network's attention (line)"), parts.truthEntry,
-      view.sampled.size ? sampled : ""),
-    parts.chart);
+  return make("ul", { class: "se-legend" }, entry("se-mark-bar", "your level (bar)"),
+    entry("se-mark-line", "the network's attention (line)"), parts.truthEntry,
+    sampled.size ? make("li", {}, make("span", { class: "se-mark" }, icon(DIAMOND)),
+      "frame that the network saw") : null);
+}
+
+function cell(view, frame) {
+  const own = view.video.attention[frame];
+  const seen = view.sampled.has(frame);
+  const bar = make("div", { class: "se-bar" });
+  const slider = make("div", {
+    class: "se-slider", role: "slider", tabindex: "-1", "aria-valuemin": 0, "aria-valuemax": 1,
+    "aria-orientation": "vertical",
+  }, bar);
+  slider.addEventListener("focus", () => frame !== view.current && !view.drag && go(view, frame));
+  const node = make("div", {
+    class: "se-cell", "data-frame": frame, "data-numbered": frame % NUMBERED === 0,
+    title: `frame ${frame}${seen ? ", seen by the network" : ""}; its attention ${say(own)}`,
+  }, make("div", { class: "se-thumb" }, view.images[frame]), slider,
+    make("div", { class: "se-index" }, seen ? icon(DIAMOND) : null, make("span", {}, String(frame))));
+  return { node, slider, bar, shown: null };
 }

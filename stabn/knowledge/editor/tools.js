@@ -1,15 +1,14 @@
-// What sets levels by mouse: brushes for dragging, buttons for the frames that are chosen.
+// What sets levels by mouse: one row of levels, one of steps.
 
 import { button, make } from "./dom.js";
-import { STEP } from "./levels.js";
-import { focusCurrent } from "./show.js";
+import { STEP, range } from "./levels.js";
 import { fill, nudge, paint, step, typed } from "./steps.js";
 
-export const TOOLS = [
-  { id: "select", word: "select", level: null },
-  { id: "0", word: "irrelevant", level: 0 },
-  { id: "1", word: "context", level: 0.5 },
-  { id: "2", word: "the action", level: 1 },
+/** The three levels; the key of each is its digit: 5 for 0.5. */
+export const LEVELS = [
+  { level: 0, key: "0", word: "irrelevant" },
+  { level: 0.5, key: "5", word: "context" },
+  { level: 1, key: "1", word: "the action" },
 ];
 
 export function tools(view) {
@@ -19,8 +18,8 @@ export function tools(view) {
     onchange: () => typed(view),
   });
   parts.range = make("span", { class: "se-range" });
-  const levels = TOOLS.slice(1).map((tool) =>
-    button(`${tool.level} ${tool.word}`, tool.id, () => paint(view, tool.level)));
+  parts.hint = make("span", { class: "se-soft", role: "status" });
+  parts.levels = LEVELS.map((tool) => levelButton(view, tool));
   parts.fill = button("Fill", "f", () => fill(view));
   parts.smooth = button("Smooth", "s", () => step(view, "smooth"));
   parts.clear = button("All 0", "", () => paint(view, 0, [0, view.levels.length - 1]));
@@ -31,33 +30,36 @@ export function tools(view) {
   const more = button("+", "↑", () => nudge(view, STEP));
   less.setAttribute("aria-label", "level down by 0.05");
   more.setAttribute("aria-label", "level up by 0.05");
+  take(view, null);
   return make("section", { class: "se-tools", "aria-label": "tools" },
-    make("div", { class: "se-row", role: "group", "aria-label": "selected frames" }, parts.range,
-      ...levels, make("span", { class: "se-typed" }, less, parts.level, more)),
+    make("div", { class: "se-row", role: "group", "aria-label": "levels" }, parts.range,
+      ...parts.levels, make("span", { class: "se-typed" }, less, parts.level, more), parts.hint),
     make("div", { class: "se-row", role: "group", "aria-label": "steps" }, parts.undo, parts.redo,
       parts.fill, parts.smooth, parts.clear, parts.reset));
 }
 
-export function brushes(view) {
-  const group = `se-brush-${view.line.client}`;
-  const choices = TOOLS.map((tool) => {
-    const input = make("input", {
-      type: "radio", name: group, value: tool.id,
-      onchange: () => { view.tool = tool; view.root.dataset.tool = tool.id; },
-    });
-    input.checked = tool === view.tool;
-    const swatch = make("span", { class: "se-swatch" });
-    swatch.style.setProperty("--level", tool.level ?? 0);
-    // Mouse users go on with keys on the frames; arrows on a focused radio change the brush
-    const label = tool.level === null ? make("label", {}, input, tool.word)
-      : make("label", {}, input, swatch, `${tool.level} ${tool.word}`,
-        make("span", { class: "se-soft" }, `(key ${tool.id})`));
-    label.addEventListener("click", (event) => {
-      if (event.detail > 0 && event.target !== input) setTimeout(() => focusCurrent(view));
-    });
-    return label;
-  });
-  view.root.dataset.tool = view.tool.id;
-  return make("fieldset", { class: "se-brushes" },
-    make("legend", {}, "Dragging:"), ...choices);
+function levelButton(view, tool) {
+  const node = button(`${tool.level} ${tool.word}`, tool.key, () => press(view, tool), "se-colour");
+  const swatch = make("span", { class: "se-swatch" });
+  swatch.style.setProperty("--level", tool.level);
+  node.prepend(swatch);
+  return node;
+}
+
+/** Selected frames get the level; where none are, it is taken in hand, to be dragged over frames. */
+function press(view, tool) {
+  const [low, high] = range(view);
+  if (high > low) paint(view, tool.level);
+  else take(view, view.tool === tool ? null : tool);
+}
+
+/** Take a level in hand, or none. */
+export function take(view, tool) {
+  const { parts, root } = view;
+  view.tool = tool;
+  root.dataset.tool = tool ? tool.key : "select";
+  LEVELS.forEach((other, k) => parts.levels[k].setAttribute("aria-pressed", String(other === tool)));
+  parts.hint.textContent = tool
+    ? `Drag over frames to set them to ${tool.level}; Esc ends that.`
+    : "Drag over frames to select them, then choose a level.";
 }

@@ -1,229 +1,139 @@
-"""The editor in a real JupyterLab in headless Chromium: mouse, typing, keys, what goes wrong."""
+"""The editor in headless Chromium: mouse, fingers, typing, keys, what goes wrong."""
 
-import json
-import secrets
-import socket
-import subprocess
-import sys
-import time
-from ast import literal_eval
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from collections.abc import Callable, Iterator
 
-import nbformat
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.knowledge.homes import environment
+from stabn.knowledge.editor.editor import Editor
+from stabn.knowledge.edits.edit import Draft
+from tests.knowledge.editor.bridged import Bridged, centre, drag, focus, shown
 from tools import browser as chromium
 from tools.steps import ROOT
 
-pytestmark = pytest.mark.slow(80)
+pytestmark = pytest.mark.slow(30)
 
 SHOTS = ROOT / "_build" / "screenshots"
-WIDE, HALF = {"width": 1280, "height": 900}, {"width": 640, "height": 800}
+LAPTOP, HALF, ZOOMED = (
+    {"width": 1366, "height": 768}, {"width": 640, "height": 800}, {"width": 683, "height": 384}
+)  # fmt: skip
+PHONE = {"width": 390, "height": 844}
 PATIENCE = 120_000  # ms; a slow machine is no fault of the page
 EVIL = "<img src=x onerror=alert(1)>"
-QUIET = {"fetchNews": "false", "checkForUpdates": False}  # Lab is to ask nobody for news
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-CELL = f"""
-import os
-import numpy as np
-from stabn.knowledge.edits.edit import Draft
-from stabn.knowledge.editor.editor import Editor
-
-n, height, width = 24, 54, 96
-frames = np.zeros((n, height, width, 3), np.uint8)
-for t in range(n):
-    frames[t, :, :, 2] = np.linspace(0, 255, width)
-    frames[t, 20:34, 3 * t : 3 * t + 14] = 255
-attention = np.linspace(0.2, 0.8, n)
-draft = Draft(attention)
-heard, changes = [], []
-classes = ("Pushing {EVIL} down", "Lifting something", "Dropping something")
+N = 24
+ATTENTION = np.linspace(0.2, 0.8, N)
+CLASSES = (f"Pushing {EVIL} down", "Lifting something", "Dropping something")
 
 
-def rescore(levels):
+def pictures(n: int) -> np.ndarray:
+    """Frames (n, 54, 96, 3): their red tells which frame it is, 10 more in each."""
+    frames = np.zeros((n, 54, 96, 3), np.uint8)
+    frames[..., 0] = 10 * np.arange(n)[:, None, None]
+    return frames
+
+
+def rescore(levels: np.ndarray) -> np.ndarray:
     if levels[0] == 1:
-        raise RuntimeError("no features <b>here</b>")
+        raise RuntimeError("no features <b>here</b> in /srv/secret")
     strength = levels[4:9].mean()
     return np.array([0.2 + 0.6 * strength, 0.7 - 0.6 * strength, 0.1])
 
 
-def changed():
-    changes.append(draft.levels)
-    editor.saved = f"saved, revision {{len(changes)}}"
+class Shown(Bridged):
+    """An editor of a drawn video, and what it told.
 
+    Attributes:
+        changes: The levels after every change.
+        heard: The commands.
+    """
 
-editor = Editor(
-    frames, draft, sampled=range(0, n, 3), truth=classes[0], predicted=classes[1],
-    spatial=np.linspace(0, 1, 8 * 12).reshape(8, 3, 4), rescore=rescore, classes=classes,
-    own=rescore(attention), on_change=changed, on_command=heard.append,
-)
-editor.note = NOTE
-editor
-"""
+    def __init__(self, page: Page, n: int = N, **video):
+        self.changes, self.heard = [], []
+        base = {
+            "sampled": range(0, n, 3),
+            "spatial": np.linspace(0, 1, 12 * len(range(0, n, 3))).reshape(-1, 3, 4),
+            "truth": CLASSES[0], "predicted": CLASSES[1], "classes": CLASSES,
+            "rescore": rescore, "own": rescore(ATTENTION),
+            "on_change": self.changed, "on_command": self.heard.append,
+        }  # fmt: skip
+        draft = Draft(np.linspace(0.2, 0.8, n))
+        super().__init__(page, Editor(pictures(n), draft, **base | video))
+        loaded = "() => [...document.querySelectorAll('.se-thumb img')].every(i => i.naturalWidth)"
+        page.wait_for_function(loaded)
+        self.agreed()
 
+    def changed(self) -> None:
+        self.changes.append(self.editor.draft.levels)
+        self.editor.saved = f"saved, revision {len(self.changes)}"
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    def quiet(self) -> None:
+        """Wait until Python has answered everything and the scores are those of these levels."""
+        root, scores = self.page.locator(".stabn-editor"), self.page.locator(".se-scores")
+        expect(root).to_have_attribute("data-connection", "ready", timeout=PATIENCE)
+        expect(scores).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
 
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Iterator[tuple[str, str, Path]]:
-    """A JupyterLab that knows nothing of this user's: (address, token, folder of notebooks)."""
-    home = tmp_path_factory.mktemp("home")
-    books = tmp_path_factory.mktemp("notebooks")
-    settings = home / "config/lab/user-settings/@jupyterlab/apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
-    port, token = free_port(), secrets.token_hex(16)
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
-        *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={books}"),
-        "--LabApp.expose_app_in_browser=True",
-    ]
-    with open(home / "lab.log", "wb") as log:
-        server = subprocess.Popen(
-            command,
-            env=environment(home),
-            stdout=log,
-            stderr=subprocess.STDOUT,
+    def agreed(self) -> list[float]:
+        """The levels, once the page and Python have the same."""
+        self.quiet()
+        levels = [round(level, 2) for level in self.editor.draft.levels.tolist()]
+        self.page.wait_for_function(
+            """levels => String(levels) === String([...document.querySelectorAll('.se-slider')]
+                 .map(slider => Number(slider.ariaValueNow)))""",
+            arg=levels,
         )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_up(server, f"{address}/api?token={token}", home / "lab.log")
-        yield address, token, books
-    finally:
-        server.terminate()  # which ends its kernels, too
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        return levels
 
-
-def _wait_until_up(server: subprocess.Popen, url: str, log: Path) -> None:
-    end = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            urlopen(url, timeout=10).close()
-            return
-        except (URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
 
 
 @pytest.fixture(scope="module")
-def notebook(lab) -> Iterator[Page]:
-    """An open notebook; what goes wrong on its page is in `wrong`."""
-    address, token, books = lab
-    cells = [nbformat.v4.new_code_cell(source) for source in ("NOTE = 'video 3 of 40'", CELL)]
-    book = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
-    nbformat.write(book, books / "editor.ipynb")
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = chromium.find(playwright)
         assert path, "no Chromium here: run `make browser`"
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
-        page = browser.new_context(viewport=WIDE).new_page()
-        page.set_default_timeout(PATIENCE)
-        page.wrong = []
-        page.on("console", lambda m: m.type == "error" and page.wrong.append(f"console: {m.text}"))
-        page.on("pageerror", lambda error: page.wrong.append(f"script: {error}"))
-        page.on("dialog", lambda dialog: (page.wrong.append("dialog"), dialog.dismiss()))
-        page.on("request", lambda r: _is_outside(r.url) and page.wrong.append(f"outside: {r.url}"))
-        page.context.route(_is_outside, lambda route: route.abort())
-        page.goto(f"{address}/doc/tree/editor.ipynb?token={token}")
-        page.wait_for_function(
-            "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
-            "?.status === 'idle'"
-        )
-        yield page
-        browser.close()
-
-
-def _is_outside(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:"))
+        running = playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
+        yield running
+        running.close()
 
 
 @pytest.fixture
-def page(notebook) -> Iterator[Page]:
-    """The notebook's page with a fresh editor, kernel and draft untouched by other tests."""
-    notebook.wrong.clear()
-    notebook.set_viewport_size(WIDE)
-    notebook.evaluate("() => jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
-    expect(notebook.locator(".stabn-editor")).to_have_count(0, timeout=PATIENCE)
-    notebook.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
-    expect(notebook.locator(".se-note")).to_have_text("video 3 of 40", timeout=PATIENCE)
-    pictures = "() => [...document.querySelectorAll('.se-thumb img')].every(i => i.naturalWidth)"
-    notebook.wait_for_function(pictures)
-    quiet(notebook)
-    yield notebook
-    assert notebook.wrong == []
+def show(browser) -> Iterator[Callable[..., Shown]]:
+    """Opens editors, each on a page of its own; ``settings`` are the page's."""
+    contexts, wrong = [], []
+
+    def show(settings: dict | None = None, **video) -> Shown:
+        contexts.append(context := browser.new_context(**{"viewport": LAPTOP} | (settings or {})))
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda m: m.type == "error" and wrong.append(f"console: {m.text}"))
+        page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+        page.on("dialog", lambda dialog: (wrong.append("dialog"), dialog.dismiss()))
+        return Shown(page, **video)
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert wrong == []
 
 
-def ask(page: Page, expression: str):
-    """The value of an expression in the notebook's kernel."""
-    reply = page.evaluate(
-        """async expression => {
-          const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-          const future = kernel.requestExecute(
-            {code: '', silent: true, user_expressions: {value: expression}});
-          return (await future.done).content.user_expressions.value;
-        }""",
-        expression,
-    )
-    assert reply["status"] == "ok", reply
-    return literal_eval(reply["data"]["text/plain"])
+@pytest.fixture
+def it(show) -> Shown:
+    """The editor, on a laptop's screen."""
+    return show()
 
 
-def shown(page: Page) -> list[float]:
-    """The levels as the page shows them."""
-    return [float(text) for text in page.locator(".se-value").all_inner_texts()]
-
-
-def quiet(page: Page) -> None:
-    """Wait until Python has answered everything and the scores are those of these levels."""
-    expect(page.locator(".stabn-editor")).to_have_attribute(
-        "data-connection", "ready", timeout=PATIENCE
-    )
-    expect(page.locator(".se-scores")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
-
-
-def agreed(page: Page) -> list[float]:
-    """The levels, once the page and the kernel have the same."""
-    quiet(page)
-    levels = [round(level, 2) for level in ask(page, "draft.levels.tolist()")]
-    assert shown(page) == levels
-    return levels
-
-
-def centre(page: Page, selector: str, frame: int, height: float = 0.5) -> tuple[float, float]:
-    """A place in one frame's cell, brought into view; ``height`` counts from below."""
-    target = page.locator(f".se-cell[data-frame='{frame}'] {selector}")
-    target.scroll_into_view_if_needed()
-    box = target.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] * (1 - height)
-
-
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(*end, steps=6)
+def edge(page: Page, frame: int) -> tuple[float, float]:
+    """A place on the left edge of a frame's bar."""
+    x, y = centre(page, ".se-slider", frame)
+    left, _ = centre(page, ".se-slider", frame - 1)
+    return (left + x) / 2, y
 
 
 def choose(page: Page, word: str) -> None:
-    page.locator(".se-brushes label", has_text=word).click()
-
-
-def focus(page: Page, frame: int) -> None:
-    page.mouse.click(*centre(page, ".se-thumb", frame))
-    expect(page.locator(".se-current")).to_have_attribute("data-frame", str(frame))
+    page.locator(".se-colour", has_text=word).click()
 
 
 def probability(page: Page, row: int, when: str) -> float:
@@ -231,296 +141,528 @@ def probability(page: Page, row: int, when: str) -> float:
     return float(cell.inner_text())
 
 
-def test_a_bar_is_dragged_and_the_drag_is_one_step(page):
-    start = agreed(page)
-    drag(page, centre(page, ".se-slider", 5, 0.2), centre(page, ".se-slider", 5, 0.75))
-    assert ask(page, "len(changes)") == 0  # until the button is let go
-    page.mouse.up()
-    assert agreed(page) == [*start[:5], 0.75, *start[6:]]
-    slider = page.get_by_role("slider", name="frame 5, level 0.75")
-    expect(slider).to_have_attribute("aria-valuenow", "0.75")
-    page.keyboard.press("Control+z")
-    assert agreed(page) == start
-    assert ask(page, "draft.can_undo") is False
-    expect(page.locator(".se-saved")).to_have_text("saved, revision 2")
+def seen(page: Page) -> list[int]:
+    """Which frames are seen large, by their colour a quarter and three quarters across."""
+    reds = page.locator(".se-canvas").evaluate(
+        """canvas => [0.25, 0.75].map(x => canvas.getContext("2d")
+             .getImageData(x * canvas.width, canvas.height / 2, 1, 1).data[0])"""
+    )
+    return [round(red / 10) for red in reds]
 
 
-def test_a_level_is_typed(page):
-    focus(page, 7)
-    page.locator(".se-level").fill("0.33")
-    page.keyboard.press("Enter")
-    assert agreed(page)[7] == 0.33
-    assert ask(page, "heard") == []  # Enter ended the typing, not the video
-    page.locator(".se-level").fill("7")
-    page.keyboard.press("Enter")
-    expect(page.locator(".se-banner")).to_have_text("A level is a number from 0 to 1.")
-    assert agreed(page)[7] == 0.33
+class TestMouse:
+    def test_a_bar_is_dragged_and_the_drag_is_one_step(self, it):
+        start, page = it.agreed(), it.page
+        drag(page, centre(page, ".se-slider", 5, 0.2), centre(page, ".se-slider", 5, 0.75))
+        assert it.changes == []  # until the button is let go
+        page.mouse.up()
+        assert it.agreed() == [*start[:5], 0.75, *start[6:]]
+        slider = page.get_by_role("slider", name="frame 5, level 0.75")
+        expect(slider).to_have_attribute("aria-valuenow", "0.75")
+        it.press("Control+z")
+        assert it.agreed() == start
+        assert not it.editor.draft.can_undo
+        expect(page.locator(".se-saved")).to_have_text("saved, revision 2")
+
+    def test_a_level_in_hand_paints_the_frames_it_is_dragged_across(self, it):
+        start, page = it.agreed(), it.page
+        choose(page, "the action")
+        expect(page.get_by_role("button", name="the action", pressed=True)).to_be_visible()
+        drag(page, centre(page, ".se-thumb", 9), centre(page, ".se-slider", 3))
+        page.mouse.up()
+        painted = [*start[:3], *[1.0] * 7, *start[10:]]
+        assert it.agreed() == painted
+        page.locator(".se-button", has_text="Undo").click()
+        assert it.agreed() == start
+        it.press("Control+Shift+z")  # the click gave the keys back to the frames
+        assert it.agreed() == painted
+        page.locator(".se-button", has_text="Back to the network's").click()
+        assert it.agreed() == start
+        it.press("Escape")
+        expect(page.get_by_role("button", name="the action", pressed=False)).to_be_visible()
+
+    def test_frames_are_selected_and_then_given_a_level(self, it):
+        start, page = it.agreed(), it.page
+        drag(page, centre(page, ".se-thumb", 14), centre(page, ".se-thumb", 10))
+        page.mouse.up()
+        expect(page.locator(".se-range")).to_have_text("Frames 10–14")
+        choose(page, "irrelevant")
+        assert it.agreed() == [*start[:10], *[0] * 5, *start[15:]]
+        assert it.editor.draft.can_undo
+        expect(page.locator(".stabn-editor")).to_have_attribute("data-tool", "select")
+
+    @pytest.mark.parametrize("frame", [0, 7, N - 1])
+    def test_a_place_means_the_frame_that_is_drawn_there(self, it, frame):
+        """Picture, bar and number of a frame lie over each other, and so does what a click does."""
+        page = it.page
+        for part in (".se-thumb", ".se-slider", ".se-index"):
+            focus(page, 3)
+            x, y = centre(page, part, frame, 0.02 if part == ".se-index" else 0.5)
+            page.keyboard.down("Shift")  # on a bar as on a picture: choose
+            page.mouse.click(x, y)
+            page.keyboard.up("Shift")
+            expect(page.locator(".se-current")).to_have_attribute("data-frame", str(frame))
+
+    def test_an_edge_is_dragged_with_both_its_frames_in_sight(self, it):
+        page = it.page
+        it.editor.draft.paint(6, 12, 1.0)
+        it.editor.refresh()
+        start = it.agreed()
+        page.mouse.move(*edge(page, 13))
+        assert seen(page) == [12, 13]
+        drag(page, edge(page, 13), edge(page, 16))
+        assert seen(page) == [15, 16]
+        expect(page.locator(".se-counter")).to_have_text(f"frames 15 | 16 of 0–{N - 1}")
+        page.mouse.up()
+        assert it.agreed() == [*start[:13], 1.0, 1.0, 1.0, *start[16:]]
+        drag(page, edge(page, 6), edge(page, 8))
+        page.mouse.up()
+        assert it.agreed() == [*start[:6], start[5], start[5], *[1.0] * 8, *start[16:]]
+        it.press("Control+z", "Control+z")  # each was one step
+        assert it.agreed() == start
+        drag(page, edge(page, 6), edge(page, 9))
+        page.mouse.move(*edge(page, 6))
+        page.mouse.up()  # where it was: nothing
+        assert it.agreed() == start
+        assert len(it.changes) == 4
+
+    @pytest.mark.parametrize("how", ["Escape", "pointercancel"])
+    def test_a_drag_that_is_broken_off_leaves_nothing(self, it, how):
+        start, page = it.agreed(), it.page
+        choose(page, "the action")
+        drag(page, centre(page, ".se-thumb", 2), centre(page, ".se-thumb", 6))
+        assert shown(page)[2:7] == [1.0] * 5  # seen at once, without Python
+        if how == "Escape":
+            it.press("Escape")
+        else:
+            page.locator(".se-strip").dispatch_event("pointercancel")
+        page.mouse.up()
+        assert it.agreed() == start
+        assert not it.editor.draft.can_undo
+
+    def test_all_0_is_one_step(self, it):
+        start = it.agreed()
+        it.page.locator(".se-button", has_text="All 0").click()
+        assert it.agreed() == [0] * N
+        it.press("Control+z")
+        assert it.agreed() == start
+
+    def test_the_frame_under_the_mouse_is_seen_large(self, it):
+        page = it.page
+        focus(page, 4)
+        page.mouse.move(*centre(page, ".se-thumb", 17))
+        assert seen(page) == [17, 17]
+        it.press("ArrowRight")  # keys count until the mouse moves again
+        assert seen(page) == [5, 5]
+        page.mouse.move(*centre(page, ".se-thumb", 18))
+        assert seen(page) == [18, 18]
+        page.mouse.move(5, 5)
+        assert seen(page) == [5, 5]
+        assert it.changes == []
+
+    def test_a_drag_held_still_at_the_side_scrolls_on(self, show):
+        it = show({"viewport": PHONE}, n=48)
+        page, slots = it.page, it.page.locator(".se-slots")
+        box = slots.bounding_box()
+        _, y = centre(page, ".se-thumb", 0)
+        drag(page, centre(page, ".se-thumb", 0), (box["x"] + box["width"] - 6, y))
+        page.wait_for_function(
+            "() => (s => s.scrollLeft + s.clientWidth >= s.scrollWidth - 1)"
+            "(document.querySelector('.se-slots'))"
+        )
+        expect(page.locator(".se-range")).to_have_text("Frames 0–47")
+        page.mouse.up()
 
 
-def test_a_brush_paints_the_range_it_is_dragged_across(page):
-    start = agreed(page)
-    choose(page, "the action")
-    drag(page, centre(page, ".se-thumb", 9), centre(page, ".se-thumb", 3))
-    page.mouse.up()
-    painted = [*start[:3], *[1.0] * 7, *start[10:]]
-    assert agreed(page) == painted
-    page.locator(".se-button", has_text="Undo").click()
-    assert agreed(page) == start
-    page.keyboard.press("Control+Shift+z")  # the click gave the keys back to the frames
-    assert agreed(page) == painted
-    page.locator(".se-button", has_text="Back to the network's").click()
-    assert agreed(page) == start
+class TestTyping:
+    def test_a_level_is_typed(self, it):
+        page = it.page
+        focus(page, 7)
+        page.locator(".se-level").fill("0.33")
+        it.press("Enter")
+        assert it.agreed()[7] == 0.33
+        assert it.heard == []  # Enter ended the typing, not the video
+        page.locator(".se-level").fill("7")
+        it.press("Enter")
+        expect(page.locator(".se-banner")).to_have_text("A level is a number from 0 to 1.")
+        assert it.agreed()[7] == 0.33
+
+    def test_keys(self, it):
+        start = it.agreed()
+        focus(it.page, 4)
+        it.press("ArrowUp")
+        assert it.agreed()[4] == round(start[4] + 0.05, 2)
+        it.press("Home", "5")
+        assert it.agreed()[0] == 0.5
+        it.press(*["Shift+ArrowRight"] * 4, "1")
+        assert it.agreed()[:6] == [*[1.0] * 5, start[5]]
+        it.press("ArrowLeft", "0")  # ends the selection: frame 3
+        it.press("Home", *["Shift+ArrowRight"] * 3, "f")
+        assert it.agreed()[:5] == [1.0, 0.67, 0.33, 0.0, 1.0]
+        it.press("s")
+        assert it.agreed()[:2] == [0.83, 0.67]
+        it.press("End", "0")
+        assert it.agreed()[-1] == 0
+        it.press(*["Control+z"] * 3)
+        assert it.agreed()[:5] == [1.0, 1.0, 1.0, 0.0, 1.0]
+        it.press("Control+y")
+        assert it.agreed()[:5] == [1.0, 0.67, 0.33, 0.0, 1.0]
+        assert len(it.changes) == 11
+
+    def test_every_level_has_the_key_that_its_button_shows(self, it):
+        buttons = it.page.locator(".se-colour")
+        focus(it.page, 0)
+        for button in buttons.all():
+            key = button.locator("kbd").inner_text()
+            it.press(key)
+            level = it.agreed()[0]
+            assert button.inner_text().startswith(f"{level:g} ")
+            assert f"{level:g}".endswith(key)  # 5 for 0.5
+        assert buttons.count() == 3
+
+    def test_sixty_frames_are_edited_in_49_strokes(self, show):
+        """Nothing anywhere, the action in 20 to 39, four frames of context on both sides."""
+        it = show(n=60)
+        strokes = ["Shift+End", "0", "Home"]
+        strokes += ["ArrowRight"] * 16 + ["Shift+ArrowRight"] * 3 + ["5"]
+        strokes += ["ArrowRight"] + ["Shift+ArrowRight"] * 19 + ["1"]
+        strokes += ["ArrowRight"] + ["Shift+ArrowRight"] * 3 + ["5"]
+        focus(it.page, 0)
+        it.press(*strokes)
+        wanted = [0] * 16 + [0.5] * 4 + [1] * 20 + [0.5] * 4 + [0] * 16
+        assert it.agreed() == wanted
+        assert len(strokes) == 49
+
+    def test_a_button_with_the_focus_lets_the_keys_work(self, it):
+        start = it.agreed()
+        it.page.get_by_role("button", name="context").focus()
+        it.press("0")
+        assert it.agreed() == [0, *start[1:]]
+        it.page.locator(".se-speed").focus()
+        it.press("1")
+        assert it.agreed() == [1.0, *start[1:]]
+        focus(it.page, 3)
+        it.press("Enter")
+        it.quiet()
+        assert it.heard == ["next"]
 
 
-def test_a_brush_paints_in_the_chart(page):
-    choose(page, "irrelevant")
-    box = page.locator(".se-chart").bounding_box()
-    unit = (box["width"] - 38) / 24  # the chart's margins are 30 and 8 pixels
-    page.locator(".se-chart").scroll_into_view_if_needed()
-    box = page.locator(".se-chart").bounding_box()
-    places = [(box["x"] + 30 + unit * (frame + 0.5), box["y"] + 40) for frame in (10, 14)]
-    drag(page, *places)
-    page.mouse.up()
-    levels = agreed(page)
-    assert [frame for frame, level in enumerate(levels) if level == 0] == [10, 11, 12, 13, 14]
+class TestWatching:
+    def playing(self, page: Page, beyond: int) -> None:
+        page.wait_for_function(
+            f"() => Number(document.querySelector('.se-scrub').value) > {beyond}"
+        )
+
+    def test_it_plays_and_shows_where_the_network_looks(self, it):
+        page, words = it.page, it.page.locator(".se-overlay-words")
+        start = it.agreed()
+        focus(page, 4)
+        it.press("w")
+        expect(words).to_have_text("attention at frame 3, the nearest one that the network saw")
+        it.press("ArrowLeft")
+        expect(words).to_have_text("attention at frame 3")
+        it.press("Space")
+        expect(page.locator(".se-play")).to_contain_text("Pause")
+        self.playing(page, 5)
+        it.press("Space")
+        expect(page.locator(".se-play")).to_contain_text("Play")
+        stopped = page.locator(".se-scrub").input_value()
+        expect(page.locator(".se-current")).to_have_attribute("data-frame", stopped)
+        it.press("w")
+        expect(words).to_have_text("")
+        assert it.agreed() == start
+
+    @pytest.mark.parametrize(("speed", "seconds"), [("0.25", 8), ("0.5", 4), ("1", 2), ("2", 1)])
+    def test_it_plays_at_the_videos_rate_times_the_speed(self, show, speed, seconds):
+        """48 frames of a video of 24 a second, by a clock that the test moves."""
+        it = show(n=48, fps=24.0)
+        page = it.page
+        page.locator(".se-speed").select_option(speed)
+        page.evaluate(
+            """() => { window.frame = null; window.clock = 0; performance.now = () => window.clock;
+              window.requestAnimationFrame = f => { window.frame = f; return 1; }; }"""
+        )
+        focus(page, 0)
+        it.press("l", "Space")  # once, not in a loop
+
+        def after(second: float) -> int:
+            page.evaluate("s => { window.clock = 1000 * s; window.frame(window.clock); }", second)
+            return int(page.locator(".se-scrub").input_value())
+
+        assert after(0) == 0
+        assert after(seconds / 2 + 0.001) == 24
+        assert after(seconds - 0.001) == 47
+        after(seconds + 0.001)
+        expect(page.locator(".se-play")).to_contain_text("Play")
+        assert page.locator(".se-scrub").input_value() == "47"
+
+    def test_speed_and_loop_have_keys_and_stay_for_the_next_video(self, it):
+        page = it.page
+        focus(page, 0)
+        it.press("<", "l")
+        it.editor.show(pictures(8), Draft([0.5] * 8), sampled=[0], truth="A", predicted="B")
+        expect(page.locator(".se-cell")).to_have_count(8)
+        expect(page.locator(".se-speed")).to_have_value("0.5")
+        expect(page.get_by_role("button", name="Loop", pressed=False)).to_be_visible()
+        it.press(">", ">", ">")
+        expect(page.locator(".se-speed")).to_have_value("2")
+
+    def test_what_is_marked_while_it_plays_is_selected(self, it):
+        page, start = it.page, it.agreed()
+        focus(page, 2)
+        it.press("Space")
+        self.playing(page, 4)
+        it.press("i")
+        first = int(page.locator(".se-in").get_attribute("data-frame"))
+        self.playing(page, first + 4)
+        it.press("o")
+        expect(page.locator(".se-play")).to_contain_text("Play")
+        last = int(page.locator(".se-current").get_attribute("data-frame"))
+        expect(page.locator(".se-range")).to_have_text(f"Frames {first}–{last}")
+        expect(page.locator(".se-in")).to_have_count(0)
+        it.press("1")
+        assert 4 < first < last
+        assert it.agreed() == [*start[:first], *[1.0] * (last + 1 - first), *start[last + 1 :]]
+
+    @pytest.mark.parametrize("how", ["let go", "to the end"])
+    def test_a_key_held_while_it_plays_paints_what_passes(self, it, how):
+        page, start = it.page, it.agreed()
+        focus(page, 3)
+        it.press("Space")
+        self.playing(page, 5)
+        page.keyboard.down("1")
+        self.playing(page, 12)
+        assert it.changes == []  # until it is let go
+        assert 1.0 in shown(page)
+        if how == "let go":
+            page.keyboard.up("1")
+            it.press("Space")
+        else:  # the loop begins anew, the paint does not go round
+            expect(page.locator(".se-saved")).to_have_text("saved, revision 1")
+            it.press("Space")
+            page.keyboard.up("1")
+        levels = it.agreed()
+        painted = [frame for frame in range(N) if levels[frame] == 1.0]
+        assert painted == list(range(painted[0], painted[-1] + 1))
+        assert 5 < painted[0] <= 12 <= painted[-1]
+        assert (painted[-1] == N - 1) == (how == "to the end")
+        assert len(it.changes) == 1
+        it.press("Control+z")
+        assert it.agreed() == start
 
 
-@pytest.mark.parametrize("how", ["Escape", "pointercancel"])
-def test_a_drag_that_is_broken_off_leaves_nothing(page, how):
-    start = agreed(page)
-    choose(page, "the action")
-    drag(page, centre(page, ".se-thumb", 2), centre(page, ".se-thumb", 6))
-    assert shown(page)[2:7] == [1.0] * 5  # seen at once, without the kernel
-    if how == "Escape":
-        page.keyboard.press("Escape")
-    else:
-        page.locator(".se-strip").dispatch_event("pointercancel")
-    page.mouse.up()
-    assert agreed(page) == start
-    assert ask(page, "draft.can_undo") is False
-
-
-def test_keys(page):
-    start = agreed(page)
-    focus(page, 4)
-    page.keyboard.press("ArrowUp")
-    assert agreed(page)[4] == round(start[4] + 0.05, 2)
-    page.keyboard.press("Home")
-    page.keyboard.press("1")
-    for _ in range(4):
-        page.keyboard.press("Shift+ArrowRight")
-    page.keyboard.press("2")
-    assert agreed(page)[:6] == [*[1.0] * 5, start[5]]
-    page.keyboard.press("ArrowLeft")  # ends the selection: frame 3
-    page.keyboard.press("0")
-    page.keyboard.press("Home")
-    for _ in range(3):
-        page.keyboard.press("Shift+ArrowRight")
-    page.keyboard.press("f")
-    assert agreed(page)[:5] == [1.0, 0.67, 0.33, 0.0, 1.0]
-    page.keyboard.press("s")
-    assert agreed(page)[:2] == [0.83, 0.67]
-    page.keyboard.press("End")
-    page.keyboard.press("0")
-    assert agreed(page)[-1] == 0
-    for _ in range(3):
-        page.keyboard.press("Control+z")
-    assert agreed(page)[:5] == [1.0, 1.0, 1.0, 0.0, 1.0]
-    page.keyboard.press("Control+y")
-    assert agreed(page)[:5] == [1.0, 0.67, 0.33, 0.0, 1.0]
-    assert ask(page, "len(changes)") == 11
-
-
-def test_jupyterlabs_own_keys_rest(page):
-    cells = """() => jupyterapp.shell.currentWidget.content.widgets
-      .map(cell => [cell.model.type, cell.model.sharedModel.source])"""
-    before, process = page.evaluate(cells), ask(page, "os.getpid()")
-    focus(page, 3)
-    for key in "0012dd00fsabmxy":
-        page.keyboard.press(key)
-    page.locator(".se-button", has_text="Undo").focus()
-    for key in "00ddabmxy":
-        page.keyboard.press(key)
-    focus(page, 3)
-    page.keyboard.press("Enter")
-    quiet(page)
-    assert page.locator(".jp-Dialog").count() == 0
-    assert page.evaluate(cells) == before
-    assert ask(page, "os.getpid()") == process
-    assert ask(page, "heard") == ["next"]
-
-
-def place(page, part: str) -> float:
+def place(page: Page, part: str) -> float:
     """How far below the editor's upper edge a part of it begins, in pixels."""
     top = page.locator(".stabn-editor").bounding_box()["y"]
     return page.locator(part).bounding_box()["y"] - top
 
 
-def test_probabilities_follow_the_edit(page):
-    assert probability(page, 1, "before") == 0.41
-    expect(page.locator('.se-scores [data-when="after"]')).to_have_text(["–"] * 3)
-    places = [place(page, part) for part in (".se-tools", ".se-chart", ".se-strip")]
-    choose(page, "the action")
-    drag(page, centre(page, ".se-thumb", 4), centre(page, ".se-thumb", 8))
-    page.mouse.up()
-    quiet(page)
-    assert probability(page, 1, "before") == 0.41
-    assert probability(page, 1, "after") == 0.8
-    assert probability(page, 2, "after") == 0.1
-    after = [place(page, part) for part in (".se-tools", ".se-chart", ".se-strip")]
-    assert after == pytest.approx(places), "nothing moves under the hand of who edits"
-    expect(page.locator(".se-summary")).to_contain_text("0.41 before, 0.80 after")
+PARTS = (".se-head", ".se-tools", ".se-scores", ".se-strip", ".se-summary")
 
 
-def test_texts_are_texts(page):
-    """Neither a class nor an exception's message becomes part of the page."""
-    expect(page.locator(".se-truth")).to_have_text(f"Pushing {EVIL} down")
-    expect(page.locator(".se-name").first).to_have_text(f"Pushing {EVIL} down")
-    focus(page, 0)
-    page.keyboard.press("2")
-    problem = page.locator(".se-problem")
-    expect(problem).to_have_text("Could not compute: RuntimeError: no features <b>here</b>")
-    assert page.locator(".stabn-editor img[onerror], .stabn-editor b").count() == 0
+class TestSaid:
+    def test_the_next_video_takes_the_same_place_and_the_focus_stays(self, it):
+        page, before = it.page, it.editor.draft
+        focus(page, 20)
+        choose(page, "the action")  # which is put down again: no click in a new video paints
+        it.editor.show(pictures(8), Draft([0.5] * 8), sampled=[0, 4], truth="A", predicted="B")
+        expect(page.locator(".se-cell")).to_have_count(8)
+        expect(page.locator(".stabn-editor")).to_have_attribute("data-tool", "select")
+        expect(page.locator(".se-next")).to_have_count(0)  # nobody would hear of it
+        expect(page.locator(".se-cell[data-frame='0'] .se-slider")).to_be_focused()
+        it.press("1")
+        page.wait_for_function("() => document.querySelector('[data-connection=ready]')")
+        assert shown(page) == it.editor.draft.levels.tolist() == [1.0, *[0.5] * 7]
+        assert before.levels[0] == 0.2
+
+    def test_probabilities_follow_the_edit(self, it):
+        page = it.page
+        change = page.locator(".se-change")
+        assert probability(page, 1, "before") == 0.41
+        expect(page.locator('.se-scores [data-when="after"]')).to_have_text(["–"] * 3)
+        expect(change).to_have_text(f"True class 0.41; the answer is “{CLASSES[1]}” (wrong)")
+        places = [place(page, part) for part in PARTS]
+        choose(page, "the action")
+        drag(page, centre(page, ".se-thumb", 4), centre(page, ".se-thumb", 8))
+        page.mouse.up()
+        it.quiet()
+        assert probability(page, 1, "before") == 0.41
+        assert probability(page, 1, "after") == 0.8
+        assert probability(page, 2, "after") == 0.1
+        after = [place(page, part) for part in PARTS]
+        assert after == pytest.approx(places), "nothing moves under the hand of who edits"
+        expect(page.locator(".se-summary")).to_contain_text("0.41 before, 0.80 after")
+        expect(change).to_have_text(
+            f"True class 0.41 → 0.80; the answer becomes “{CLASSES[0]}” (right)"
+        )
+
+    def test_texts_are_texts_and_tell_nothing_of_the_machine(self, it):
+        """Neither a class nor an exception's message becomes part of the page."""
+        page = it.page
+        expect(page.locator(".se-truth")).to_have_text(CLASSES[0])
+        expect(page.locator(".se-name").first).to_have_text(CLASSES[0])
+        focus(page, 0)
+        it.press("1")
+        problem = page.locator(".se-problem")
+        expect(problem).to_have_text("Could not be computed (RuntimeError; the log says more)")
+        assert page.locator(".stabn-editor img[onerror], .stabn-editor b").count() == 0
+        assert "secret" not in page.content()
+
+    def test_what_failed_is_never_called_saved(self, show):
+        def fail() -> None:
+            raise OSError("/srv/edits.sqlite: disk full")
+
+        it = show(on_change=fail)
+        it.editor.saved = "saved, revision 1"
+        focus(it.page, 0)
+        it.press("5")
+        expect(it.page.locator(".se-saved")).to_have_text("not saved")
+        expect(it.page.locator(".se-banner")).to_contain_text("may not have been kept (OSError;")
+        assert "srv" not in it.page.content()
+
+    def test_every_frame_is_there_and_marked(self, it):
+        page, cells = it.page, it.page.locator(".se-cell")
+        expect(cells).to_have_count(N)
+        expect(cells.nth(6)).to_have_attribute(
+            "title", "frame 6, seen by the network; its attention 0.36"
+        )
+        assert cells.nth(6).locator("svg").count() == 1
+        assert cells.nth(7).locator("svg").count() == 0
+        for text in ("Undo", "Redo", "Fill", "Smooth", "Next video", "Play"):
+            assert page.get_by_role("button", name=text).count() == 1
+        page.get_by_role("button", name="list of keys").click()
+        expect(page.locator(".se-help")).to_be_visible()
+        for text in ("to 1: the action", "to 0.5: context", "to 0: irrelevant"):
+            expect(page.locator(".se-help")).to_contain_text(text)
+        it.press("?")
+        expect(page.locator(".se-help")).to_be_hidden()
+
+    def test_the_truth_is_drawn_when_there_is_one(self, it):
+        line = it.page.locator(".se-truth-line .se-stroke")
+        entry = it.page.locator("li", has_text="the truth")
+        expect(entry).to_be_hidden()
+        expect(line).to_have_attribute("d", "")
+        it.editor.true_levels = [0.0] * 22 + [0.5, 1.0]
+        expect(entry).to_be_visible()
+        expect(line).to_be_visible()
+        assert line.get_attribute("d").endswith("21 1 22 1 22 0.5 23 0.5 23 0 24 0")
+
+    def test_nothing_moves(self, it):
+        """Whatever is said about saving, however long the summary, with the list of keys open."""
+        page = it.page
+        it.editor.saved = "not changed yet; a little longer"
+        expect(page.locator(".se-saved")).to_contain_text("longer")
+        places = [place(page, part) for part in PARTS]
+        focus(page, 3)
+        for key in ("1", "?", "Shift+End", "5", "Escape", "Escape", "Home", "ArrowUp"):
+            it.press(key)
+            it.quiet()
+            assert [place(page, part) for part in PARTS] == pytest.approx(places), key
+        expect(page.locator(".se-help")).to_be_hidden()  # the first Escape closed it
+        expect(page.locator(".se-saved")).to_contain_text("saved, revision 3")
+
+    def test_a_page_whose_kernel_is_gone_refuses_keys_in_sight(self, show):
+        it = show({"viewport": ZOOMED})
+        page, start = it.page, it.agreed()
+        focus(page, 20)
+        it.dead = True
+        page.locator(".stabn-editor").dispatch_event("se-lost")  # as the served page says it
+        banner = page.locator(".se-banner")
+        for step in ("1", "Control+z", "s"):
+            it.press(step)
+            expect(banner).to_be_in_viewport(ratio=1)
+            assert shown(page) == start
+        drag(page, centre(page, ".se-slider", 21), centre(page, ".se-slider", 21, 0.9))
+        assert shown(page) == start
+        page.mouse.up()
+        expect(banner).to_contain_text("Not connected: the program behind this page")
+        assert "not saved" not in banner.inner_text()  # nothing was lost
+        expect(page.locator(".se-saved")).to_have_text("not connected")
 
 
-def test_it_plays_and_shows_where_the_network_looks(page):
-    words = page.locator(".se-overlay-words")
-    focus(page, 4)
-    page.keyboard.press("o")
-    expect(words).to_have_text("attention at frame 3, the nearest one that the network saw")
-    page.keyboard.press("ArrowLeft")
-    expect(words).to_have_text("attention at frame 3")
-    page.keyboard.press("Space")
-    expect(page.locator(".se-play")).to_contain_text("Pause")
-    page.wait_for_function("() => Number(document.querySelector('.se-scrub').value) > 5")
-    page.keyboard.press("Space")
-    expect(page.locator(".se-play")).to_contain_text("Play")
-    stopped = page.locator(".se-scrub").input_value()
-    expect(page.locator(".se-current")).to_have_attribute("data-frame", stopped)
-    page.keyboard.press("o")
-    expect(words).to_have_text("")
-    assert agreed(page) == [round(level, 2) for level in ask(page, "attention.tolist()")]
+class TestScreens:
+    @pytest.mark.parametrize("n", [11, N, 48, 70])
+    def test_everything_is_on_one_screen_of_a_laptop(self, show, n):
+        it = show(n=n)
+        lowest = it.page.locator(".stabn-editor").bounding_box()
+        assert lowest["y"] + lowest["height"] <= LAPTOP["height"] - 110  # the page's own buttons
+        for part in (*PARTS, ".se-canvas", ".se-play", ".se-colour:last-of-type"):
+            expect(it.page.locator(part).first).to_be_in_viewport(ratio=1)
 
+    @pytest.mark.parametrize("size", [LAPTOP, HALF, ZOOMED, PHONE], ids=str)
+    def test_the_frame_with_the_focus_and_its_picture_are_in_view(self, show, size):
+        it = show({"viewport": size}, n=70)
+        page = it.page
 
-def test_the_next_video_takes_the_same_place_and_the_focus_stays(page):
-    focus(page, 20)
-    choose(page, "the action")  # which is put down again: no click in a new video paints
-    ask(
-        page,
-        "editor.show(frames[:8], Draft(attention[:8]), sampled=[0, 4], truth='A', predicted='B')",
-    )
-    expect(page.locator(".se-cell")).to_have_count(8)
-    expect(page.locator(".se-brushes :checked")).to_have_value("select")
-    expect(page.locator(".se-next")).to_have_count(0)  # nobody would hear of it
-    expect(page.locator(".se-cell[data-frame='0'] .se-slider")).to_be_focused()
-    page.keyboard.press("2")
-    expect(page.locator(".se-value").first).to_have_text("1.00")
-    page.wait_for_function("() => document.querySelector('[data-connection=ready]')")
-    assert ask(page, "[float(d.levels[0]) for d in (editor.draft, draft)]") == [1.0, 0.2]
+        def looked_at() -> None:
+            expect(page.locator(".se-current .se-slider")).to_be_focused()
+            expect(page.locator(".se-current .se-slider")).to_be_in_viewport(ratio=0.9)
+            expect(page.locator(".se-current .se-thumb")).to_be_in_viewport(ratio=0.9)
+            expect(page.locator(".se-canvas")).to_be_in_viewport(ratio=0.9)
+            covered = page.evaluate(
+                """() => { const box = document.activeElement.getBoundingClientRect();
+                  return !document.elementFromPoint((box.left + box.right) / 2,
+                    (box.top + box.bottom) / 2).closest(".se-current"); }"""
+            )
+            assert not covered
 
+        focus(page, 0)
+        for key in ("End", "Home", "End"):
+            it.press(key)
+            looked_at()
+        page.mouse.wheel(0, -5000)
+        it.editor.show(pictures(60), Draft([0.5] * 60), sampled=[0], truth="A", predicted="B")
+        expect(page.locator(".se-cell")).to_have_count(60)
+        looked_at()
 
-def test_every_frame_is_there_and_marked(page):
-    cells = page.locator(".se-cell")
-    expect(cells).to_have_count(24)
-    expect(cells.nth(6)).to_have_attribute(
-        "title", "frame 6, seen by the network; its attention 0.36"
-    )
-    assert cells.nth(6).locator("svg").count() == 1
-    assert cells.nth(7).locator("svg").count() == 0
-    page.keyboard.press("Tab")
-    for text in ("Undo", "Redo", "Fill", "Smooth", "Next video", "Play"):
-        assert page.get_by_role("button", name=text).count() == 1
-    page.get_by_role("button", name="list of keys").click()
-    expect(page.locator(".se-help")).to_be_visible()
-    for text in ("to 1: the action", "to 0.5: context", "to 0: irrelevant"):
-        expect(page.locator(".se-help")).to_contain_text(text)
-    focus(page, 2)
-    page.keyboard.press("?")
-    expect(page.locator(".se-help")).to_be_hidden()
+    def test_a_finger_marks_along_the_frames_and_scrolls_across_them(self, show):
+        it = show({"viewport": PHONE, "has_touch": True, "is_mobile": True})
+        page, start = it.page, it.agreed()
+        touch = page.context.new_cdp_session(page)
 
+        def swipe(by: tuple[int, int]) -> None:
+            x, y = centre(page, ".se-thumb", 5)
+            for kind, step in [("touchStart", 0), *[("touchMove", k) for k in range(1, 11)]]:
+                at = {"x": x + by[0] * step / 10, "y": y + by[1] * step / 10}
+                touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [at]})
+            touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
-PARTS = (".se-head", ".se-tools", ".se-scores", ".se-chart", ".se-strip", ".se-summary")
+        choose(page, "irrelevant")
+        before = page.evaluate("scrollY")
+        swipe((0, -150))
+        page.wait_for_function(f"scrollY > {before} + 50")
+        assert it.agreed() == start
+        swipe((120, 0))
+        levels = it.agreed()
+        zeros = [frame for frame, level in enumerate(levels) if level == 0]
+        assert zeros[0] == 5
+        assert zeros == list(range(5, 5 + len(zeros)))
+        assert len(zeros) > 3
 
+    def test_forced_colours_keep_bars_and_the_scale_of_colours(self, show):
+        page = show({"forced_colors": "active"}).page
+        for part, name in ((".se-bar", "backgroundColor"), (".se-colours", "backgroundImage")):
+            look = page.locator(part).first.evaluate(f"node => getComputedStyle(node).{name}")
+            assert look not in ("none", "rgba(0, 0, 0, 0)", "rgb(255, 255, 255)"), part
 
-def test_nothing_moves(page):
-    """Whatever is said about saving, however long the summary is, with the list of keys open."""
-    ask(page, "setattr(editor, 'saved', 'not changed yet; ' + 12 * 'long ')")
-    expect(page.locator(".se-saved")).to_contain_text("long")
-    places = [place(page, part) for part in PARTS]
-    focus(page, 3)
-    for key in ("2", "?", "Shift+End", "1", "Escape", "Escape", "Home", "ArrowUp"):
-        page.keyboard.press(key)
-        quiet(page)
-        assert [place(page, part) for part in PARTS] == pytest.approx(places), key
-    expect(page.locator(".se-help")).to_be_hidden()  # the first Escape closed it
-    expect(page.locator(".se-saved")).to_contain_text("saved, revision 3")
-
-
-def test_all_0_is_one_step(page):
-    start = agreed(page)
-    page.locator(".se-button", has_text="All 0").click()
-    assert agreed(page) == [0] * 24
-    page.keyboard.press("Control+z")
-    assert agreed(page) == start
-
-
-def test_a_brush_with_the_focus_lets_the_keys_work(page):
-    start = agreed(page)
-    page.get_by_role("radio", name="context").focus()
-    page.keyboard.press("2")
-    assert agreed(page) == [1.0, *start[1:]]
-    page.keyboard.press("Enter")
-    quiet(page)
-    assert ask(page, "heard") == ["next"]
-
-
-def test_keys_pressed_elsewhere_in_the_notebook_are_not_the_editors(page):
-    start = agreed(page)
-    focus(page, 3)
-    page.evaluate("() => document.activeElement.blur()")
-    assert page.evaluate("() => document.activeElement === document.body")
-    page.evaluate(
-        """() => ["0", "Enter", "z"].forEach(key => document.body.dispatchEvent(
-             new KeyboardEvent("keydown", {key, ctrlKey: key === "z", bubbles: true})))"""
-    )
-    assert agreed(page) == start
-    assert ask(page, "heard") == []
-    ask(page, "editor.focus()")
-    expect(page.locator(".se-cell[data-frame='3'] .se-slider")).to_be_focused()
-
-
-def test_a_drag_held_still_at_the_edge_scrolls_on(page):
-    page.set_viewport_size(HALF)
-    slots = page.locator(".se-slots")
-    page.wait_for_function(
-        "() => (s => s.scrollHeight > s.clientHeight + 50)(document.querySelector('.se-slots'))"
-    )
-    slots.evaluate("slots => slots.scrollIntoView({block: 'end'})")
-    start = centre(page, ".se-thumb", 0)
-    box = slots.bounding_box()
-    drag(page, start, (start[0], box["y"] + box["height"] - 6))
-    page.wait_for_function(
-        """() => (s => s.scrollTop + s.clientHeight >= s.scrollHeight - 1)
-           (document.querySelector('.se-slots'))"""
-    )
-    page.mouse.up()
-    low, high = page.locator(".se-selected").first, page.locator(".se-selected").last
-    expect(low).to_have_attribute("data-frame", "0")
-    assert int(high.get_attribute("data-frame")) > 12
-
-
-def test_the_truth_is_drawn_when_there_is_one(page):
-    lines, entry = page.locator(".se-truth-line"), page.locator("li", has_text="the truth")
-    expect(entry).to_be_hidden()
-    expect(lines.first).to_be_hidden()
-    ask(page, "setattr(editor, 'true_levels', [0.0] * 12 + [1.0] * 12)")
-    expect(entry).to_be_visible()
-    expect(lines.first).to_be_visible()
-    heights = lines.evaluate_all("lines => lines.map(line => line.style.bottom)")
-    assert heights == ["0%"] * 12 + ["100%"] * 12
-    ask(page, "editor.show(frames, draft, sampled=[], truth='A', predicted='B')")
-    expect(entry).to_be_hidden()
-    expect(page.locator(".se-legend")).not_to_contain_text("the network saw")
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_it_can_be_read_and_fits(self, show, scheme):
+        it = show({"color_scheme": scheme})
+        page, editor = it.page, it.page.locator(".stabn-editor")
+        focus(page, 2)
+        it.press("Shift+ArrowRight")
+        expect(editor).to_have_attribute("data-theme", scheme)
+        assert page.evaluate(CONTRAST) >= 4.5
+        for name, size in (
+            ("laptop", LAPTOP),
+            ("half", HALF),
+            ("zoomed", ZOOMED),
+            ("phone", PHONE),
+        ):
+            page.set_viewport_size(size)
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+            assert page.evaluate(STICKS_OUT) == []
+            page.screenshot(path=SHOTS / f"editor_{scheme}_{name}.png")
 
 
 CONTRAST = """() => {
@@ -547,46 +689,7 @@ CONTRAST = """() => {
 STICKS_OUT = """() => {
   const right = document.querySelector('.stabn-editor').getBoundingClientRect().right;
   return [...document.querySelectorAll('.stabn-editor *')]
-    .filter(node => node.checkVisibility() && !node.closest('.se-hidden')
+    .filter(node => node.checkVisibility() && !node.closest(".se-hidden, .se-strip")
       && node.getBoundingClientRect().right > right + 1)
     .map(node => `${node.tagName} ${node.className}`);
 }"""
-
-
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_it_can_be_read_and_fits_in_both_themes_at_full_and_half_width(page, theme):
-    change = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
-    focus(page, 2)
-    page.keyboard.press("Shift+ArrowRight")
-    page.evaluate(change, f"JupyterLab {theme}")
-    try:
-        editor = page.locator(".stabn-editor")
-        expect(editor).to_have_attribute("data-theme", theme.lower(), timeout=PATIENCE)
-        assert page.evaluate(CONTRAST) >= 4.5
-        for name, size in (("wide", WIDE), ("half", HALF)):
-            page.set_viewport_size(size)
-            page.wait_for_function(
-                "width => document.querySelector('.stabn-editor').clientWidth < width",
-                arg=size["width"],
-            )
-            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-            assert page.evaluate(STICKS_OUT) == []
-            editor.screenshot(path=SHOTS / f"editor_{theme.lower()}_{name}.png")
-    finally:
-        page.evaluate(change, "JupyterLab Light")
-
-
-def test_after_a_restart_of_the_kernel_it_does_not_pretend(page):
-    focus(page, 2)
-    page.keyboard.press("2")
-    quiet(page)
-    expect(page.locator(".se-saved")).to_have_text("saved, revision 1")
-    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    page.keyboard.press("0")
-    expect(page.locator(".se-saved")).to_have_text("not connected", timeout=PATIENCE)
-    expect(page.locator(".se-banner")).to_contain_text(
-        "Not connected: the program behind this page"
-    )
-    before = shown(page)
-    page.keyboard.press("1")
-    assert shown(page) == before  # no more work that would be lost

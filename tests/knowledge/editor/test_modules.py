@@ -222,16 +222,16 @@ def test_a_line_that_cannot_send_says_so_at_once(page):
 
 
 def test_the_theme_follows_the_ground(page):
-    code = """const root = document.createElement("div"), told = [];
+    code = """const root = document.createElement("div"), seen = [];
       const settled = theme => new Promise(done => { const look = () =>
         root.dataset.theme === theme ? done() : requestAnimationFrame(look); look(); });
       document.body.append(root);
-      const stop = m.followTheme(root, () => told.push(root.dataset.theme));
+      const stop = m.followTheme(root);
       for (const [ground, theme] of [["white", "light"], ["#111", "dark"], ["#eee", "light"]]) {
-        document.body.style.background = ground; await settled(theme);
+        document.body.style.background = ground; await settled(theme); seen.push(theme);
       }
       stop();
-      return told"""
+      return seen"""
     assert run(page, "theme", code) == ["light", "dark", "light"]
 
 
@@ -243,9 +243,57 @@ def test_texts_are_texts_and_keys_of_jupyterlab_rest(page):
     assert run(page, "dom", code) == [0, "<img src=x>", "<b>", [True, True, False]]
 
 
-def test_the_chart_knows_which_frame_lies_where(page):
-    code = """const chart = { getBoundingClientRect: () => ({ left: 100, width: 238 }) };
-      const view = { parts: { chart }, levels: Array(10).fill(0) };
+def test_a_place_on_the_strip_is_the_frame_that_is_drawn_there(page):
+    code = """const strip = { getBoundingClientRect: () => ({ left: 100, width: 200 }) };
+      const view = { parts: { strip }, levels: Array(10).fill(0) };
       return a.map(x => m.frameAt(view, x))"""
-    places = [0, 130, 149, 150, 329, 330, 999]  # 200 pixels for 10 frames, from 130 on
-    assert run(page, "chart", code, places) == [0, 0, 0, 1, 9, 9, 9]
+    places = [0, 100, 119, 120, 299, 300, 999]  # 20 pixels a frame
+    assert run(page, "drag", code, places) == [0, 0, 0, 1, 9, 9, 9]
+
+
+def test_an_edge_is_where_a_stretch_of_one_level_begins_or_ends(page):
+    levels = [0.1, 0.2, 1, 1, 1, 0.3, 0.4, 0, 0]
+    code = "return a.map((_, frame) => m.isEdge(a, frame))"
+    at = [frame for frame, is_edge in enumerate(run(page, "levels", code, levels)) if is_edge]
+    assert at == [2, 5, 7]
+
+
+@pytest.mark.parametrize(
+    ("to", "left"),
+    [(4, [0, 0, 1, 1, 1, 1]), (1, [0, 0.5, 0.5, 0.5, 1, 1]), (3, [0, 0, 1, 0.5, 1, 1])],
+)
+def test_an_edge_that_is_dragged_takes_the_level_on_its_other_side_along(page, to, left):
+    """From 3, between frames 2 and 3; back where it was it leaves nothing."""
+    code = """const levels = [0, 0, 1, 0.5, 1, 1];
+      const drag = { kind: "edge", edge: 3, to: a, ...m.moved(levels, 3, a) };
+      return m.preview({ levels, drag })"""
+    assert run(page, "levels", code, to) == left
+
+
+@pytest.mark.parametrize(
+    ("view", "frames"),
+    [
+        ({"current": 3}, [3]),
+        ({"current": 3, "hover": [7]}, [7]),
+        ({"current": 3, "hover": [6, 7]}, [6, 7]),
+        ({"current": 3, "hover": [7], "playing": {}}, [3]),
+        ({"current": 3, "hover": [7], "drag": {"kind": "paint"}}, [3]),
+        ({"current": 3, "drag": {"kind": "edge", "to": 9}}, [8, 9]),
+    ],
+)
+def test_which_frames_are_seen_large(page, view, frames):
+    assert run(page, "picture", "return m.large(a)", view) == frames
+
+
+@pytest.mark.parametrize(
+    ("own", "after", "words"),
+    [
+        ([0.2, 0.8], None, ["True class 0.20", "the answer is “b” (wrong)"]),
+        ([0.2, 0.8], [0.4, 0.6], ["True class 0.20 → 0.40", "the answer stays “b” (wrong)"]),
+        ([0.2, 0.8], [0.7, 0.3], ["True class 0.20 → 0.70", "the answer becomes “a” (right)"]),
+        (None, [0.7, 0.3], ["True class 0.70", "the answer becomes “a” (right)"]),
+    ],
+)
+def test_what_becomes_of_the_answer_in_one_line(page, own, after, words):
+    video = {"truth": "a", "predicted": "b", "classes": ["a", "b"], "own": own}
+    assert run(page, "scores", "return m.inWords(...a)", [video, after]) == words
