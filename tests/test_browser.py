@@ -21,7 +21,7 @@ BAD_IMAGES = """() => [...document.querySelectorAll('article img')]
   .filter(i => !i.complete || !i.naturalWidth || i.alt.trim().length < 8
     || /^\\S+$|\\$/.test(i.alt))
   .map(i => `${i.src} “${i.alt}”`)"""
-# Code and tables: wider than their place, without the shadow and the keys of what scrolls.
+# Code and tables: wider than their place, without the fading edge and the keys of what scrolls.
 CUT = """() => [...document.querySelectorAll('article :is(pre, table, div.math)')].filter(wide => {
     const place = wide.closest('.text_html, .pst-scrollable-table-container') ?? wide;
     return wide.scrollWidth > place.clientWidth + 1

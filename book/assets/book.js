@@ -15,7 +15,7 @@ function nameParts() {
   sidebar?.setAttribute("aria-label", "The book");
 }
 
-/** A block that is wider than its column: reached by keys, with a shadow where it goes on. */
+/** A block that is wider than its column: reached by keys, faded where it goes on. */
 function watchWidth(block) {
   const look = () => {
     const over = block.scrollWidth - block.clientWidth;

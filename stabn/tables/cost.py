@@ -40,8 +40,8 @@ def work_table(root: Path = REPOSITORY) -> str:
         ]
         for one in works(root)
     ]
-    head = [*NAMES, "Parameters, M", "GFLOP a clip, one step", "Clips trained on, M"]
-    head += ["In all, EFLOP", "Checkpoints, GB"]
+    head = [*NAMES, "Weights, M", "GFLOP a clip, one step", "Clips trained on, M"]
+    head += ["In all, EFLOP", "On disk, GB"]
     caption = "Counted: arithmetic of the full training, evaluations included, and its weights"
     return table(caption, head, rows, text_columns=3)
 

@@ -11,6 +11,7 @@ from stabn.tables.comparison import POINTS, Tested, Unit, mean_sd, p_words
 from stabn.tables.runs import Kept
 
 DASH = "–"
+SEEDS = "Small: the seeds that were run, each with its record."
 NOTHING = f"<p>{DASH} No record yet: <code>make study</code> makes them.</p>"
 
 
@@ -21,7 +22,7 @@ def link(address: str, text: str, title: str = "") -> str:
 
 
 def linked(runs: Sequence[Kept], values: Sequence[float], digits: int, *, gap: str = DASH) -> str:
-    """Mean ± sd, then every seed's record as a link; one run is its own link, none is the gap."""
+    """Mean ± sd, then each seed, a link to its record; one run is its own link, none is the gap."""
     if not runs:
         return gap
     if len(runs) == 1:
@@ -32,7 +33,7 @@ def linked(runs: Sequence[Kept], values: Sequence[float], digits: int, *, gap: s
         for run, value in zip(runs, values, strict=True)
     )
     numbers = f"{_fixed(summary.mean, digits)} ± {summary.sd:.{digits}f}"
-    return f"{numbers}<br><small>n = {summary.n}, seeds {links}</small>"
+    return f"{numbers}<br><small>{links}</small>"
 
 
 def _fixed(value: float, digits: int) -> str:
@@ -43,11 +44,17 @@ def _fixed(value: float, digits: int) -> str:
 def table(
     caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int
 ) -> str:
-    """A table with its caption; cells are HTML already, headings are text."""
+    """A table with its caption, which explains what :func:`linked` put into the cells.
+
+    Cells are HTML already, headings are text.
+    """
+    rows = [list(row) for row in rows]
+    if any('title="seed ' in content for row in rows for content in row):
+        caption += f". {SEEDS}"
 
     def cell(tag: str, place: int, content: str) -> str:
         side = "left" if place < text_columns else "right"
-        wrap = "; white-space: nowrap" if tag == "td" and place else ""
+        wrap = "; white-space: nowrap" if tag == "td" and place >= text_columns else ""
         return f'<{tag} style="text-align: {side}{wrap}">{content}</{tag}>'
 
     lines = [f'<table class="results table"><caption>{caption}</caption>', "<thead><tr>"]

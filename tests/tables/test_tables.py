@@ -13,7 +13,7 @@ from scipy import stats
 
 from stabn import tables
 from stabn.tables.comparison import POINTS, Unit, compare, in_words
-from stabn.tables.html import DASH, differences_table
+from stabn.tables.html import DASH, SEEDS, differences_table
 from stabn.tables.promote import promote, real_runs
 from stabn.training.checkpoint import FORMAT, REPOSITORY
 from stabn.training.config import RunConfig, read_config
@@ -158,7 +158,9 @@ def test_mini_table_shows_mean_and_sd_and_links_every_record(studied):
     cells = {row[0].split(" (")[0]: row[1:] for row in page.rows[1:]}
     values = 100 * np.array(ST_ABN)
     assert cells["ST-ABN"][0].startswith(f"{values.mean():.1f} ± {values.std(ddof=1):.1f}")
-    assert "n = 5" in cells["ST-ABN"][0]
+    assert cells["ST-ABN"][0].endswith("0 1 2 3 4")
+    assert SEEDS in tables.mini_table(studied)
+    assert SEEDS not in tables.real_table(studied)  # nothing there is over seeds
     assert cells["ST-ABN"][2] == "70.1"
     assert cells["3-D ResNet"][2].startswith(DASH)
     assert any("≡ 0.5" in row[0] and "≡ 0.25" in row[0] for row in page.rows)
