@@ -15,14 +15,12 @@
 #
 # *Hardware: any laptop, no training here, half a minute.*
 #
-# **This experiment is constructed.** We put a fault into a synthetic data set on purpose, so that
-# there is something for human knowledge to repair and we know what it is. Nothing here says how common
-# such faults are in real videos.
+# **This experiment is constructed.** We put a fault into a synthetic data set on purpose. How common such
+# faults are in real videos is another question.
 #
-# **The question.** On the plain set, [Table 2](results_table2.ipynb), nothing leads a network to look at
-# the wrong time. But that is the paper's reason for asking people: training data that make a network
-# look where they should not. If we build such data, do edits of *when* make it look away, and does
-# that mend its answers?
+# **The question.** The paper asks people because training data may lead a network to look at the wrong
+# time. On the plain set, [Table 2](results_table2.ipynb), nothing does. If our data do, can edits of
+# *when* make the network look away, and does that mend its answers?
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -47,7 +45,7 @@ for template in templates:
 
 # %% [markdown]
 # A round sign with a drifting grating stands in the picture while *nothing happens*: before the hand
-# comes or after it has gone. Which way the grating drifts is the class's own, or its partner's:
+# comes or after it has gone. Its drift is the class's own, or its partner's:
 
 # %%
 size = VARIANTS["biased"]["mini"]
@@ -63,9 +61,9 @@ some = [*idle[:4], *acting[:: len(acting) // 4][:4]]
 filmstrip(own.frames[some], frame_indices=some, columns=4)
 
 # %% [markdown]
-# In training the sign is the class's own in most clips, and the partner's in the others. A network
-# that reads the drift is right that often without having understood anything. Validation comes in three
-# lists of *the same scenes*: the own sign (**aligned**), the partner's (**swapped**), none (**absent**).
+# In training the sign is the class's own in most clips, and the partner's in the others. So a network
+# that reads the drift alone is right in most clips. Validation comes in three lists of *the same scenes*:
+# the own sign (**aligned**), the partner's (**swapped**), none (**absent**).
 
 # %%
 print(f"own sign in {BIAS.own:.0%} of the training videos")
@@ -77,25 +75,21 @@ assert all(same.values())  # while the action moves, the three clips are one
 print("frames of the action are the same in all three lists:", all(same.values()))
 
 # %% [markdown]
-# The tuning split has the same fault, as a held-out part of a faulty collection would. So the
-# network looks excellent while it is being trained, and no class is "weak": the paper's rule for
-# choosing videos, classes under 50 %, finds nothing. A fault that all data share does not show in
-# their accuracy. Attention shows it to a person who looks. Here a fifth of the
-# training videos are taken, the worst first, and their truth is written down as **stand-in** edits: 1 while the
-# action moves, 0.5 while the hand comes or goes, 0 elsewhere, the sign included. Nobody made them.
+# The tuning split has the same fault, as a held-out part of a faulty collection would. So the paper's rule
+# for choosing videos, classes under 50 %, finds nothing; a person who looks at attention sees the fault.
+# Here a fifth of the training videos are taken, the worst first, with their truth as **stand-in** edits: 1
+# while the action moves, 0.5 while the hand comes or goes, 0 elsewhere, the sign included.
 #
 # ## What comes of it
 #
-# Four arms as everywhere, all from one network: before, control ($\gamma_t = 0$), placebo (other
-# videos' edits), knowledge. All see the edited videos four times an epoch. Among the worst
-# are many with the partner's sign, so seeing them more often may be a cure by itself. The
-# control has that gain too, so we subtract the control.
+# Four arms, all from one network: before, control ($\gamma_t = 0$), placebo (other videos' edits),
+# knowledge. All see the edited videos four times an epoch. Many of the worst have the partner's sign, so
+# this alone may help. It helps the control too, so we subtract the control.
 #
 # There are two **fusions**. The paper's (chapter 6) joins $(1 + M_s) \cdot f$ with $M_t \cdot f$: $M_t$
-# does not weigh its spatial half. The **gated** one is ours:
-# $(1 + M_s) \cdot M_t \cdot f$ joined with $M_t \cdot f$, so that *when* governs the whole network. The
-# last row of the first table is a network that learned the same scenes without any sign: about what
-# could be reached.
+# does not weigh the spatial half. The **gated** one is ours: $(1 + M_s) \cdot M_t \cdot f$ joined with
+# $M_t \cdot f$, so that *when* governs both halves. The last row of the first table is a network that
+# learned the same scenes without any sign: about what could be reached.
 
 # %%
 HTML(fault.fault_table("paper"))
@@ -109,15 +103,13 @@ print(settings_in_words(done))
 print(provenance([*done, *fault.clean()]))
 
 # %% [markdown]
-# Why $\gamma_t = 100$ here and 10 in Table 2? Table 2 keeps the paper's value. Here all settings were
-# chosen with seed 0, on a tuning list with the swapped sign; validation was scored once.
-# [The next page](results_sweeps.ipynb) has other values beside.
+# $\gamma_t$ is 100 here and 10 in Table 2, which keeps the paper's value. All settings here were chosen
+# with seed 0, on a tuning list with the swapped sign; validation was scored once.
+# [The next page](results_sweeps.ipynb) has other values.
 #
-# The column to look at is *swapped*: a network that reads the sign is wrong there. *Aligned* stands beside
-# it, because a network that stops reading the sign loses what the sign gave it. That is why the last
-# column, the **mean of both**, hardly moves: a shortcut pays where it holds. The network that never met
-# the sign has a *lower* mean than the control. So judge a mended network by *swapped*, and by
-# **aligned − swapped**: the points that the sign decides.
+# Judge a mended network by *swapped*, where reading the sign is wrong, and by **aligned − swapped**: the
+# points that the sign decides. The **mean of both** hardly moves, because a shortcut pays where it holds:
+# the network that never met the sign has a *lower* mean than the control.
 #
 # ### Gated fusion
 
@@ -159,13 +151,13 @@ Markdown(fault.findings_fault("paper", swapped, "in top-1 with the swapped sign"
 # %% [markdown]
 # ### The price
 #
-# The same comparison where the sign is *right*, gated fusion:
+# Gated fusion, where the sign is *right*:
 
 # %%
 Markdown(fault.findings_fault("gated", aligned, "in top-1 with the class's own sign"))
 
 # %% [markdown]
-# And without any sign, where nothing misleads or helps:
+# And without any sign:
 
 # %%
 absent = fault.top1("validation_absent")
@@ -174,9 +166,9 @@ Markdown(fault.findings_fault("gated", absent, "in top-1 without a sign"))
 # %% [markdown]
 # ## Through which half of the fusion does the sign pass?
 #
-# The lists show the same scenes. So we can show the sign to *one half* of the fusion, and the scene
-# without the sign to the other half. The tables say how far this moves the answer from the clip's own
-# class towards its partner, first with the network's own $M_t$, then with the truth in its place:
+# We show the sign to *one half* of the fusion, and the same scene without it to the other. How far does
+# this move the answer from the clip's own class towards its partner, first with the network's own $M_t$,
+# then with the truth in its place?
 
 # %%
 HTML(fault.ways_table("paper"))
@@ -185,17 +177,15 @@ HTML(fault.ways_table("paper"))
 HTML(fault.ways_table("gated"))
 
 # %% [markdown]
-# This is the **leak**. In the paper's fusion the sign passes through the spatial half, which $M_t$ does
-# not weigh. So even a perfect $M_t$ cannot stop it. In the gated fusion a perfect $M_t$ is 0 wherever
-# the sign is, and features multiplied by 0 are gone from both halves. This follows from equations (1) to
-# (3), before any training.
+# This is the **leak**. In the paper's fusion the sign passes through the spatial half, which even a
+# perfect $M_t$ does not weigh. In the gated fusion a perfect $M_t$ is 0 wherever the sign is, in both
+# halves. This follows from equations (1) to (3), before any training.
 #
 # ## What the truth would repair, and what training reaches
 #
-# The **oracle** sets $M_t$ to the truth at test time. It is what edits could do at best. Beside it
-# stands where $M_t$ really lies after fine-tuning, on frames that show the sign, on the action, and on
-# other idle frames; the agreement with the truth; and, as in [Table 3](results_table3.ipynb), what
-# $1 - M_s$ costs.
+# The **oracle** sets $M_t$ to the truth at test time: the best that edits could do. Beside it stands $M_t$
+# after fine-tuning (on frames that show the sign, on the action, on other idle frames), its agreement with
+# the truth, and, as in [Table 3](results_table3.ipynb), what $1 - M_s$ costs.
 
 # %%
 HTML(fault.attention_table("paper"))
@@ -204,8 +194,7 @@ HTML(fault.attention_table("paper"))
 HTML(fault.attention_table("gated"))
 
 # %% [markdown]
-# How to read the last row: a fall shows that the answer depends on $M_s$ as it is, not that $M_s$
-# is right.
+# A fall in the last row shows that the answer depends on $M_s$ as it is, not that $M_s$ is right.
 #
 # ## What we learned
 #
@@ -213,9 +202,8 @@ HTML(fault.attention_table("gated"))
 # - $\mathcal{L}_{temp}$ teaches $M_t$ the truth in *both* fusions. Only where $M_t$ governs both halves
 #   can that hold the sign up.
 # - A mended $M_t$ is not yet a mended network: classification still rewards the sign in most training
-#   clips, and what little $M_t$ lets through is amplified behind the fusion.
-# - Knowledge is compared with a control that was trained as long. Compared with *before* alone it would
-#   look better than it is. And *significant* is not *cured*: look at how much of the way is left.
+#   clips, and the layers behind the fusion amplify what little $M_t$ lets through.
+# - Compare knowledge with a control that was trained as long. And *significant* is not *cured*: look at
+#   how much of the way is left.
 #
-# How this depends on the number of edits, on $\gamma_t$ and on how exact the edits are is on
-# [the next page](results_sweeps.ipynb).
+# [The next page](results_sweeps.ipynb) varies the number of edits, $\gamma_t$, and how exact edits are.
