@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 11. Something-Something v2
 #
-# *Any laptop, no GPU: about 25 seconds on two CPU cores.*
+# *Any laptop, no GPU: about 30 seconds on two CPU cores.*
 #
 # **The question.** What does it take to train on the real set, and how do we know beforehand that it
 # will go through? The set cannot come with this book: it is free for research, from its publisher,
@@ -45,6 +45,8 @@ from stabn.tables.work import hours, loader_of, projected, works
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.cluster.launch import launch_config
 from stabn.training.config import RunConfig, read_config, read_yaml
+from stabn.training.preflight.findings import PreflightError
+from stabn.training.preflight.training import preflight
 
 scratch = tempfile.TemporaryDirectory()
 FOLDER = Path(scratch.name)
@@ -347,6 +349,18 @@ with chdir(FOLDER):
     launch_config("stabn preflight train", trial)
 
 # %% [markdown]
+# And one that fails: the weights have gone, and the validation list goes by another name. Both are told at
+# once.
+
+# %%
+wrong = {"weights": "SLOW_8x8_R50.pyth", "report_split": "val"}
+try:
+    with chdir(FOLDER):
+        preflight(trial.model_copy(update=wrong))
+except PreflightError as error:
+    print("error:", error)
+
+# %% [markdown]
 # ## Started, and left alone
 #
 # One command trains one row on the GPUs of one machine:
@@ -418,6 +432,17 @@ print(f"{steps_an_epoch} steps an epoch, {by_hand / 1e18:.1f} EFLOP")
 HTML(cost.steps_table())
 
 # %% [markdown]
+# How many clips does one GPU hold? That is **estimated**: the tensors that a step keeps of a clip for the
+# way back, counted from their shapes, beside weights, gradients and momentum. A machine needs more for a
+# moment; compare one clip with the measured peak above, and leave a third of the memory free:
+
+# %%
+HTML(cost.memory_table())
+
+# %% [markdown]
+# The paper's 64 clips are 8 on each of eight GPUs. On fewer or smaller GPUs raise `accumulate`: the same 64
+# clips go through in parts. `checkpoint_activations` keeps less of each clip and computes it again.
+#
 # And what is **projected** is time on a GPU that nobody here has timed: the counted work over a share
 # of the rate that NVIDIA publishes for dense bf16 arithmetic. That share is a supposition, and all
 # projected hours hang on it. It is not a bold one: compare the column "share" above, which is measured

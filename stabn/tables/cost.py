@@ -3,6 +3,7 @@
 The three are kept apart, and every heading says which it is. A measured cell links to its record.
 """
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from stabn.tables.work import (
     Work,
     fastest,
     hours,
+    kept_bytes,
     loader_of,
     projected,
     rates,
+    step_bytes,
     steps_of,
     works,
 )
@@ -65,6 +68,24 @@ def steps_table(root: Path = REPOSITORY) -> str:
     head = [*NAMES[:2], "Machine", "How", "Clips/s", "Peak memory, GiB"]
     caption = "Measured: one training step on clips of the full size"
     return table(caption, [*head, "Share of its matrix rate"], rows, text_columns=4)
+
+
+def memory_table(clips: Sequence[int] = (1, 4, 8, 16), root: Path = REPOSITORY) -> str:
+    """What a training step holds in memory, in the files' precision: an estimate from shapes."""
+    every = _one_clip(root)
+    rows = [
+        [
+            *one.names[:2],
+            f"{kept_bytes(one.config) / 2**30:.2f}",
+            *(f"{step_bytes(one, count) / 2**30:.1f}" for count in clips),
+        ]
+        for one in every
+    ]
+    (precision,) = {one.config.precision for one in every}
+    head = [*NAMES[:2], "Kept of a clip, GiB"]
+    head += [f"Step on {count} clip{'s' * (count > 1)}, GiB" for count in clips]
+    caption = f"Estimated: memory of a training step in {precision}, by the clips on one GPU"
+    return table(caption, head, rows, text_columns=2)
 
 
 def hours_table(root: Path = REPOSITORY, share: float = SHARE) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from stabn.data.sampling import views
 from stabn.models.resnet3d import count_multiply_adds
@@ -22,6 +23,8 @@ from stabn.tables.table1 import SAMPLING
 from stabn.training.build import build_model
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig, read_config
+from stabn.training.preflight.memory import counting_saved
+from stabn.training.process import autocast
 
 STEPS, LOADERS = "book/results/cost/step_*.json", "book/results/cost/loader_*.json"
 LAUNCH = "notebooks/launch/ssv2_*_r*_*.yaml"
@@ -118,6 +121,26 @@ def work(config: RunConfig) -> Work:
         trained=config.epochs * full,
         scored=(-(-config.epochs // config.eval_every) + 1) * VALIDATION * each,
     )
+
+
+@cache
+def kept_bytes(config: RunConfig) -> int:
+    """Bytes that a training step keeps of one clip for the way back; fake tensors take none."""
+    with FakeTensorMode():
+        model = build_model(config, REAL_CLASSES).train()
+        clip = torch.empty(1, 3, config.num_frames, config.image_size, config.image_size)
+        with counting_saved(model) as saved, autocast(config.precision, clip.device):
+            model(clip)
+    return saved[0]
+
+
+def step_bytes(one: Work, clips: int) -> int:
+    """Bytes of a training step on so many clips: what is kept of them, and three copies in fp32.
+
+    The copies are weights, gradients and momentum. Left out is what a machine adds for a moment:
+    workspaces of convolutions, gaps between tensors, fp32 weights written as bf16.
+    """
+    return clips * kept_bytes(one.config) + 3 * 4 * one.parameters
 
 
 def read_rows(root: Path, pattern: str, keys: set[str]) -> list[Measured]:

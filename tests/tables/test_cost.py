@@ -11,10 +11,12 @@ from torch import nn
 from stabn.tables import cost, paper_rows
 from stabn.tables.html import DASH
 from stabn.tables.runs import TableError
-from stabn.tables.work import STEP_KEYS, STEPS, read_rows, work, works
+from stabn.tables.work import STEP_KEYS, STEPS, kept_bytes, read_rows, step_bytes, work, works
 from stabn.training.build import build_model
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig
+from stabn.training.preflight.memory import counting_saved
+from stabn.training.process import autocast
 from tests.records import rows, write
 
 STEP = {"model": "st_abn", "backbone": "resnet50", "frames": 32, "size": 224, "batch": 8}
@@ -76,6 +78,38 @@ def test_clips_by_hand():
     twice = work(RunConfig(name="x", sampling="two_clip", epochs=3, eval_every=2))
     assert (twice.trained, twice.scored) == (3 * 5_278 * 64, (2 + 1) * 24_777 * 2)
     assert once.clips == once.trained + once.scored / 3
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_memory_is_reckoned_as_a_real_step_would_take_it(precision):
+    """Fake tensors keep what real ones keep; beside it lie weights, gradients and momentum."""
+    config = RunConfig(
+        name="x", backbone="resnet50", num_frames=2, image_size=32, precision=precision
+    )
+    network = build_model(config, 174).train()
+    with counting_saved(network) as real, autocast(precision, torch.device("cpu")):
+        network(torch.zeros(1, 3, 2, 32, 32))
+    near = {"fp32": 0, "bf16": 2e-3}[precision]  # in bf16 a few small tensors are kept otherwise
+    assert kept_bytes(config) == pytest.approx(real[0], rel=near)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    copies = [t for s in optimizer.state.values() for t in (s["momentum_buffer"],)]
+    copies += [t for p in network.parameters() for t in (p, p.grad)]
+    held = sum(t.numel() * t.element_size() for t in copies)
+    assert step_bytes(work(config), 3) == held + 3 * kept_bytes(config)
+
+
+def test_the_memory_of_clips_grows_by_what_each_keeps(root):
+    page = cost.memory_table((1, 8), root)
+    kept, one, eight = (
+        [float(cell) for cell in column(page, heading)]
+        for heading in ("Kept of a clip", "Step on 1 clip,", "Step on 8 clips")
+    )
+    assert "Estimated" in page
+    for each, little, much in zip(kept, one, eight, strict=True):
+        assert much - little == pytest.approx(7 * each, abs=0.2)  # all three are rounded
 
 
 def test_the_rows_are_the_papers_own_in_its_order():
