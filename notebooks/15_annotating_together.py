@@ -462,12 +462,19 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 #   then video after video in the editor of [chapter 13](13_editing_attention.ipynb). Every change is
 #   saved at once, and the page says so, or says that it is *not* saved and tries again. Who comes back
 #   under the same name goes on where they were;
-# - the [organiser's page](app/organise.ipynb): progress by class and by annotator, agreement, what was
-#   set aside, and buttons to export and to make a backup.
+# - the [organiser's page](app/organise.ipynb): progress by class and by annotator, agreement, any video
+#   with everybody's levels, whose word counts, and exports and backups to download. It sees by itself
+#   who and what is new.
 #
 # `make annotate QUEUE=folder STORE=file` chooses the queue and the file of the edits, and
 # `ARGS="--overlap 2"` gives each video to two people. `stabn annotate --help` lists
 # the rest.
+#
+# **Who takes care?** The organiser's page sorts the annotators by four signs: how much they left
+# unchanged; in how many videos they were faster than nine in ten of the others; how far their levels
+# are from the others'; and how far from those that are known. A sign is a reason to open some of their
+# videos and to ask; it is no proof. Who did not look is *set aside*, with a reason: nothing is removed,
+# and nothing that is computed from then on counts it.
 #
 # **Who can reach it?** Only this machine, unless you add `--host`. Voilà speaks plain HTTP, so beyond
 # a network that you trust put it behind a proxy that speaks HTTPS, and say `--public-url` (the book's

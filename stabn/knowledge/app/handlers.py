@@ -1,5 +1,6 @@
 """What requests meet where Voilà's own answer would not do."""
 
+from pathlib import Path
 from urllib.parse import urlencode
 
 from jupyter_server.auth.decorator import allow_unauthenticated
@@ -56,7 +57,7 @@ class Visit(TornadoVoilaHandler):
             rest = {name: asked[name] for name in asked if name not in ("token", "start")}
             self.redirect(self.base_url + (f"?{urlencode(rest, doseq=True)}" if rest else ""))
         else:
-            annotators = "annotate" in self.notebook_path
+            annotators = Path(self.notebook_path).stem == "annotate"
             self.set_header("Cache-Control", "no-store")
             self.finish(self.render_template("start.html", annotators=annotators))
 

@@ -1,41 +1,37 @@
-"""The organiser's page: who has done what, how far they agree, export and backup.
+"""The organiser's page: who has done what, with which care, whose word counts, export and backup.
 
-It reads the store and writes nothing but files beside it.
+It changes nothing in the store but whose word counts.
 """
 
+import asyncio
 import html
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import ipywidgets as widgets
-import pandas as pd
 
 from stabn import given
-from stabn.knowledge.app.parts import button
-from stabn.knowledge.edits.agreement import agreement_table, alpha
-from stabn.knowledge.edits.edit import Edit
-from stabn.knowledge.edits.exchange import write_json, write_npy
+from stabn.errors import UserError
+from stabn.knowledge.app import exports
+from stabn.knowledge.app.compare import compared
+from stabn.knowledge.app.deciding import NOBODY, Deciding, offer
+from stabn.knowledge.app.parts import button, row
+from stabn.knowledge.app.report import CARE, care_report, progress_report
+from stabn.knowledge.edits.care import MEASURES, signs
 from stabn.knowledge.selection.queue import Queue, QueueError, read_queue
 from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.store import Store
 
-STYLE = """<style>
-.stabn-report th, .stabn-report td { text-align: left; padding: .1em 1.2em .1em 0; }
-.stabn-report td { overflow-wrap: anywhere; }
-.stabn-report th { border-bottom: 1px solid currentColor; }
-</style>"""
-VERDICTS = {
-    "edited": "edited",
-    "nothing_to_correct": "nothing to correct",
-    "cannot_tell": "cannot tell",
-    "bad_video": "bad video",
-}
+EVERY = 20.0  # seconds between two looks for what is new
 
 
 def organise(
-    store_url: str | Path, queue_folder: str | Path, folder: str | Path | None = None
+    store_url: str | Path,
+    queue_folder: str | Path,
+    folder: str | Path | None = None,
+    *,
+    served_at: str = "",
 ) -> widgets.Widget:
     """The page, or a sentence that says why there is none.
 
@@ -44,6 +40,8 @@ def organise(
         queue_folder: what is worked through.
         folder: where exports and backups go; None for ``exports`` beside the store's file, or
             beside the queue where the store is a database.
+        served_at: path of the served page, below which files can be downloaded; "" where no
+            server of ours shows it.
     """
     try:
         store, queue = Store(store_url), read_queue(queue_folder)
@@ -52,7 +50,7 @@ def organise(
     if folder is None:
         file = str(store_url).removeprefix("sqlite:///")
         folder = given.path(queue_folder if "://" in file else file).parent / "exports"
-    return Organiser(store, queue, given.path(folder))
+    return Organiser(store, queue, given.path(folder), served_at=served_at)
 
 
 class Organiser(widgets.VBox):
@@ -60,149 +58,122 @@ class Organiser(widgets.VBox):
 
     Attributes:
         message: What the last button did, or why it could not.
-        report: The tables.
+        report: Progress and agreement.
+        care: Signs of carelessness, sorted by what `sort` says.
+        video: Which one is looked at in `seen`.
+        deciding: Whose word counts.
     """
 
-    def __init__(self, store: Store, queue: Queue, folder: Path):
+    def __init__(self, store: Store, queue: Queue, folder: Path, *, served_at: str = ""):
         self._store, self._queue, self._folder = store, queue, folder
-        self.message, self.report = widgets.HTML(), widgets.HTML()
-        buttons = [
-            button("Refresh", lambda: self._try(self.refresh)),
-            button("Export edits", lambda: self._try(self.export)),
-            button("Make a backup", lambda: self._try(self.backup)),
-        ]
-        super().__init__([widgets.HBox(buttons), self.message, self.report])
+        self.message, self.report, self.care = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.sort = widgets.Dropdown(
+            options=["annotator", *MEASURES],
+            value="unchanged",
+            description="Sort by",
+            layout={"margin": "1em 0 0"},
+        )
+        self.video = widgets.Dropdown(description="Video", layout={"width": "min(40em, 100%)"})
+        self.seen = widgets.HTML()
+        self.deciding = Deciding(store, self._decide)
+        self.sort.observe(lambda _: self._try(self.refresh), "value")
+        self.video.observe(lambda _: self._try(self.look), "value")
+        steps = {
+            "Refresh": self.refresh,
+            "Write exports beside the store": self.export,
+            "Make a backup beside the store": self.backup,
+        }
+        buttons = [button(name, lambda s=step: self._try(s)) for name, step in steps.items()]
+        super().__init__(
+            [
+                row(*buttons, *([widgets.HTML(_downloads(served_at))] if served_at else [])),
+                self.message,
+                self.report,
+                widgets.HTML(f"<h2>Who takes care</h2><p>{CARE}</p>"),
+                self.sort,
+                self.care,
+                widgets.HTML("<h2>A video with everybody's levels</h2>"),
+                self.video,
+                self.seen,
+                self.deciding,
+            ]
+        )
         self._try(self.refresh)
+        self._keep_looking()
 
     def refresh(self) -> str:
-        """Read the store again; returns what to say about it."""
-        edits, now = self._edits(), datetime.now(UTC)
-        self.report.value = report(self._queue, edits, self._store.progress())
+        """Read queue and store again; returns what to say about it."""
+        self._queue = read_queue(self._queue.folder)
+        edits, aside, now = *self._edits(), datetime.now(UTC)
+        self.report.value = progress_report(self._queue, edits, self._store.progress())
+        self.care.value = care_report(signs(edits), self.sort.value)
+        classes = self._queue.classes
+        videos = [(f"{v.video_id}: {classes[v.label]}", v.video_id) for v in self._queue.videos]
+        offer(self.video, [NOBODY, *videos])
+        self.deciding.refresh(edits + aside)
         return f"As of {now:%Y-%m-%d %H:%M:%S} UTC"
 
+    def look(self) -> str:
+        """Show the chosen video with everybody's levels; returns what to say about it."""
+        self.seen.value = ""
+        if not self.video.value:
+            return ""
+        edits, aside = self._edits()
+        self.seen.value = compared(self._queue, self.video.value, edits, aside)
+        return f"Video {self.video.value} is shown below"
+
     def export(self) -> str:
-        """Write the latest edits as JSON and in the 2022 editor's format; returns where."""
-        folder = self._folder / f"edits-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-        edits = self._edits()
-        write_json(edits, folder / "edits.json")
-        classes = {v.video_id: self._queue.classes[v.label] for v in self._queue.videos}
-        for number, annotator in enumerate(sorted({edit.annotator for edit in edits}), start=1):
-            own = [edit for edit in edits if edit.annotator == annotator]
-            write_npy(own, folder / "npy" / f"{number}-{safe_name(annotator)}", classes)
-        return f"{len(edits)} edits are in {folder}"
+        """Write what counts of the edits in every format; returns where."""
+        folder = self._folder / exports.stamped("edits")
+        return f"{exports.write(self._store, self._queue, folder)} edits are in {folder}"
 
     def backup(self) -> str:
         """Copy the whole store, all revisions; returns where."""
-        path = self._folder / f"backup-{datetime.now(UTC):%Y%m%d-%H%M%S}.sqlite"
+        path = self._folder / f"{exports.stamped('backup')}.sqlite"
         path.parent.mkdir(parents=True, exist_ok=True)
         self._store.backup(path)
         return f"A copy of everything is in {path}"
 
-    def _edits(self) -> list[Edit]:
-        """The latest edits of this queue's videos."""
-        queued = {video.video_id for video in self._queue.videos}
-        return [edit for edit in self._store.edits() if edit.video_id in queued]
+    def _edits(self) -> tuple[list, list]:
+        """Of this queue's videos: what counts, and what is set aside."""
+        both = self._store.edits(), self._store.excluded()
+        return tuple(exports.of_queue(edits, self._queue) for edits in both)
 
-    def _try(self, step: Callable[[], str]) -> None:
+    def _decide(self, step: Callable[[], str]) -> None:
+        def do() -> str:
+            said = f"{step()}. {self.refresh()}"
+            self.look()
+            return said
+
+        self._try(do)
+
+    def _try(self, step: Callable[[], str], *, silent: bool = False) -> None:
         try:
-            self.message.value = f"<p>{html.escape(step())}</p>"
-        except (OSError, StoreError, ValueError) as error:
-            self.message.value = f"<p role='alert'><b>{html.escape(str(error))}</b></p>"
+            said = f"<p role='status'>{html.escape(step())}</p>"
+        except (OSError, UserError, ValueError) as error:
+            said = f"<p role='alert'><b>{html.escape(str(error))}</b></p>"
+            silent = False
+        if not silent:
+            self.message.value = said
+
+    def _keep_looking(self) -> None:
+        """See what is new, without anybody asking; only what differs is sent to the page."""
+
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(EVERY)
+                self._try(self.refresh, silent=True)
+
+        try:
+            self._looking = asyncio.get_running_loop().create_task(keep())
+        except RuntimeError:  # outside a kernel nobody waits for it
+            self._looking = None
 
 
-def report(queue: Queue, edits: Sequence[Edit], progress: pd.DataFrame) -> str:
-    """All tables as HTML, texts escaped.
-
-    Args:
-        queue: what is worked through.
-        edits: latest edit of each video and annotator.
-        progress: as :meth:`stabn.knowledge.store.store.Store.progress` gives it.
-    """
-    value = alpha(edits)
-    other = sum(edit.model != queue.model for edit in edits)
-    sentences = [
-        f"{len({e.video_id for e in edits})} of {len(queue.videos)} videos are done by somebody, "
-        f"{len(edits)} edits by {len({e.annotator for e in edits})} annotators.",
-        "Agreement cannot be computed yet: it needs videos that two people edited."
-        if math.isnan(value)
-        else f"Krippendorff's α over frames is {value:.2f} (1 is full agreement, 0 is chance).",
-    ]
-    if other:
-        sentences.append(
-            f"{other} edits were made for another network: their levels stand, the attention that "
-            "was shown beside them was another."
-        )
-    parts = [f"<p>{html.escape(' '.join(sentences))}</p>"]
-    for title, table in [
-        ("By class", by_class(queue, edits, progress)),
-        ("By annotator", by_annotator(edits)),
-        ("Agreement by pair", agreement_table(edits)),
-        ("Videos set aside", set_aside(edits)),
-    ]:
-        shown = (
-            table.to_html(escape=True, index=False, border=0, float_format="{:.2f}".format)
-            if len(table)
-            else "<p>none yet</p>"
-        )
-        parts.append(f"<h2>{title}</h2>{shown}")
-    return f"{STYLE}<div class='stabn-report'>{''.join(parts)}</div>"
-
-
-def by_class(queue: Queue, edits: Sequence[Edit], progress: pd.DataFrame) -> pd.DataFrame:
-    """One row a class: its queued videos, and how many are edited, set aside, being worked on."""
-    label = {video.video_id: queue.classes[video.label] for video in queue.videos}
-    leased = set(progress.loc[progress["leased_by"].astype(bool), "video_id"])
-    rows = []
-    for text in dict.fromkeys(label.values()):
-        videos = {video_id for video_id, own in label.items() if own == text}
-        by = {
-            verdict: {e.video_id for e in edits if e.verdict == verdict} & videos
-            for verdict in VERDICTS
-        }
-        done = set().union(*by.values())
-        rows.append(
-            {
-                "class": text,
-                "videos": len(videos),
-                **{name: len(by[verdict]) for verdict, name in VERDICTS.items()},
-                "left": len(videos - done),
-                "open now": len(videos & leased),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def by_annotator(edits: Sequence[Edit]) -> pd.DataFrame:
-    """One row an annotator: what they did, minutes in all, median seconds a video, last seen."""
-    rows = []
-    for name in sorted({edit.annotator for edit in edits}):
-        own = [edit for edit in edits if edit.annotator == name]
-        seconds = pd.Series([edit.seconds for edit in own])
-        rows.append(
-            {
-                "annotator": name,
-                **{
-                    text: sum(edit.verdict == verdict for edit in own)
-                    for verdict, text in VERDICTS.items()
-                },
-                "minutes": seconds.sum() / 60,
-                "median s a video": seconds.median(),
-                "last (UTC)": f"{max(edit.made for edit in own):%Y-%m-%d %H:%M}",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def set_aside(edits: Sequence[Edit]) -> pd.DataFrame:
-    """One row an edit that says "cannot tell" or "bad video"."""
-    rows = [
-        {"video": e.video_id, "verdict": VERDICTS[e.verdict], "annotator": e.annotator}
-        for e in edits
-        if e.verdict in ("cannot_tell", "bad_video")
-    ]
-    return pd.DataFrame(rows)
-
-
-def safe_name(text: str) -> str:
-    """A name as a folder's name: letters and digits stay, the rest is its code in hexadecimal."""
-    return "".join(c if c.isalnum() and c.isascii() else f"_{ord(c):x}_" for c in text)
+def _downloads(served_at: str) -> str:
+    """Links to what :mod:`stabn.knowledge.app.downloads` makes when it is asked for."""
+    links = {"exports.zip": "all exports", "backup.sqlite": "a backup"}
+    return "Download: " + ", ".join(
+        f"<a href='{html.escape(served_at)}download/{file}' download><u>{words}</u></a>"
+        for file, words in links.items()
+    )

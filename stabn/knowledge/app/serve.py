@@ -23,6 +23,7 @@ import asyncio
 import errno
 import logging
 import os
+import re
 import secrets
 import socket
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from voila.app import Voila
 from stabn import given
 from stabn.errors import UserError
 from stabn.knowledge.app.address import Address, address_of
+from stabn.knowledge.app.downloads import FILES, Download
 from stabn.knowledge.app.ending import end_on_signals
 from stabn.knowledge.app.handlers import OURS, TokenOnly
 from stabn.knowledge.app.kernels import PAGE, Kernels, room
@@ -78,11 +80,15 @@ class Page(Voila):
         self.template_paths.insert(0, str(TEMPLATE))
 
     def init_handlers(self) -> list:
-        """Voilà's own, but for those that `OURS` replaces."""
-        return [
+        """Voilà's own, but for those that `OURS` replaces; the organiser's page has files, too."""
+        handlers = [
             (path, OURS.get(handler, handler), *more)
             for path, handler, *more in super().init_handlers()
         ]
+        if self.is_organisers:
+            names = "|".join(map(re.escape, FILES))
+            handlers.insert(0, (f"{self.base_url}download/({names})", Download))
+        return handlers
 
     def listen(self) -> None:
         """Take the port, or say that it is taken: an address on another port would mislead.
@@ -93,13 +99,18 @@ class Page(Voila):
         try:
             self.app.listen(self.port, self.ip, xheaders=bool(self.origin))
         except OSError as error:
-            option = "--organiser-port" if "organise" in self.notebook_path else "--port"
+            option = "--organiser-port" if self.is_organisers else "--port"
             remedy = f"is another server running? Stop it, or choose another {option}"
             if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                 remedy = "--host is an address of this machine; 0.0.0.0 means all that it has"
             raise ServeError(
                 f"{self.ip}:{self.port} cannot be served on ({error.strerror}); {remedy}"
             ) from error
+
+    @property
+    def is_organisers(self) -> bool:
+        """Which of the two pages it is, wherever the notebooks lie."""
+        return Path(self.notebook_path).stem == "organise"
 
     @property
     def address(self) -> str:

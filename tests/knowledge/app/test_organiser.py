@@ -1,21 +1,29 @@
 """The organiser's page: figures that can be counted by hand, files that can be read back."""
 
+import asyncio
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from stabn.knowledge.app.organiser import (
-    Organiser,
+from stabn.knowledge.app import exports, organiser
+from stabn.knowledge.app.compare import compared
+from stabn.knowledge.app.downloads import FILES
+from stabn.knowledge.app.organiser import Organiser, organise
+from stabn.knowledge.app.report import (
     by_annotator,
     by_class,
-    organise,
-    report,
-    safe_name,
-    set_aside,
+    care_report,
+    not_judged,
+    progress_report,
 )
+from stabn.knowledge.edits.care import signs
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
 from stabn.knowledge.selection.queue import Queue, QueuedVideo, write_queue
@@ -63,6 +71,15 @@ def edit(video_id: str, annotator: str, levels: tuple, seconds: float = 30, **mo
         seconds=seconds,
         **(values | more),
     )
+
+
+def press(box, label: str) -> None:
+    """Click the button of that name, somewhere inside."""
+    for child in box.children:
+        if getattr(child, "description", "") == label:
+            child.click()
+        elif hasattr(child, "children"):
+            press(child, label)
 
 
 @pytest.fixture
@@ -113,12 +130,12 @@ def test_by_annotator(edits):
     assert table.loc["Ada", "last (UTC)"] == "2024-05-01 12:00"
 
 
-def test_set_aside(edits):
-    assert set_aside(edits).to_numpy().tolist() == [["c", "cannot tell", EVIL]]
+def test_not_judged(edits):
+    assert not_judged(edits).to_numpy().tolist() == [["c", "cannot tell", EVIL]]
 
 
 def test_the_report_says_it_in_words_and_escapes_texts(queue, edits, store):
-    html = report(queue, edits, store.progress())
+    html = progress_report(queue, edits, store.progress())
     assert "2 of 4 videos are done by somebody, 3 edits by 2 annotators" in html
     assert "Krippendorff's α" in html.replace("&#x27;", "'")
     assert EVIL not in html
@@ -127,14 +144,14 @@ def test_the_report_says_it_in_words_and_escapes_texts(queue, edits, store):
 
 def test_edits_for_another_network_are_counted(queue, edits, store):
     other = edit("b", "Ada", (0, 0, 0), model="cd" * 32)
-    assert "1 edits were made for another network" in report(
+    assert "1 edits were made for another network" in progress_report(
         queue, [*edits, other], store.progress()
     )
 
 
 def test_before_anybody_came(queue):
     progress = pd.DataFrame({"video_id": list("abcd"), "leased_by": [()] * 4})
-    html = report(queue, [], progress)
+    html = progress_report(queue, [], progress)
     assert "0 of 4 videos" in html
     assert "cannot be computed yet" in html
     assert html.count("none yet") == 3
@@ -146,7 +163,7 @@ def test_export_can_be_read_back(store, path, queue, edits):
     (folder,) = (path.parent / "exports").iterdir()
     assert sorted(read_json(folder / "edits.json"), key=str) == sorted(edits, key=str)
     files = {path.parts[-3]: path for path in folder.glob("npy/*/*/*.npy")}
-    assert files.keys() == {f"1-{safe_name(EVIL)}", "2-Ada"}
+    assert files.keys() == {f"1-{exports.safe_name(EVIL)}", "2-Ada"}
     assert {path.name for path in files.values()} == {"a.npy"}
     assert np.load(files["2-Ada"]).tolist() == [0, 1, 1]
 
@@ -183,11 +200,150 @@ def test_what_fails_is_said(store, path, queue, tmp_path):
         assert "blocked" in page.message.value
 
 
+def test_what_comes_later_is_seen_without_a_reload(store, path, queue):
+    """A queue that grew, and somebody new."""
+
+    async def wait() -> str:
+        page = organise(path, queue.folder)
+        grown = replace(queue, videos=(*queue.videos, replace(queue.videos[0], video_id="new")))
+        write_queue(grown)
+        store.register([("new", 3)])
+        store.save(edit("new", "Noor", (0, 0, 1)), after=None)
+        while "3 of 5 videos" not in page.report.value:
+            await asyncio.sleep(0.01)
+        assert "Noor" in page.care.value
+        assert "new" in [value for _, value in page.video.options]
+        assert ("Noor", "Noor") in page.deciding.annotator.options
+        page._looking.cancel()
+        return page.message.value
+
+    with patch.object(organiser, "EVERY", 0.01):
+        message = asyncio.run(asyncio.wait_for(wait(), 60))
+    assert "As of" in message
+
+
+def test_the_largest_sign_comes_first_and_names_are_in_order(edits):
+    table = signs([*edits, edit("d", "Zoe", (), 1, verdict="nothing_to_correct")])
+
+    def order(by: str) -> list[str]:
+        html = care_report(table, by)
+        return sorted(["Ada", "&lt;script&gt;", "Zoe"], key=html.index)
+
+    assert order("annotator") == ["&lt;script&gt;", "Ada", "Zoe"]
+    assert order("unchanged")[0] == "Zoe"
+    assert order("videos")[0] == "&lt;script&gt;"
+    assert EVIL not in care_report(table, "fast")
+
+
+def test_sorting_is_a_choice(store, path, queue):
+    page = organise(path, queue.folder)
+    page.sort.value = "annotator"
+    assert page.care.value == care_report(signs(store.edits()), "annotator")
+
+
+class TestDeciding:
+    def choose(self, page: Organiser, annotator: str, video: str | None = None) -> None:
+        page.deciding.annotator.value = annotator
+        if video:
+            page.deciding.video.value = video
+        page.deciding.who.value, page.deciding.why.value = "Olga", "pressed Enter " + EVIL
+
+    def test_somebody_is_set_aside_and_heard_again(self, store, path, queue, edits):
+        page = organise(path, queue.folder)
+        self.choose(page, EVIL)
+        press(page.deciding, "Set aside")
+        assert [e.annotator for e in store.edits()] == ["Ada"]
+        assert "1 edits by 1 annotators" in page.report.value
+        assert "&lt;script&gt;" not in page.care.value
+        (decision,) = store.exclusions()
+        assert (decision.who, decision.why) == ("Olga", "pressed Enter " + EVIL)
+        decisions = page.deciding.children[-1].value
+        assert "set aside" in decisions
+        assert EVIL not in decisions
+
+        assert page.deciding.annotator.value == EVIL  # can still be chosen, and is
+        press(page.deciding, "Hear again")
+        assert len(store.edits()) == len(edits)
+        assert "3 edits by 2 annotators" in page.report.value
+
+    def test_one_edit_is_set_aside(self, store, path, queue):
+        page = organise(path, queue.folder)
+        self.choose(page, EVIL, "a")
+        page.video.value = "a"
+        press(page.deciding, "Set aside")
+        assert "set aside" in page.seen.value
+        assert [(e.video_id, e.annotator) for e in store.edits()] == [("a", "Ada"), ("c", EVIL)]
+
+    def test_without_a_reason_nothing_happens(self, store, path, queue, edits):
+        page = organise(path, queue.folder)
+        self.choose(page, EVIL)
+        page.deciding.why.value = " "
+        press(page.deciding, "Set aside")
+        assert "role='alert'" in page.message.value
+        assert "why" in page.message.value
+        assert len(store.edits()) == len(edits)
+
+    def test_before_anybody_came_there_is_nobody_to_choose(self, tmp_path, queue):
+        page = organise(tmp_path / "empty.sqlite", queue.folder)
+        press(page.deciding, "Set aside")
+        assert "Choose an annotator first" in page.message.value
+
+
+class TestLookingAtAVideo:
+    def test_everybodys_levels_are_one_above_the_other(self, queue):
+        aside = [edit("a", "Zoe", (1, 1, 1), 7)]
+        unchanged = edit("a", "Bob", (), 9, verdict="nothing_to_correct")
+        said = [edit("a", "Ada", (0, 1, 1)), edit("a", EVIL, (), verdict="bad_video"), unchanged]
+        html = compared(queue, "a", [*said, edit("b", "Eve", (1, 1, 1))], aside)
+        words = "by network: none; 1: 1 to 2; 2: none; 3: 0 to 2."
+        assert f"Frames at level 1 {words}" in html
+        cells = [unescape(cell) for cell in re.findall("<td>(.*?)</td>", html)]
+        made = "2024-05-01 12:00"
+        assert cells == [
+            *("1", "Ada", "edited", "30.00", made, ""),
+            *("–", EVIL, "bad video", "30.00", made, ""),
+            *("2", "Bob", "nothing to correct", "9.00", made, ""),
+            *("3", "Zoe", "edited", "7.00", made, "set aside"),
+        ]
+        assert EVIL not in html
+        assert "role='alert'" in html  # data/tiny is not there, so there are no frames
+        assert "no such folder" in html
+
+    def test_it_is_chosen_from_the_queue(self, store, path, queue):
+        page = organise(path, queue.folder)
+        page.video.value = "b"
+        assert "Nobody has answered it yet" in page.seen.value
+        page.video.value = "a"
+        assert "Ada" in page.seen.value
+        page.video.value = ""
+        assert page.seen.value == ""
+
+
+def test_tables_are_written_as_csv_that_no_spreadsheet_runs(store, path, queue, tmp_path):
+    formula = '=HYPERLINK("http://elsewhere.org")'
+    store.save(edit("b", formula, (0, 0.5, 1)), after=None)
+    assert exports.write(store, queue, tmp_path / "out") == 4
+    edits = pd.read_csv(tmp_path / "out/edits.csv")
+    assert edits.video.tolist() == ["a", "a", "b", "c"]
+    assert edits.changed.tolist() == [2, 3, 2, 0]
+    assert edits["class"].tolist() == [CLASSES[0]] * 3 + [CLASSES[1]]
+    assert f"'{formula}" in edits.annotator.tolist()
+    annotators = pd.read_csv(tmp_path / "out/annotators.csv")
+    assert set(annotators.annotator) == {"Ada", EVIL, f"'{formula}"}
+
+
+def test_a_page_that_no_server_shows_has_no_downloads(store, path, queue):
+    assert len(organise(path, queue.folder).children[0].children) == 3
+    links = organise(path, queue.folder, served_at="/study/organise/").children[0].children[-1]
+    for name in FILES:
+        assert f"href='/study/organise/download/{name}'" in links.value
+
+
 def test_without_a_queue_it_says_what_to_do(tmp_path):
     assert "select.ipynb" in organise(tmp_path / "edits.sqlite", tmp_path / "queue").value
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "名", "a b", "\\\\x"])
 def test_names_become_folders_that_stay_where_they_are(name):
-    assert safe_name(name).replace("_", "").isalnum()
-    assert safe_name(name).isascii()
+    assert exports.safe_name(name).replace("_", "").isalnum()
+    assert exports.safe_name(name).isascii()

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -288,7 +289,7 @@ class TestVisitors:
         page.goto(f"{served.url['organiser']}?token={TOKENS['organiser']}")
         page.get_by_role("button", name="Open it").click()
         expect(page.get_by_role("heading", name="By annotator")).to_be_visible()
-        page.get_by_role("button", name="Export edits").click()
+        page.get_by_role("button", name="Write exports").click()
         expect(page.get_by_text("edits are in")).to_be_visible()
         (written,) = served.store.parent.glob("exports/*/edits.json")
         assert json.loads(written.read_text())
@@ -296,6 +297,23 @@ class TestVisitors:
         expect(page.get_by_text("A copy of everything is in")).to_be_visible()
         (copy,) = served.store.parent.glob("exports/backup-*.sqlite")
         assert Store(copy).edits() == Store(served.store).edits()
+
+        with page.expect_download() as download:
+            page.get_by_role("link", name="all exports").click()
+        assert re.fullmatch(r"exports-\d{8}-\d{6}\.zip", download.value.suggested_filename)
+        with ZipFile(download.value.path()) as archive:
+            assert json.loads(archive.read("edits.json")) == json.loads(written.read_text())
+        with page.expect_download() as download:
+            page.get_by_role("link", name="a backup").click()
+        taken_home = served.store.parent / "taken-home.sqlite"
+        download.value.save_as(taken_home)
+        assert Store(taken_home).revisions() == Store(served.store).revisions()
+        for url in served.url.values():  # nobody else takes them home
+            assert request(f"{url}download/backup.sqlite", TOKENS["annotators"])[0] in (302, 403)
+
+        page.get_by_label("Video", exact=True).first.select_option(index=1)
+        expect(page.get_by_alt_text(re.compile("^16 of \\d+ frames$"))).to_be_visible()
+        expect(page.get_by_alt_text(re.compile("^Frames at level 1 by network"))).to_be_visible()
         assert page.wrong == []
 
     def test_a_page_whose_kernel_has_ended_says_so(self, visitor, served):

@@ -1,0 +1,152 @@
+"""How far everybody is, how far they agree, and who takes care: tables as HTML, texts escaped."""
+
+import html
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from stabn.knowledge.edits.agreement import agreement_table, alpha
+from stabn.knowledge.edits.edit import Edit
+from stabn.knowledge.selection.queue import Queue
+from stabn.knowledge.store.exclusions import Exclusion
+
+STYLE = """<style>
+.stabn-report { overflow-x: auto; }
+.stabn-report th, .stabn-report td { text-align: left; padding: .1em 1.2em .1em 0; }
+.stabn-report td { overflow-wrap: break-word; max-width: 30em; }
+.stabn-report th { border-bottom: 1px solid currentColor; }
+</style>"""
+VERDICTS = {
+    "edited": "edited",
+    "nothing_to_correct": "nothing to correct",
+    "cannot_tell": "cannot tell",
+    "bad_video": "bad video",
+}
+CARE = """Before you blame anybody: a sign is a reason to look, and no proof. The network may have
+been right in the videos somebody got, quick hands exist, and where two people differ the other one
+may be wrong. Few videos say little. Open some of their videos below first, and ask."""
+
+
+def progress_report(queue: Queue, edits: Sequence[Edit], progress: pd.DataFrame) -> str:
+    """How much is done by whom, and how far they agree.
+
+    Args:
+        queue: what is worked through.
+        edits: everybody's word on each video.
+        progress: as :meth:`stabn.knowledge.store.store.Store.progress` gives it.
+    """
+    value = alpha(edits)
+    other = sum(edit.model != queue.model for edit in edits)
+    sentences = [
+        f"{len({e.video_id for e in edits})} of {len(queue.videos)} videos are done by somebody, "
+        f"{len(edits)} edits by {len({e.annotator for e in edits})} annotators.",
+        "Agreement cannot be computed yet: it needs videos that two people edited."
+        if math.isnan(value)
+        else f"Krippendorff's α over frames is {value:.2f} (1 is full agreement, 0 is chance).",
+    ]
+    if other:
+        sentences.append(
+            f"{other} edits were made for another network: their levels stand, the attention that "
+            "was shown beside them was another."
+        )
+    parts = [
+        f"<p>{html.escape(' '.join(sentences))}</p>",
+        titled("By class", by_class(queue, edits, progress)),
+        titled("By annotator", by_annotator(edits)),
+        titled("Agreement by pair", agreement_table(edits)),
+        titled("Videos that cannot be judged", not_judged(edits)),
+    ]
+    return STYLE + "".join(parts)
+
+
+def care_report(table: pd.DataFrame, by: str) -> str:
+    """The signs of :func:`stabn.knowledge.edits.care.signs`, the largest of one first."""
+    rising = by == "annotator"
+    table = table.sort_values(by, ascending=rising, na_position="last", kind="stable")
+    return shown(table)
+
+
+def decisions_report(decisions: Sequence[Exclusion]) -> str:
+    """Who was set aside or heard again, by whom and why, the latest first."""
+    rows = [
+        {
+            "annotator": one.annotator,
+            "video": one.video_id or "all",
+            "": "set aside" if one.excluded else "heard again",
+            "by": one.who,
+            "because": one.why,
+            "when (UTC)": f"{one.made:%Y-%m-%d %H:%M}",
+        }
+        for one in reversed(decisions)
+    ]
+    return shown(pd.DataFrame(rows))
+
+
+def by_class(queue: Queue, edits: Sequence[Edit], progress: pd.DataFrame) -> pd.DataFrame:
+    """One row a class: its queued videos, and how many have which verdict, or are worked on."""
+    label = {video.video_id: queue.classes[video.label] for video in queue.videos}
+    leased = set(progress.loc[progress["leased_by"].astype(bool), "video_id"])
+    rows = []
+    for text in dict.fromkeys(label.values()):
+        videos = {video_id for video_id, own in label.items() if own == text}
+        by = {
+            verdict: {e.video_id for e in edits if e.verdict == verdict} & videos
+            for verdict in VERDICTS
+        }
+        done = set().union(*by.values())
+        rows.append(
+            {
+                "class": text,
+                "videos": len(videos),
+                **{name: len(by[verdict]) for verdict, name in VERDICTS.items()},
+                "left": len(videos - done),
+                "open now": len(videos & leased),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def by_annotator(edits: Sequence[Edit]) -> pd.DataFrame:
+    """One row an annotator: what they did, minutes in all, median seconds a video, last seen."""
+    rows = []
+    for name in sorted({edit.annotator for edit in edits}):
+        own = [edit for edit in edits if edit.annotator == name]
+        seconds = pd.Series([edit.seconds for edit in own])
+        rows.append(
+            {
+                "annotator": name,
+                **{
+                    text: sum(edit.verdict == verdict for edit in own)
+                    for verdict, text in VERDICTS.items()
+                },
+                "minutes": seconds.sum() / 60,
+                "median s a video": seconds.median(),
+                "last (UTC)": f"{max(edit.made for edit in own):%Y-%m-%d %H:%M}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def not_judged(edits: Sequence[Edit]) -> pd.DataFrame:
+    """One row an edit that says "cannot tell" or "bad video"."""
+    rows = [
+        {"video": e.video_id, "verdict": VERDICTS[e.verdict], "annotator": e.annotator}
+        for e in edits
+        if e.verdict in ("cannot_tell", "bad_video")
+    ]
+    return pd.DataFrame(rows)
+
+
+def titled(title: str, table: pd.DataFrame) -> str:
+    """A heading and a table."""
+    return f"<h2>{html.escape(title)}</h2>{shown(table)}"
+
+
+def shown(table: pd.DataFrame) -> str:
+    """A table as HTML, its texts escaped."""
+    if not len(table):
+        return "<p>none yet</p>"
+    look = {"escape": True, "index": False, "border": 0, "na_rep": "–"}
+    rows = table.to_html(float_format="{:.2f}".format, **look)
+    return f"<div class='stabn-report'>{rows}</div>"
