@@ -110,7 +110,7 @@ export function help(view) {
   const rows = KEYS.map(([key, what]) =>
     make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, key)), make("td", {}, what)));
   view.parts.help = make("section", { class: "se-help", hidden: true, "aria-label": "keys" },
-    make("h4", {}, "Keys, while the editor has the focus (click on a frame)"),
+    make("p", { class: "se-headline" }, "Keys, while the editor has the focus (click on a frame)"),
     make("table", {}, make("tbody", {}, ...rows)),
     make("p", {}, "Mouse: drag a bar up or down to set one frame. Drag across frames to select them, ",
       "then choose a level; or choose a level first and drag it across frames. Where equal bars ",

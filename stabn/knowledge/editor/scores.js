@@ -35,7 +35,7 @@ export function showScores(view) {
     amount(own?.[k], "before"), amount(after?.[k], "after"));
   const state = problem || (stale ? "computing …" : "");
   parts.scores.replaceChildren(
-    make("h4", {}, make("span", { class: "se-change" }, ...change(video, after)),
+    make("p", { class: "se-headline" }, make("span", { class: "se-change" }, ...change(video, after)),
       make("span", { class: problem ? "se-problem" : "se-busy" }, state)),
     make("table", {},
       make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"),

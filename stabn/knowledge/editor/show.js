@@ -53,8 +53,9 @@ export function go(view, frame, extend = false) {
   reveal(view);
 }
 
-/** Scroll, where something must, until the current frame is in view with its bar. */
+/** Scroll, where something must, until the current frame is in view; never under a drag. */
 export function reveal(view) {
+  if (view.drag?.pointer !== undefined) return;
   view.parts.cells[view.current].node.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 

@@ -12,8 +12,10 @@ from stabn.knowledge.editor.modules import linked
 HOST = "https://editor.test/"
 ENTRY = Path(modules.__file__).with_name("editor.js")
 STYLE = ENTRY.with_suffix(".css").read_text(encoding="utf-8")
-HTML = f"""<!DOCTYPE html><meta name="viewport" content="width=device-width, initial-scale=1">
-<style>:root {{ color-scheme: light dark }} body {{ margin: 0 }} {STYLE}</style><body></body>"""
+HTML = f"""<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Editor</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>:root {{ color-scheme: light dark }} body, h1 {{ margin: 0; font-size: 1px }} {STYLE}</style>
+<main><h1>Editor</h1></main></html>"""
 MODEL = """async text => {
   const bytes = value => Uint8Array.from(atob(value), c => c.charCodeAt(0));
   const decode = { _spatial: bytes, _frames: values => values.map(bytes) };
@@ -34,7 +36,7 @@ MODEL = """async text => {
   window.tell = tell;
   update(await window.toPython(null));
   const editor = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
-  window.close = editor.default.render({ model, el: document.body });
+  window.close = editor.default.render({ model, el: document.querySelector("main") });
   setInterval(() => window.toPython(null).then(update), 30);
 }"""
 

@@ -6,6 +6,7 @@ from io import BytesIO
 import ipywidgets
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 from stabn.knowledge.editor.editor import Editor
@@ -215,6 +216,15 @@ def test_before_any_edit_there_is_no_after(make):
     send(editor, "undo")
     until(editor, lambda scores: scores.get("version") == editor._version)
     assert "after" not in editor.summary
+
+
+def test_another_video_makes_no_widget(make, frames):
+    """A kernel keeps each widget that was made until it is closed."""
+    editor = make()
+    before = set(_instances)
+    for _ in range(20):
+        editor.show(frames, Draft(ATTENTION), sampled=[0], truth="Pushing", predicted="Lifting")
+    assert set(_instances) == before
 
 
 def test_another_video_begins_without_the_truth(make, frames):
