@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,8 @@ def write(store: Store, queue: Queue, folder: Path) -> int:
     Args:
         store: where the edits are.
         queue: of whose videos.
-        folder: gets ``edits.json``, ``edits.csv``, ``annotators.csv`` and, for each annotator, a
-            folder in ``npy/``.
+        folder: gets ``edits.json``, ``edits.csv``, ``annotators.csv``, ``decisions.csv`` (who was
+            set aside, and is not among the others) and, for each annotator, a folder in ``npy/``.
 
     Returns:
         How many edits.
@@ -34,7 +35,12 @@ def write(store: Store, queue: Queue, folder: Path) -> int:
     edits = of_queue(store.edits(), queue)
     classes = {video.video_id: queue.classes[video.label] for video in queue.videos}
     write_json(edits, folder / "edits.json")
-    for name, table in (("edits", listed(edits, classes)), ("annotators", signs(edits))):
+    tables = {
+        "edits": listed(edits, classes),
+        "annotators": signs(edits),
+        "decisions": pd.DataFrame(map(asdict, store.exclusions())),
+    }
+    for name, table in tables.items():
         with replacing(folder / f"{name}.csv", "w") as file:
             table.map(harmless).to_csv(file, index=False)
     for number, annotator in enumerate(sorted({edit.annotator for edit in edits}), start=1):

@@ -125,7 +125,9 @@ class Organiser(widgets.VBox):
     def export(self) -> str:
         """Write what counts of the edits in every format; returns where."""
         folder = self._folder / exports.stamped("edits")
-        return f"{exports.write(self._store, self._queue, folder)} edits are in {folder}"
+        count, (_, aside) = exports.write(self._store, self._queue, folder), self._edits()
+        less = f"; {len(aside)} are set aside, and not among them" if aside else ""
+        return f"{count} edits are in {folder}{less}"
 
     def backup(self) -> str:
         """Copy the whole store, all revisions; returns where."""

@@ -266,6 +266,19 @@ class TestDeciding:
         assert len(store.edits()) == len(edits)
         assert "3 edits by 2 annotators" in page.report.value
 
+    def test_an_export_leaves_them_out_and_says_so(self, store, path, queue):
+        page = organise(path, queue.folder)
+        assert "set aside" not in page.export()
+        store.exclude(EVIL, who="Olga", why="=pressed Enter")
+        folder = path.parent / "exports" / "after"
+        page._folder = folder
+        assert page.export().endswith("; 2 are set aside, and not among them")
+        (inner,) = folder.iterdir()
+        assert [e.annotator for e in read_json(inner / "edits.json")] == ["Ada"]
+        (decision,) = pd.read_csv(inner / "decisions.csv").to_dict("records")
+        said = (EVIL, True, "Olga", "'=pressed Enter")
+        assert tuple(decision[k] for k in ("annotator", "excluded", "who", "why")) == said
+
     def test_one_edit_is_set_aside(self, store, path, queue):
         page = organise(path, queue.folder)
         self.choose(page, EVIL, "a")
