@@ -83,9 +83,11 @@ class RunConfig(Strict):
     change ``lr`` in proportion (linear scaling): ``lr_batch_size`` does so, where it is set.
     """
 
+    # the run
     name: str = Field(pattern=NAME, description="the run's folder is out_dir/name")
     out_dir: Place = Field("runs", description="where run folders lie")
 
+    # data
     data: Literal["ssv2", "pretext"] = Field(
         "ssv2", description="ssv2: files | pretext: neutral clips, drawn as they are read"
     )
@@ -98,6 +100,7 @@ class RunConfig(Strict):
     eval_split: str = Field("validation", description="split that steers: plateau, best checkpoint")
     report_split: str = Field("validation", description="split scored once, after training")
 
+    # model
     model: Literal["baseline", "st_abn"] = Field("st_abn", description="baseline | st_abn")
     backbone: str = Field("resnet50", description="resnet50 | resnet101 | small")
     num_frames: int = Field(32, ge=1, description="T, frames in a clip")
@@ -125,6 +128,7 @@ class RunConfig(Strict):
         description="start from: a checkpoint, ImageNet's or Kinetics' weights, or 'imagenet'",
     )
 
+    # clip
     image_size: int = Field(224, ge=8, description="side of the square clip, in pixels")
     short_side: int = Field(256, ge=8, description="evaluation: short side before the centre crop")
     train_short_side: tuple[int, int] = Field(
@@ -136,6 +140,7 @@ class RunConfig(Strict):
     flip: bool = Field(False, description="mirror half of the clips, swapping left/right labels")
     jitter: float = Field(0.0, ge=0, lt=1, description="brightness, contrast, saturation: 1 ± this")
 
+    # optimisation
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of both branches' target that all classes get alike"
     )
@@ -172,6 +177,7 @@ class RunConfig(Strict):
         0, ge=0, lt=1 << 63, description="decides weights, order, augmentation, dropout"
     )
 
+    # work
     workers: int | None = Field(
         None, ge=0, description="loader processes for each training process; null: by its cores"
     )
