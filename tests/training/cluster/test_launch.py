@@ -20,12 +20,12 @@ from tests.training.cluster.launched import PATIENCE, until
 WORKER = """
 import os, sys, time
 from contextlib import nullcontext
-from stabn.training.process import heeding_sigterm, joined
+from stabn.training.ending import leave_with_the_launcher, on_sigterm
 
-hangs = "hang" in sys.argv
-with joined() as me, heeding_sigterm(me) if hangs else nullcontext():
+leave_with_the_launcher()
+with on_sigterm(lambda: None) if "hang" in sys.argv else nullcontext():
     sys.stdout.write(f"worker {os.getpid()}\\n")  # in one piece: the other rank writes as well
-    if me.rank == 1 and sys.argv[1:] == ["die"]:
+    if os.environ.get("RANK") == "1" and sys.argv[1:] == ["die"]:
         print("no memory left for rank 1")
         os._exit(7)
     time.sleep(600)
