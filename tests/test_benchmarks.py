@@ -5,12 +5,14 @@ No figure of speed is looked at: a busy machine has any.
 
 import importlib
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
 
 from stabn.data.video import probe
 
@@ -38,35 +40,49 @@ BY_HAND = (
 )
 
 
-def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(BENCHMARKS / script), "--quick", *map(str, arguments)]
-    # torch.compile does nothing then: what it makes is PyTorch's to test, and takes half a minute
-    quickly = os.environ | {"TORCHDYNAMO_DISABLE": "1"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=quickly)
-
-
-def record_of(script: str, folder: Path, *arguments: str | Path) -> dict:
-    done = run(script, "--out", folder / "record.json", *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    record = json.loads((folder / "record.json").read_text())
-    assert record.keys() >= PROVENANCE
-    assert record["command"].startswith(f"python benchmarks/{script} --quick")
-    return record
+@pytest.fixture
+def benchmark(monkeypatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a benchmark as a module, which is gone after the test."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in {"loader", "training_step", "measured"} - before:
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture
-def loader(monkeypatch):
-    """The loader's benchmark as a module, which is gone after the test."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    before = set(sys.modules)
-    yield importlib.import_module("loader")
-    for name in {"loader", "measured"} - before:
-        del sys.modules[name]
+def run(benchmark, monkeypatch) -> Callable[..., None]:
+    """Runs a benchmark with its command line, in this process."""
+
+    def run(script: str, *arguments: str | Path) -> None:
+        main = benchmark(script.removesuffix(".py")).main
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", [script, "--quick", *map(str, arguments)])
+            # what it makes is PyTorch's to test, and takes half a minute
+            patched.setattr(torch, "compile", lambda model: model)
+            main()
+
+    return run
 
 
-def test_a_step_record_has_a_row_for_every_way(tmp_path):
+@pytest.fixture
+def record_of(run, tmp_path) -> Callable[..., dict]:
+    """Runs a benchmark; the record that it writes."""
+
+    def record_of(script: str, *arguments: str | Path) -> dict:
+        run(script, "--out", tmp_path / "record.json", *arguments)
+        record = json.loads((tmp_path / "record.json").read_text())
+        assert record.keys() >= PROVENANCE
+        assert record["command"].startswith(f"python benchmarks/{script} --quick")
+        return record
+
+    return record_of
+
+
+def test_a_step_record_has_a_row_for_every_way(record_of, benchmark, monkeypatch):
+    monkeypatch.setattr(benchmark("training_step"), "TURNS", 2)
     enough = ("--minutes", "10", "--note", "a test")
-    record = record_of("training_step.py", tmp_path, "--device", "cpu", *enough)
+    record = record_of("training_step.py", "--device", "cpu", *enough)
     assert record["note"] == "a test"
     for model in ("baseline", "st_abn"):
         rows = [row for row in record["rows"] if row["model"] == model]
@@ -89,32 +105,33 @@ def test_a_step_record_has_a_row_for_every_way(tmp_path):
     assert min(st_abn) > max(baseline)
 
 
-def test_what_does_not_fit_is_a_row_without_figures(tmp_path):
+def test_what_does_not_fit_is_a_row_without_figures(record_of):
     """A batch beyond any address space; the run goes on to its end."""
     huge = ("--batch", str(10**11), "--minutes", "10")
-    record = record_of("training_step.py", tmp_path, "--device", "cpu", *huge)
+    record = record_of("training_step.py", "--device", "cpu", *huge)
     assert {row["note"] for row in record["rows"]} == {"out of memory"}
     assert {row["model"] for row in record["rows"]} == {"baseline", "st_abn"}
     for name in ("clips_per_second", "ratio", "peak_gib", "share_of_matrix_rate"):
         assert {row[name] for row in record["rows"]} == {None}
 
 
-def test_without_time_the_plain_row_alone_is_measured(tmp_path):
-    record = record_of("training_step.py", tmp_path, "--device", "cpu", "--minutes", "0")
+def test_without_time_the_plain_row_alone_is_measured(record_of):
+    record = record_of("training_step.py", "--device", "cpu", "--minutes", "0")
     for row in record["rows"]:
         plain = (row["precision"], row["options"]) == ("fp32", [])
         assert (row["note"] is None) == plain == (row["clips_per_second"] is not None)
         assert plain or row["note"] == "not measured: no time left"
 
 
-def test_an_unknown_backbone_is_named():
-    done = run("training_step.py", "--device", "cpu", "--backbones", "resnet18")
-    assert done.returncode == 2
-    assert "backbone: must be one of resnet50" in done.stderr
+def test_an_unknown_backbone_is_named(run, capsys):
+    with pytest.raises(SystemExit) as left:
+        run("training_step.py", "--device", "cpu", "--backbones", "resnet18")
+    assert left.value.code == 2
+    assert "backbone: must be one of resnet50" in capsys.readouterr().err
 
 
-def test_a_loader_record_has_every_way_to_read(tmp_path, tiny_set):
-    record = record_of("loader.py", tmp_path, "--root", tiny_set)
+def test_a_loader_record_has_every_way_to_read(record_of, tiny_set):
+    record = record_of("loader.py", "--root", tiny_set)
     assert all(row.keys() >= LOADER for row in record["rows"])
     cells = {}
     for row in record["rows"]:
@@ -134,15 +151,17 @@ def test_a_loader_record_has_every_way_to_read(tmp_path, tiny_set):
     assert clip["float32"] == 4 * clip["uint8"]
 
 
-def test_the_videos_have_the_set_s_form(loader, tmp_path):
-    loader.make_source(tmp_path / "set", 1, None)
+def test_the_videos_have_the_set_s_form(benchmark, tmp_path):
+    benchmark("loader").make_source(tmp_path / "set", 1, None)
     info = probe(tmp_path / "set" / "videos" / "1.webm")
     assert (info.frames, info.width, info.height) == (45, 427, 240)
     assert info.fps == pytest.approx(12)
 
 
 def test_a_missing_data_set_is_named(tmp_path):
-    done = run("loader.py", "--root", tmp_path / "nowhere")
+    """As a program, too."""
+    command = [sys.executable, BENCHMARKS / "loader.py", "--root", tmp_path / "nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert "nowhere/videos: no such folder" in done.stderr
     assert "Traceback" not in done.stderr
