@@ -20,7 +20,7 @@ SIZES = {
     "image_size": 32,
     "short_side": 32,
     "train_short_side": "[32, 40]",
-    "num_frames": 4,
+    "num_frames": 2,
     "epochs": 1,
     "batch_size": 29,
     "workers": 1,
