@@ -27,12 +27,14 @@ launch_config("stabn train", read_config(sys.argv[1]), options)
 """
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+def until(
+    condition: Callable[[], object], what: str, seconds: float = PATIENCE, every: float = 0.1
+) -> None:
     """Wait for a condition; fail with ``what`` was waited for when it does not come."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 class Launched:

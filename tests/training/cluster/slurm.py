@@ -8,10 +8,13 @@ import shutil
 import signal
 import socket
 import subprocess
+from functools import partial
 from pathlib import Path
 
-from tests.training.cluster.launched import until
+from tests.training.cluster import launched
 from tools.slurm import PATH
+
+until = partial(launched.until, every=0.5)  # a look at Slurm starts a process
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "notebooks" / "launch" / "slurm.sh"
@@ -31,6 +34,7 @@ JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
+SchedulerParameters=sched_interval=2,bf_interval=2
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=120

@@ -99,6 +99,14 @@ def test_what_each_node_is_told(root):
     assert (root / "some/1e5").is_dir()
 
 
+def test_a_notebook_that_looks_at_a_run_is_kept_in_its_folder(root):
+    (root / "runs/mine").mkdir(parents=True)
+    done = submit(root, "evaluate", "-", "-p", "run", "runs/mine", "-p", "split", "tuning", **JOB)
+    assert done.returncode == 0, done.stderr
+    assert "python3 evaluate runs/mine/evaluate --no-progress-bar" in done.stdout
+    assert done.stdout.rstrip().endswith("-p run runs/mine -p split tuning")
+
+
 def test_what_a_job_needs_before_python_is_sourced(root):
     (root / "notebooks/launch/setup.sh").write_text("echo module $IS_NOT_SET loaded\n")
     done = submit(root, "train", "mini_st_abn", **JOB)
