@@ -12,7 +12,7 @@ import torch
 
 from stabn.training.checkpoint import read
 from stabn.training.files import replacing
-from tests.soak.attempt import TOKEN, cause, descendants
+from tests.soak.attempt import PARAMETERS, TOKEN, cause, descendants
 from tests.soak.compare import differences, same, state
 from tests.soak.kills import GONE, faults, soak
 from tests.soak.plan import ENDS, PHASES, STEPS, Plan, plans
@@ -30,7 +30,10 @@ def work(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def record(work) -> dict:
-    return soak(1, SEED, work, EPOCHS)
+    """One process: that two of them go on as if nothing had been is test_preemption's."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(PARAMETERS, "nproc_per_node", 1)
+        return soak(1, SEED, work, EPOCHS)
 
 
 def test_papermill_is_killed_and_it_is_as_if_nothing_had_been(record):

@@ -11,17 +11,15 @@ import pytest
 import torch
 
 from stabn.training.checkpoint import read
-from stabn.training.cluster.launch import LaunchOptions, launch_config
 from stabn.training.config import RunConfig, write_config
 from stabn.training.journal import Journal
 from stabn.training.process import PREEMPTED, TERMINATED
 from stabn.training.train import train
 from tests.journals import untimed
+from tests.side_by_side import stabn_on
 from tests.training.cluster.launched import PATIENCE
 
 pytestmark = pytest.mark.slow(75)
-
-TWO = LaunchOptions(nproc_per_node=2)
 
 
 def weights(config: RunConfig, which: str = "last") -> dict[str, torch.Tensor]:
@@ -67,7 +65,7 @@ def torchrun_of(process: subprocess.Popen) -> psutil.Process:
 def test_torchrun_is_terminated_and_started_again(tiny, tmp_path):
     config = tiny(epochs=12, dropout=0.5, workers=1, eval_every=6)
     whole = config.model_copy(update={"out_dir": str(tmp_path / "whole")})
-    launch_config("stabn train", whole, TWO)
+    stabn_on(2, "train", whole)
 
     process = launched(config, tmp_path / "run.yaml")
     until(process, "step 2/36")
@@ -82,7 +80,7 @@ def test_torchrun_is_terminated_and_started_again(tiny, tmp_path):
     assert 2 <= stored < 36
     assert told(config)[-1]["step"] == stored  # the step it was in was the last one
 
-    launch_config("stabn train", config, TWO)
+    stabn_on(2, "train", config)
     assert same(weights(whole), weights(config))
     assert same(weights(whole, "best"), weights(config, "best"))
     assert told(whole) == told(config)

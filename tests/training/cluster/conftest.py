@@ -2,12 +2,12 @@
 
 import pytest
 
-from stabn.training.cluster.launch import LaunchOptions, launch_config
+from tests.side_by_side import stabn_on
 
 
 @pytest.fixture(scope="session")
 def whole(tiny):
     """The run uninterrupted: two processes on one machine, without Slurm."""
     config = tiny(epochs=40, dropout=0.5, eval_every=20, save_every=3)
-    launch_config("stabn train", config, LaunchOptions(nproc_per_node=2))
+    stabn_on(2, "train", config)
     return config
