@@ -70,6 +70,7 @@ def serving(
                 *("--queue", str(queue), "--store", str(store)),
                 *("--port", str(ports[0]), "--organiser-port", str(ports[1])),
                 *("--token", TOKENS["annotators"], "--organiser-token", TOKENS["organiser"]),
+                *("--ready", "0"),  # a kernel that nobody came for takes seconds of a core
                 *("--ready", "0", *more),  # begins no kernel that no test asks for
             ),
             env=environment(home),

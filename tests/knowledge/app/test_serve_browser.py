@@ -1,9 +1,9 @@
 """`make annotate` for real: both Voilà servers, their tokens, and visitors in headless Chromium."""
 
 import json
+import os
 import re
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from zipfile import ZipFile
@@ -19,7 +19,6 @@ from stabn.knowledge.store.store import Store
 from tests.knowledge.app.served import (
     TOKENS,
     Served,
-    command,
     free_ports,
     kernel_of,
     request,
@@ -330,39 +329,44 @@ class TestVisitors:
         assert level(page, 0) == before  # no more work that would be lost
 
 
+@pytest.fixture
+def refused(stabn, monkeypatch) -> Callable[..., str]:
+    """Calls ``stabn annotate`` in this process; the words with which it refuses to start."""
+
+    def call(*options: object) -> str:
+        monkeypatch.setattr(os, "environ", os.environ.copy())  # which it adds to
+        with pytest.raises(SystemExit) as refusal:
+            stabn("annotate", *options)
+        return str(refusal.value)
+
+    return call
+
+
 class TestStartAndEnd:
     def test_idle_kernels_end(self, queue, tmp_path):
         with serving(tmp_path, queue, "--idle", "8") as served:  # longer than a kernel's start
             url, token = served.url["annotators"], TOKENS["annotators"]
             wait_until_gone(served, kernel_of(request(f"{url}?start", token)[1]))
 
-    def test_without_a_queue_it_says_how_to_make_one(self, tmp_path):
+    def test_without_a_queue_it_says_how_to_make_one(self, tmp_path, refused):
         queue = tmp_path / "runs" / "mini" / "queue"
-        done = subprocess.run(command("--queue", str(queue)), capture_output=True, text=True)
-        assert done.returncode == 1
-        assert f"papermill notebooks/launch/select.ipynb {queue.parent}/select.ipynb" in done.stderr
-        assert f"-p run {queue.parent}" in done.stderr
-        assert "Traceback" not in done.stderr
+        said = refused("--queue", queue)
+        assert f"papermill notebooks/launch/select.ipynb {queue.parent}/select.ipynb" in said
+        assert f"-p run {queue.parent}" in said
 
-    def test_a_port_that_is_taken_is_named(self, queue, tmp_path):
+    def test_a_port_that_is_taken_is_named(self, queue, refused, tmp_path):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
-            port = str(taken.getsockname()[1])
-            options = ["--port", str(free_ports(1)[0]), "--organiser-port", port]
-            options += ["--queue", str(queue), "--store", str(tmp_path / "edits.sqlite")]
-            done = subprocess.run(command(*options), capture_output=True, text=True)
-        assert done.returncode == 1
-        assert f"127.0.0.1:{port} cannot be served on" in done.stderr
-        assert "choose another --organiser-port" in done.stderr
-        assert "Traceback" not in done.stderr
+            port = taken.getsockname()[1]
+            options = ["--port", free_ports(1)[0], "--organiser-port", port]
+            said = refused(*options, "--queue", queue, "--store", tmp_path / "edits.sqlite")
+        assert f"127.0.0.1:{port} cannot be served on" in said
+        assert "choose another --organiser-port" in said
 
-    def test_a_host_that_is_not_here_is_named(self, queue, tmp_path):
-        options = ["--host", "no.such.host.invalid", "--queue", str(queue)]
-        done = subprocess.run(command(*options), capture_output=True, text=True)
-        assert done.returncode == 1
-        assert "--host is an address of this machine" in done.stderr
-        assert "Traceback" not in done.stderr
+    def test_a_host_that_is_not_here_is_named(self, queue, refused):
+        said = refused("--host", "no.such.host.invalid", "--queue", queue)
+        assert "--host is an address of this machine" in said
 
     def test_tokens_are_random_unless_given(self, queue):
         options = serve.Options(queue, "edits.sqlite")
