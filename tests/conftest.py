@@ -31,12 +31,21 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fast and telling files first, then the slow ones; the longest are not to begin last."""
+    """The fast and telling files first, then the slow ones, the longest of them before the others.
+
+    The longest of all begins at once: it waits for Slurm, and everything else fits beside it.
+    """
     seconds: dict[Path, float] = {}
     for item in items:
         if slow := item.get_closest_marker("slow"):
             seconds[item.path] = max(seconds.get(item.path, 0), sum(slow.args))
-    items.sort(key=lambda item: (item.path in seconds, -seconds.get(item.path, 0)))
+    longest = max(seconds, key=seconds.get, default=None)
+    items.sort(
+        key=lambda item: (
+            item.path != longest and item.path in seconds,
+            -seconds.get(item.path, 0),
+        )
+    )
 
 
 @pytest.fixture(scope="session")
