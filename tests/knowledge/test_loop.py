@@ -1,7 +1,5 @@
-"""The whole loop without a browser: select, edits from a file, fine-tune, from the command line."""
+"""The whole loop without a browser: select, edits from a file, fine-tune, by their commands."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -16,21 +14,14 @@ from stabn.knowledge.selection.queue import read_queue
 from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import parse, read_yaml, write_config
 from stabn.training.records import read_record
+from tests.notebooks import LAUNCH, Executed, papermill
 
 pytestmark = pytest.mark.slow(50)
 
-LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
 
-
-def run(*command: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", *map(str, command)], capture_output=True, text=True
-    )
-
-
-def papermill(output: Path, **parameters: object) -> subprocess.CompletedProcess:
+def tune(output: Path, **parameters: object) -> Executed:
     given = [part for name, value in parameters.items() for part in ("-p", name, value)]
-    return run("papermill", LAUNCH / "finetune.ipynb", output, "--no-progress-bar", *given)
+    return papermill("finetune", output, *given)
 
 
 def test_the_parameters_cell_says_what_the_configuration_says():
@@ -60,22 +51,19 @@ def test_the_papers_settings_are_the_defaults():
     assert (config.gamma, config.lr, config.optimizer, config.momentum) == (10, 1e-4, "sgd", 0.9)
 
 
-def test_select_edit_and_fine_tune(tiny_run, tmp_path):
+def test_select_edit_and_fine_tune(tiny_run, tmp_path, stabn, capsys):
     queue, edits = tmp_path / "queue", tmp_path / "edits.json"
     how = {"run": str(tiny_run.folder), "out": str(queue)}
     how |= {"classes": [0, 1], "include_correct": True}
     write_config(parse(SelectConfig, how, "test"), tmp_path / "select.yaml")
-    selected = run("stabn", "select", "--config", tmp_path / "select.yaml")
-    assert selected.returncode == 0, selected.stderr
-
-    stood_in = run("stabn", "stand-in", "--queue", queue, "--out", edits)
-    assert stood_in.returncode == 0, stood_in.stderr
-    assert "nobody's work" in stood_in.stdout
+    stabn("select", "--config", tmp_path / "select.yaml")
+    stabn("stand-in", "--queue", queue, "--out", edits)
+    assert "nobody's work" in capsys.readouterr().out
 
     how = {"name": "tuned", "out_dir": tmp_path, "run": tiny_run.folder, "edits": edits}
     how |= {"epochs": 1, "batch_size": 4, "lr": 0.01, "log_every": 1}
-    tuned = papermill(tmp_path / "finetune.ipynb", **how)
-    assert tuned.returncode == 0, tuned.stderr
+    tuned = tune(tmp_path / "finetune.ipynb", **how)
+    assert tuned.status == 0, tuned.said
 
     record = read_record(tmp_path / "tuned/record.json")
     assert record["edits"]["videos"] == len(read_queue(queue).videos)
@@ -91,9 +79,9 @@ def test_select_edit_and_fine_tune(tiny_run, tmp_path):
 
 def test_edits_that_are_not_there_stop_the_notebook_with_exit_status_1(tiny_run, tmp_path):
     how = {"name": "tuned", "out_dir": tmp_path, "run": tiny_run.folder}
-    failed = papermill(tmp_path / "f.ipynb", **how, edits=tmp_path / "nowhere.json")
-    assert failed.returncode == 1
-    assert "nowhere.json" in failed.stderr
+    failed = tune(tmp_path / "f.ipynb", **how, edits=tmp_path / "nowhere.json")
+    assert failed.status == 1
+    assert "nowhere.json" in failed.said
     assert not (tmp_path / "tuned").exists()
 
 

@@ -1,9 +1,6 @@
-"""The launch notebooks, through papermill, from the command line, as a researcher runs them."""
+"""The launch notebooks, by papermill's command line, as a researcher runs them."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import nbformat
 import pandas as pd
@@ -16,17 +13,9 @@ from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import RunConfig, read_config, write_config
 from stabn.training.eval_config import EvalConfig
 from stabn.training.records import read_record
-from tests.notebooks import outputs, text
+from tests.notebooks import LAUNCH, outputs, papermill, text
 
 pytestmark = pytest.mark.slow(40)
-
-LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
-
-
-def papermill(notebook: str, output: Path, *arguments: str) -> subprocess.CompletedProcess:
-    source = LAUNCH / f"{notebook}.ipynb"
-    command = [sys.executable, "-m", "papermill", str(source), str(output), "--no-progress-bar"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(("notebook", "cls"), [("train", RunConfig), ("evaluate", EvalConfig)])
@@ -49,7 +38,7 @@ def test_train_then_evaluate(tiny, tmp_path):
     config.folder.mkdir()
     given = ["-f", str(tmp_path / "run.yaml"), "-p", "fusion_relu", "true", "-p", "seed", "3"]
     trained = papermill("train", notebook, *given)
-    assert trained.returncode == 0, trained.stderr
+    assert trained.status == 0, trained.said
     assert read_config(config.folder / "config.yaml") == config.model_copy(update={"seed": 3})
     assert "step 3/3" in text(notebook)
     assert any("image/png" in output.get("data", {}) for output in outputs(notebook))
@@ -62,7 +51,7 @@ def test_train_then_evaluate(tiny, tmp_path):
         "stabn train",
     ]
     assert "step 3/3" in log
-    assert "KeyboardInterrupt" not in trained.stderr  # by which papermill ends its kernel
+    assert "KeyboardInterrupt" not in trained.said  # by which papermill ends its kernel
     made = {path.name for path in config.folder.iterdir()}
     assert made == {
         *("best.pt", "config.yaml", "last.pt", "metrics.jsonl", "train.log"),
@@ -71,7 +60,7 @@ def test_train_then_evaluate(tiny, tmp_path):
 
     given = ["-p", "run", str(config.folder), "-p", "split", "tuning"]
     evaluated = papermill("evaluate", config.folder / "evaluate.ipynb", *given)
-    assert evaluated.returncode == 0, evaluated.stderr
+    assert evaluated.status == 0, evaluated.said
     results = read_record(config.folder / "record.json")["results"]
     assert set(results) == {"validation", "tuning", "tuning-inverted"}
     assert len(pd.read_parquet(config.folder / "predictions-tuning.parquet")) == 3
@@ -95,8 +84,8 @@ def test_a_wrong_parameter_stops_the_notebook_with_exit_status_1(
     write_config(config, tmp_path / "run.yaml")
     given = ["-f", str(tmp_path / "run.yaml"), "-p", parameter, value]
     failed = papermill("train", tmp_path / "notebook.ipynb", *given)
-    assert failed.returncode == 1
-    assert said in failed.stderr
+    assert failed.status == 1
+    assert said in failed.said
     assert not config.folder.exists()
     errors = [o for o in outputs(tmp_path / "notebook.ipynb") if o.output_type == "error"]
     assert len(errors) == 1  # the notebook is kept, with the error in it

@@ -1,7 +1,5 @@
-"""The launch notebook `select`, through papermill, from the command line."""
+"""The launch notebook `select`, by papermill's command line."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,18 +11,9 @@ from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.queue import read_queue
 from stabn.training.cluster.launch import LaunchOptions
 from stabn.training.config import parse, read_yaml
-from tests.notebooks import outputs, text
+from tests.notebooks import LAUNCH, outputs, papermill, text
 
 pytestmark = pytest.mark.slow(30)
-
-LAUNCH = Path(__file__).parents[3] / "notebooks" / "launch"
-
-
-def papermill(output: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "papermill", str(LAUNCH / "select.ipynb"), str(output)]
-    return subprocess.run(
-        [*command, "--no-progress-bar", *arguments], capture_output=True, text=True
-    )
 
 
 def test_the_parameters_cell_says_what_the_configuration_says():
@@ -51,8 +40,8 @@ def test_the_parameter_files_select_from_runs_that_have_parameter_files(name):
 def test_a_queue_is_made_and_shown(tiny_run, tmp_path):
     given = ["-p", "run", str(tiny_run.folder), "-p", "out", str(tmp_path / "queue")]
     given += ["-p", "classes", "[0, 2]", "-p", "include_correct", "true", "-p", "limit", "3"]
-    done = papermill(tmp_path / "select.ipynb", *given)
-    assert done.returncode == 0, done.stderr
+    done = papermill("select", tmp_path / "select.ipynb", *given)
+    assert done.status == 0, done.said
     queue = read_queue(tmp_path / "queue")
     assert queue.weak == (0, 2)
     assert len(queue.videos) == 3
@@ -67,9 +56,9 @@ def test_a_queue_is_made_and_shown(tiny_run, tmp_path):
 
 def test_nothing_to_correct_stops_the_notebook_with_exit_status_1(tiny_run, tmp_path):
     given = ["-p", "run", str(tiny_run.folder), "-p", "out", str(tmp_path / "queue")]
-    failed = papermill(tmp_path / "select.ipynb", *given, "-p", "threshold", "0")
-    assert failed.returncode == 1
-    assert "nothing to correct: no class is below the threshold" in failed.stderr
+    failed = papermill("select", tmp_path / "select.ipynb", *given, "-p", "threshold", "0")
+    assert failed.status == 1
+    assert "nothing to correct: no class is below the threshold" in failed.said
     assert not (tmp_path / "queue").exists()
     kept = [o for o in outputs(tmp_path / "select.ipynb") if o.output_type == "error"]
     assert len(kept) == 1  # the notebook is kept, with the error in it
