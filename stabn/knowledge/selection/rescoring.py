@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,8 +145,8 @@ def load_head(path: Path) -> Head:
 class Rescorer:
     """Answers for queued videos under another M_t, in milliseconds, without the extractor.
 
-    It keeps the features of the last video in memory. Every answer is computed in a single thread,
-    so that many annotators share a machine evenly. May be called from any thread.
+    It keeps the features of the last two videos in memory. Every answer is computed in a single
+    thread, so that many annotators share a machine evenly. May be called from any thread.
 
     Args:
         queue: from :func:`stabn.knowledge.selection.queue.read_queue`.
@@ -157,7 +158,7 @@ class Rescorer:
     def __init__(self, queue: Queue):
         self.queue = queue
         self._head = load_head(queue.folder / "head.pt")
-        self._held: tuple[str, Features] | None = None
+        self._features = lru_cache(maxsize=2)(self._read)  # one looked at, one read ahead
 
     def __call__(self, video_id: str, levels: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (K,), with ``levels`` as M_t.
@@ -196,12 +197,6 @@ class Rescorer:
         with _single_thread():
             logits = self._head(video.features, video.spatial, temporal)  # (V, K)
             return logits.mean(dim=0).softmax(dim=0).numpy()
-
-    def _features(self, video_id: str) -> Features:
-        held = self._held  # one look: another thread may change it
-        if held is None or held[0] != video_id:
-            held = self._held = (video_id, self._read(video_id))
-        return held[1]
 
     def _read(self, video_id: str) -> Features:
         queued = self.queue.video(video_id)

@@ -15,6 +15,22 @@ def next_video(
     among: Collection[str] | None,
 ) -> str | None:
     """The video that :meth:`stabn.knowledge.store.store.Store.lease` gives, or None."""
+    held = (
+        sa.select(VIDEOS.c.video_id)
+        .join(LEASES, pair(LEASES, VIDEOS.c.video_id, annotator))
+        .where(LEASES.c.until > now)
+        .order_by(VIDEOS.c.place)
+    )
+    for wanted in (held, free(annotator, now, overlap)):
+        if among is not None:
+            wanted = wanted.where(VIDEOS.c.video_id.in_(list(among)))
+        if (video_id := connection.scalar(wanted.limit(1))) is not None:
+            return video_id
+    return None
+
+
+def free(annotator: str, now: float, overlap: int) -> sa.Select:
+    """Ids of the videos that an annotator can be given, in that order; those they hold, too."""
     others = (
         sa.select(REVISIONS.c.annotator)
         .where(REVISIONS.c.video_id == VIDEOS.c.video_id, stands())
@@ -28,24 +44,13 @@ def next_video(
         )
     )
     own = sa.and_(pair(REVISIONS, VIDEOS.c.video_id, annotator), said())
-    free = (
+    return (
         sa.select(VIDEOS.c.video_id)
         .outerjoin(SKIPS, pair(SKIPS, VIDEOS.c.video_id, annotator))
         .where(~sa.exists().where(own))
         .where(_count(others) < overlap)
         .order_by(sa.func.coalesce(SKIPS.c.turn, 0), VIDEOS.c.place)
-        .limit(1)
     )
-    held = (
-        sa.select(VIDEOS.c.video_id)
-        .join(LEASES, pair(LEASES, VIDEOS.c.video_id, annotator))
-        .where(LEASES.c.until > now)
-        .order_by(VIDEOS.c.place)
-        .limit(1)
-    )
-    if among is not None:
-        held, free = (q.where(VIDEOS.c.video_id.in_(list(among))) for q in (held, free))
-    return connection.scalar(held) or connection.scalar(free)
 
 
 def hold(connection: sa.Connection, annotator: str, video_id: str, until: float) -> None:

@@ -243,6 +243,18 @@ class Store:
                 leases.hold(connection, annotator, video_id, now + seconds)
             return video_id
 
+    def left(self, annotator: str, *, overlap: int = 1) -> list[str]:
+        """All videos that :meth:`lease` could still give an annotator now, in its order.
+
+        Those that they hold stand in their places, too.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        with self._database.reading() as connection:
+            query = leases.free(annotator, self._clock(), overlap)
+            return list(connection.scalars(query))
+
     def claim(self, annotator: str, video_id: str, *, seconds: float = LEASE) -> None:
         """Lease this very video, whoever else has it: everybody may go back to what they did.
 

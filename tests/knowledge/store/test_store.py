@@ -252,6 +252,21 @@ class TestLeases:
         assert store.lease("Ada") == "b"
         assert store.lease("Bo") == "c"
 
+    def test_what_is_left_is_what_would_be_handed_out(self, store, make_edit):
+        store.skip("Ada", "a")
+        store.save(make_edit("b", "Bo"), after=None)
+        store.lease("Cy", among="c")
+        assert store.left("Ada") == ["d", "a"]
+        assert store.left("Ada", overlap=2) == ["b", "c", "d", "a"]
+        handed = []
+        while (video_id := store.lease("Ada", overlap=2)) is not None:
+            assert video_id in store.left("Ada", overlap=2)  # what one holds is left, too
+            store.save(make_edit(video_id, "Ada"), after=None)
+            store.release("Ada", video_id)
+            handed.append(video_id)
+        assert handed == ["b", "c", "d", "a"]
+        assert store.left("Ada", overlap=2) == []
+
     def test_one_queue_of_several(self, store):
         assert store.lease("Ada", among=["c", "d", "x"]) == "c"
         assert store.lease("Ada", among=["b"]) == "b"  # not c, which another queue's page holds
