@@ -5,29 +5,27 @@ somebody types is ever shown other than escaped.
 """
 
 import asyncio
+import html
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 import numpy as np
 
-from stabn.data.ssv2 import VideoFolder
 from stabn.data.video import VideoError
 from stabn.knowledge.app import practice
-from stabn.knowledge.app.guidelines import GUIDELINES
-from stabn.knowledge.app.parts import button, row, text, write
+from stabn.knowledge.app.guidelines import Guidelines
+from stabn.knowledge.app.loading import Loader
+from stabn.knowledge.app.parts import button, close, row, text, write
 from stabn.knowledge.app.session import NAME_LENGTH, Session, SessionError
+from stabn.knowledge.app.telling import AGAIN, without_folders
+from stabn.knowledge.app.toast import Toast
 from stabn.knowledge.editor.editor import Editor
 from stabn.knowledge.edits.edit import Draft
 from stabn.knowledge.selection.queue import Queue, QueuedVideo, QueueError, read_queue
 from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.store import Store
-
-if TYPE_CHECKING:  # it brings PyTorch, which takes seconds: loaded while the guidelines are read
-    from stabn.knowledge.selection.rescoring import Rescorer
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +68,13 @@ class App(widgets.VBox):
         self.session: Session | None = None
         self.editor: Editor | None = None
         self._store, self._queue, self._overlap = store, queue, overlap
-        self._name, self._without = name, ""
+        self._name = name
         self._status: Callable[[], None] = _nothing  # says how things stand, on the screen at hand
-        loader = ThreadPoolExecutor(1)
-        self._rescorer: Future[Rescorer] = loader.submit(_load_rescorer, queue)
-        loader.shutdown(wait=False)
-        self._message, self._above = widgets.HTML(), widgets.VBox()
-        super().__init__([self._message, self._above])
+        self._loader = Loader(queue)
+        self._message, self._above = widgets.HTML(layout={"order": "-2"}), widgets.VBox()
+        self._guidelines = Guidelines(self._try)
+        self._toast = Toast(lambda: self._step(self.session.undo))
+        super().__init__()
         self._welcome()
         if name:
             self._try(self._start, name)
@@ -99,8 +97,8 @@ class App(widgets.VBox):
         )
         start = lambda: self._try(self._start, name.value)  # noqa: E731
         name.on_msg(lambda _, message, __: _is_enter(message) and _later(SUBMIT, start))
+        self._guidelines.show(closing=False)
         self._show(
-            widgets.HTML(GUIDELINES),
             row(button("Practise first", lambda: self._try(self._practise, name.value))),
             row(name, button("Start", start, "primary")),
             text(
@@ -111,6 +109,7 @@ class App(widgets.VBox):
 
     def _practise(self, name: str) -> None:
         self._name = name  # to be there again afterwards
+        self._guidelines.hide()
         clip = practice.clip()
         draft = Draft(np.full(len(clip.levels), 0.5))  # the made-up network looks at all alike
         self._use_editor(clip.frames, draft, sampled=(), truth=clip.truth, predicted=clip.predicted)
@@ -144,17 +143,20 @@ class App(widgets.VBox):
     def _start(self, name: str) -> None:
         if self.session is None:
             self.session = Session(self._store, self._queue, name, overlap=self._overlap)
+            self._guidelines.hide()
             self._open()
 
     def _open(self) -> None:
         """Show the session's video, with buttons of its own: a double click does not skip one."""
         session = self.session
-        self._without = ""
-        problem = None if session.current is None else self._load(session.current)
-        shown = session.current is not None and problem is None
-        told, state = [text(self._without)], text("")
+        missing = problem = ""
+        try:
+            missing = "" if session.current is None else self._load(session.current)
+        except VideoError as error:
+            problem = without_folders(str(error))
+        shown = session.current is not None and not problem
         if session.current is None:
-            steps = {"Previous video": session.previous, "Look again": session.next}
+            steps = {"Previous video": session.previous, AGAIN: session.next}
         else:
             steps = {
                 "Previous video": session.previous,
@@ -162,48 +164,42 @@ class App(widgets.VBox):
                 "Cannot tell": lambda: session.verdict("cannot_tell"),
                 "Bad video": lambda: session.verdict("bad_video"),
             }
-        if problem is not None:
+        told, state = [text(missing)], text("")
+        if problem:
             del steps["Cannot tell"]
             told += [
-                text(f"Video {session.position.place} cannot be shown: {problem}"),
+                text(f"This video cannot be shown: {problem}"),
                 text("If it stays so, press “Bad video”: the organiser sees it, and you go on."),
             ]
         conflict = row(
             button("Take the other tab’s version", lambda: self._step(session.take_theirs)),
             button("Keep mine as a further revision", lambda: self._step(session.keep_mine)),
         )
+        where = widgets.HTML()
 
         def tell() -> None:
             conflict.layout.display = "flex" if session.conflict else "none"
             here = session.unsaved or not shown  # trouble is no small print beside the picture
             write(state, f"{session.state}." if here else "", alert=session.unsaved)
+            where.value = _where(session)
             if shown:
                 self.editor.saved = "" if session.unsaved else session.state
-                self.editor.note = str(session.position)
 
         buttons = [button(n, lambda s=step: self._step(s)) for n, step in steps.items()]
-        who = text(f"Annotating as {session.annotator}")
-        self._show(row(who, *buttons), *told, state, conflict, editor=shown, status=tell)
+        buttons.append(button("Guidelines", lambda: self._guidelines.show(closing=True)))
+        self._show(row(where, *buttons), *told, state, conflict, editor=shown, status=tell)
+        self._loader.begin(session.upcoming)
 
-    def _load(self, video: QueuedVideo) -> str | None:
-        """Show a video in the editor; why not, if it cannot be."""
-        try:
-            frames = VideoFolder(self._queue.data_root).read(video.video_id, range(video.frames))
-        except VideoError as error:
-            return str(error)
+    def _load(self, video: QueuedVideo) -> str:
+        """Show a video in the editor; says what cannot be shown with it.
+
+        Raises:
+            VideoError: its frames cannot be read.
+        """
+        loaded = self._loader.get(video)
         classes = self._queue.classes
-        more = {}
-        try:
-            rescorer = self._rescorer.result()
-            more = {
-                "own": rescorer.own(video.video_id),
-                "spatial": rescorer.spatial(video.video_id),
-                "rescore": lambda levels: rescorer(video.video_id, levels),
-            }
-        except QueueError as error:  # one can edit all the same
-            self._without = f"Probabilities cannot be shown: {error}"
         self._use_editor(
-            frames,
+            loaded.frames,
             self.session.draft,
             sampled=video.sampled,
             truth=classes[video.label],
@@ -211,9 +207,11 @@ class App(widgets.VBox):
             classes=classes,
             on_change=lambda: self._try(self.session.save),
             on_command=lambda _: self._step(self.session.next),
-            **more,
+            **loaded.network,
         )
-        return None
+        self.editor.note = ""
+        missing = without_folders(loaded.missing)
+        return missing and f"Probabilities cannot be shown: {missing}"
 
     def _use_editor(self, frames: np.ndarray, draft: Draft, **video) -> None:
         if self.editor is None:
@@ -227,12 +225,15 @@ class App(widgets.VBox):
         """Do something that may change the video or its draft, then show what there is."""
 
         def do() -> None:
-            before = self.session.draft
+            before, left = self.session.draft, self.session.left
+            self._toast.hide()
             try:
                 step()
             finally:
                 if self.session.draft is not before or self.session.draft is None:
                     self._open()
+            if self.session.left is not None and self.session.left is not left:
+                self._toast.say(self.session.left.said, undo=True)
 
         self._try(do)
         if self.editor in self.children:  # a button was pressed: the keys go to the frames again
@@ -243,17 +244,23 @@ class App(widgets.VBox):
         try:
             step(*arguments)
         except (SessionError, StoreError, QueueError) as error:
-            self._say(str(error))
+            log.warning("%s", error)
+            self._say("" if self._unsaved else without_folders(str(error)))  # which says it already
         except Exception as error:
             log.exception("a step of the annotators' page failed")
             self._say(
-                f"Something went wrong ({type(error).__name__}: {error}). What was marked saved is "
-                "saved; reload the page, and tell the organiser if it happens again."
+                f"Something went wrong ({type(error).__name__}; the server’s log says more). What "
+                "was marked saved is saved; reload the page, and tell the organiser if it happens "
+                "again."
             )
         else:
             if not keep_message:
                 self._say("")
         self._status()
+
+    @property
+    def _unsaved(self) -> bool:
+        return self.session is not None and self.session.unsaved
 
     def _say(self, what: str) -> None:
         write(self._message, what, alert=True)
@@ -272,11 +279,12 @@ class App(widgets.VBox):
             status: brings what is said about saving and place up to date.
         """
         before, self._above.children, self._status = self._above.children, parts, status
-        self.children = [self._message, self._above, *([self.editor] if editor else [])]
+        # Read first where there is no name yet; by style, for a widget that moves is drawn anew.
+        self._guidelines.layout.order = "-1" if self.session is None else "0"
+        always = [self._message, self._above, self._guidelines, self._toast]
+        self.children = [*always, *([self.editor] if editor else [])]
         for part in before:
-            for inner in getattr(part, "children", ()):
-                inner.close()
-            part.close()
+            close(part)
         status()
 
     def _keep_ticking(self) -> None:
@@ -291,10 +299,13 @@ class App(widgets.VBox):
             self._ticking = None
 
 
-def _load_rescorer(queue: Queue) -> "Rescorer":
-    from stabn.knowledge.selection.rescoring import Rescorer
-
-    return Rescorer(queue)
+def _where(session: Session) -> str:
+    """Whose page it is and how far they are: words and a bar."""
+    name, position = html.escape(session.annotator, quote=True), session.position
+    of_all = f"{position.done} of your {position.of}"
+    at = f"{of_all} done" if session.current is None else f"<b>{position}</b>"
+    bar = f"<progress value='{position.done}' max='{position.of}' aria-label='{of_all} done'>"
+    return f'<p class="stabn-where" data-annotator="{name}">{name} · {at} {bar}</progress></p>'
 
 
 def _is_enter(message: object) -> bool:

@@ -1,7 +1,13 @@
-"""What annotators read before they begin."""
+"""What annotators read before they begin, and whenever they want to."""
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from stabn.knowledge.app.parts import button, row
 
 GUIDELINES = """
-<div style="max-width: 46em; line-height: 1.5"><h1>When should the network look?</h1>
+<div class="stabn-words"><h1>When should the network look?</h1>
 <p>A network watched short videos and got some of them wrong. Beside each video you see, frame by
 frame, how much it relied on that frame. Please put that right: say <b>when</b> there is something
 to see.</p>
@@ -18,9 +24,44 @@ one, hold Shift and click the other), and press a key: <kbd>1</kbd> sets them to
 hold the key for as long as what you see has that level. Every change is saved at once, and every
 change can be undone. <kbd>Enter</kbd> goes on to the next video.</p>
 <p>If the network was right already, change nothing and go on: “Next video” on a video that you did
-not change keeps it as “looked at, nothing to correct”, and undo takes that back. If you do not want
-to answer now, press “Skip”: the video comes again at the end. If you cannot tell, say so: that is
-an answer too. A frame more or less at the edges does not matter.</p>
+not change says “nothing to correct”. After each video a line offers to undo that. If you do not
+want to answer now, press “Skip”: the video comes again at the end. If you cannot tell, say so: that
+is an answer too. A frame more or less at the edges does not matter.</p>
 <p>The table of probabilities shows what this network makes of your levels. It is no mark for them:
 a right correction may well lower the right answer, until the network has learned from it.</p></div>
 """
+
+
+class Guidelines(widgets.VBox):
+    """The guidelines with their pictures, which are drawn when somebody asks for them.
+
+    Args:
+        attempt: does a step, and says so on the page if it fails.
+    """
+
+    def __init__(self, attempt: Callable[[Callable[[], None]], None]):
+        self._pictures = widgets.HTML()
+        self._pictures.layout.display = "none"
+        self._ask = button("Show examples", lambda: attempt(self.draw))
+        self._away = button("Close the guidelines", self.hide)
+        beside = row(widgets.HTML(GUIDELINES), self._pictures)
+        super().__init__([beside, row(self._ask, self._away)])
+        self.add_class("stabn-guidelines")
+
+    def show(self, *, closing: bool) -> None:
+        """Be seen; `closing`: with a button that hides them again."""
+        self._away.layout.display = None if closing else "none"
+        self.layout.display = None
+
+    def hide(self) -> None:
+        """Be out of the way."""
+        self.layout.display = "none"
+
+    def draw(self) -> None:
+        """Add the pictures; drawing takes a second or two, once."""
+        from stabn.knowledge.app.examples import pictures
+
+        self._ask.description, self._ask.disabled = "Drawing …", True
+        self._pictures.value = pictures()
+        self._pictures.layout.display = None
+        self._ask.layout.display = "none"

@@ -20,18 +20,25 @@ class Clip(NamedTuple):
 
 
 def clip() -> Clip:
-    """Draw it; takes a second. Levels are 0 where the hand has not come into the picture yet."""
-    from stabn.data.mini.make import (  # with scikit-image: not before somebody practises
-        SIZES,
-        example,
-    )
+    """Draw it; takes a second."""
+    from stabn.data.mini.make import SIZES  # with scikit-image: not before somebody practises
 
     class_id, seed = PRACTICE
-    drawn = example(class_id, seed)
     texts = [class_text(template) for template in SIZES["mini"].templates]
-    # The clip's own truth begins while the hand is still outside; people go by what they see.
-    seen = drawn.hand.any(axis=(1, 2)) | (drawn.levels == 1)
-    return Clip(drawn.frames, np.where(seen, drawn.levels, 0), texts[class_id], texts[MISTAKEN])
+    return Clip(*drawn(class_id, seed), texts[class_id], texts[MISTAKEN])
+
+
+def drawn(class_id: int, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """A clip's frames, uint8 (n, H, W, 3), and its levels as people see them, (n,).
+
+    The clip's own truth begins while the hand is still outside the picture; people go by what they
+    see, so that is 0 here.
+    """
+    from stabn.data.mini.make import example
+
+    made = example(class_id, seed)
+    seen = made.hand.any(axis=(1, 2)) | (made.levels == 1)
+    return made.frames, np.where(seen, made.levels, 0)
 
 
 def compare(levels: np.ndarray, truth: np.ndarray) -> str:

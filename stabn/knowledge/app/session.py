@@ -8,12 +8,15 @@ others: a video is left only when what was done to it is in the store.
 import time
 import unicodedata
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from contextlib import suppress
+from typing import Literal
 
-from stabn.knowledge.app.telling import told
+from stabn.knowledge.app.position import Left, Position
+from stabn.knowledge.app.telling import AGAIN, SKIPPED, leaving, told
 from stabn.knowledge.app.work import Work
 from stabn.knowledge.edits.edit import OPEN, Draft, Edit
 from stabn.knowledge.selection.queue import Queue, QueuedVideo
+from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.store import Store
 
 LEASE = 1800.0  # seconds a video is kept for somebody who has gone silent
@@ -23,17 +26,6 @@ NAME_LENGTH = 60
 
 class SessionError(Exception):
     """A step that cannot be taken now; the message tells the annotator why and what to do."""
-
-
-class Position(NamedTuple):
-    """Where an annotator is: place of the video in the queue (from 1), of so many, done by them."""
-
-    place: int
-    of: int
-    done: int
-
-    def __str__(self) -> str:
-        return f"video {self.place} of {self.of}, {self.done} done by you"
 
 
 def clean_name(text: str) -> str:
@@ -61,6 +53,7 @@ class Session:
 
     Attributes:
         annotator: The name, as :func:`clean_name` returns it.
+        left: The video that was left last, until :meth:`undo`; None before.
 
     Args:
         store: Where edits go. The queue's videos are registered in it.
@@ -84,7 +77,9 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
     ):
         self.annotator = clean_name(annotator)
+        self.left: Left | None = None
         self._work: Work | None = None
+        self._free: list[str] = []  # ids that could still be had, when that was looked at last
         self._store, self._queue, self._overlap, self._clock = store, queue, overlap, clock
         self._skipped: set[str] = set()  # videos skipped here, until they are handed out again
         store.register((video.video_id, video.frames) for video in queue.videos)
@@ -118,13 +113,15 @@ class Session:
             SessionError: What was done here is not saved yet; the video stays open.
             StoreError: The store cannot say what comes next; the video stays open.
         """
+        left = None
         if self._work is not None:
             self._work.look()
             if self.draft.verdict == "open" and self.current.video_id not in self._skipped:
                 self._work.judge("nothing_to_correct")
-            self._leave()
+            left = self._leave()
             self._store.release(self.annotator, self.current.video_id)
         self._go_on()
+        self.left = left
 
     def previous(self) -> None:
         """Go back to the video worked on before this one, as it was saved.
@@ -135,12 +132,26 @@ class Session:
         """
         if self._at == 0:
             raise SessionError("This is your first video; there is none to go back to")
-        if self._work is not None:
-            self._work.look()
-            self._leave()
-            if self.current.video_id in self._done | self._skipped:  # others are kept to return to
-                self._store.release(self.annotator, self.current.video_id)
-        self._claim(self._at - 1)
+        self._go_back(self._at - 1)
+
+    def undo(self) -> None:
+        """Go back to the video that was left last, and take back the verdict that leaving gave it.
+
+        What was painted there stays; it can be undone stroke by stroke.
+
+        Raises:
+            SessionError: There is nothing to undo, or what was done here is not saved yet.
+            StoreError: The store cannot be read; the video stays open.
+        """
+        if self.left is None:
+            raise SessionError("There is nothing to undo")
+        left = self.left
+        self._go_back(self._trail.index(left.video_id))
+        self.left = None
+        self._skipped.discard(left.video_id)
+        if left.judged:
+            self.draft.undo()
+            self.save()
 
     def skip(self) -> None:
         """Leave the video for later, or for somebody else.
@@ -155,6 +166,7 @@ class Session:
         self._store.skip(self.annotator, work.video.video_id)
         self._skipped.add(work.video.video_id)
         self._go_on()
+        self.left = Left(work.video.video_id, SKIPPED, judged=False)
 
     def verdict(self, verdict: Literal["cannot_tell", "bad_video"]) -> None:
         """Say that the video cannot be judged, or cannot be used, and open the next.
@@ -237,17 +249,25 @@ class Session:
         work = self._work
         if work is None:
             return (
-                f"Nothing is left for you to do, thank you ({len(self._done)} done by you). Videos "
-                "that others are working on may come free: look in again later"
+                f"All done: {len(self._done)} by you, thank you. Videos that others are working on "
+                f"may come free: “{AGAIN}” asks for one"
             )
         return told(work, skipped=work.video.video_id in self._skipped)
 
     @property
     def position(self) -> Position:
-        """Place in the queue and number of videos done; at the end, the place after the last."""
-        ids = [video.video_id for video in self._queue.videos]
-        place = len(ids) if self.current is None else ids.index(self.current.video_id) + 1
-        return Position(place, len(ids), len(self._done))
+        """Place among one's videos, and how many are done; at the end, the last place."""
+        own = len(self._done.union(self._trail, self._free))
+        return Position(own if self.current is None else self._at + 1, own, len(self._done))
+
+    @property
+    def upcoming(self) -> QueuedVideo | None:
+        """What :meth:`next` will open as far as can be known now, to be read ahead; or None."""
+        ahead = self._trail[self._at + 1 :] or self._free
+        at_hand = self.current and self.current.video_id
+        others = (video_id for video_id in ahead if video_id != at_hand)
+        video_id = next(others, None)
+        return video_id and self._queue.video(video_id)
 
     @property
     def seconds(self) -> float:
@@ -261,11 +281,21 @@ class Session:
             raise SessionError("No video is open")
         return self._work
 
-    def _leave(self) -> None:
+    def _leave(self) -> Left:
         """Save what was done here, and the time since the last change with it."""
-        if not self._work.push():
+        work = self._work
+        if not work.push():
             raise SessionError(self.state)
-        self._work.push_time()
+        work.push_time()
+        return Left(work.video.video_id, leaving(work), work.judged)
+
+    def _go_back(self, at: int) -> None:
+        if self._work is not None:
+            self._work.look()
+            self._leave()
+            if self.current.video_id in self._done | self._skipped:  # others are kept to return to
+                self._store.release(self.annotator, self.current.video_id)
+        self._claim(at)
 
     def _go_on(self) -> None:
         if self._at + 1 < len(self._trail):
@@ -286,6 +316,7 @@ class Session:
         if video_id is None:
             self._work = None
             self._at = len(self._trail)
+            self._look_ahead()
             return
         self._show(video_id)
         self._skipped.discard(video_id)
@@ -302,6 +333,12 @@ class Session:
             saved=self._count,
         )
         self._renewed = self._clock()
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        with suppress(StoreError):  # which says how much is left, and no more
+            free = self._store.left(self.annotator, overlap=self._overlap)
+            self._free = [video_id for video_id in free if video_id in self._known]
 
     def _count(self, video_id: str) -> None:
         (self._done.add if self._work.stored != OPEN else self._done.discard)(video_id)

@@ -1,20 +1,26 @@
 """What the annotator is told of the video at hand: saved or not, and what to know."""
 
+import re
+
+from stabn.knowledge.app.times import stamp
 from stabn.knowledge.app.work import Work
 from stabn.knowledge.edits.edit import OPEN, Verdict
 from stabn.knowledge.store.database import ConnectionLost
 
-UNTOUCHED = "looked at, nothing to correct"  # what it means to leave a video as it came
+UNTOUCHED = "nothing to correct"  # what it means to leave a video as it came
 WORDS: dict[Verdict, str] = {
     "edited": "saved",
     "nothing_to_correct": f"saved as “{UNTOUCHED}”",
     "cannot_tell": "saved as “cannot tell”",
     "bad_video": "saved as “bad video”",
 }
+SKIPPED = "Skipped: it comes again at the end."
+AGAIN = "Look again"  # the button, where nothing is left
+KEPT = "Your work is kept in this page: leave it open."
 
 
 def told(work: Work, *, skipped: bool) -> str:
-    """One or two sentences, without the last full stop.
+    """One line, from how things stand; the longer lines are for trouble.
 
     Args:
         work: The video at hand.
@@ -23,29 +29,42 @@ def told(work: Work, *, skipped: bool) -> str:
     if work.conflict is not None:
         return (
             "NOT SAVED: another tab saved this video under your name at "
-            f"{work.conflict.made:%H:%M} UTC. Nothing is overwritten: take that version, or "
-            "save yours as a further revision"
+            f"{stamp(work.conflict.made)}. Nothing is overwritten: take that version, or keep "
+            "yours as a further one"
         )
     if work.trouble is not None:
-        then = (
-            "saving is tried again every few seconds"
-            if isinstance(work.trouble, ConnectionLost)
-            else "tell the organiser"
-        )
         # The time changes what is shown, and so keeps the page's kernel from being idle.
+        if isinstance(work.trouble, ConnectionLost):
+            return (
+                f"NOT SAVED yet: the store of edits does not answer. {KEPT} Saving is tried again "
+                f"every few seconds, last at {stamp(work.tried)}; until then this video stays"
+            )
         return (
-            f"NOT SAVED, kept in this page, do not close it; {then} (last tried "
-            f"{work.tried:%H:%M:%S} UTC: {work.trouble})"
+            f"NOT SAVED: {without_folders(str(work.trouble))}. {KEPT} Please tell the organiser "
+            f"(last tried at {stamp(work.tried)})"
         )
     if work.stored != OPEN:
-        said = f"{WORDS[work.stored[0]]}, revision {work.number}"
+        said = WORDS[work.stored[0]]
     elif skipped:
         said = "skipped; if not changed it stays so, and comes again at the end"
     else:
-        said = f"not changed yet; “Next video” keeps it as “{UNTOUCHED}”"
+        said = f"not changed yet; “Next video” says “{UNTOUCHED}”"
     if work.other_model:
         said += (
             ". Your earlier edit was made for another network: the levels are yours, the "
             "attention beside them is this network's"
         )
     return said
+
+
+def leaving(work: Work) -> str:
+    """What became of a video that is left: a sentence."""
+    if work.stored == OPEN:
+        return SKIPPED
+    said = WORDS[work.stored[0]]
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def without_folders(message: str) -> str:
+    """A message without the server's paths and addresses: of each, the last name stays."""
+    return re.sub(r"(?:\w+:)?/?(?:[^\s/“”\"'()]*/)+", "", message)

@@ -68,6 +68,11 @@ class Work:
         """Whether something done to this video is not in the store."""
         return self.trouble is not None or self.conflict is not None
 
+    @property
+    def judged(self) -> bool:
+        """Whether it was given a verdict here, since it was opened."""
+        return self.stored != self._came and self.stored[0] not in ("edited", "open")
+
     def look(self) -> None:
         """Note what the draft is now, and the time since the last action as worked."""
         now = self._clock()
@@ -138,7 +143,7 @@ class Work:
         edit = edits[-1] if edits else None
         self.draft = draft_of(self.video.attention, edits, self._model)
         self.number = revisions[-1].number if revisions else None
-        self.stored = self.wish = self.draft.content
+        self.stored = self.wish = self._came = self.draft.content
         self.seconds = self._kept = edit.seconds if edit else 0.0
         self.other_model = edit is not None and edit.model != self._model
         self.acted = self._clock()

@@ -43,6 +43,6 @@ def command(store: str, source: Path, queue: Path | None, annotator: str) -> Non
         edits = read_json(source)
     new, known, outdated = opened.take_in(edits)
     click.echo(
-        f"{opened.name}: {new} edits are new, {known} were there, {outdated} are older than what "
-        f"is there and were left out"
+        f"{opened.name}: {new} edits are new, {known} were there, {outdated} are no newer than "
+        f"what is there and were left out"
     )

@@ -58,5 +58,7 @@ def frames(connection: sa.Connection, video_id: str, store: str) -> int:
     query = sa.select(VIDEOS.c.frames).where(VIDEOS.c.video_id == video_id)
     number = connection.scalar(query)
     if number is None:
-        raise StoreError(f"{store}: video {video_id}: is unknown; register it first")
+        raise StoreError(
+            f"{store}: video {video_id}: is unknown; register it first (`stabn import` has --queue)"
+        )
     return number

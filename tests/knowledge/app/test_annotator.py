@@ -9,10 +9,12 @@ from pathlib import Path
 import ipywidgets as widgets
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from stabn.data.mini.make import example
 from stabn.data.ssv2 import VideoFolder
 from stabn.knowledge.app import annotator as page
+from stabn.knowledge.app import toast
 from stabn.knowledge.app.annotator import App, annotate
 from stabn.knowledge.app.guidelines import GUIDELINES
 from stabn.knowledge.app.practice import PRACTICE, compare
@@ -187,31 +189,87 @@ class TestVideoByVideo:
     def test_the_first_video_is_there_with_its_words(self, ada, queue):
         video = ada.editor._video
         assert (video["truth"], video["predicted"]) == (queue.classes[0], "Lifting")
-        assert ada.editor.note == "video 1 of 3, 0 done by you"
-        assert ada.editor.saved == (
-            "not changed yet; “Next video” keeps it as “looked at, nothing to correct”"
-        )
+        assert "Ada · <b>1 of your 3</b>" in seen(ada)
+        assert "<progress value='0' max='3' aria-label='0 of your 3 done'>" in seen(ada)
+        assert ada.editor.saved == "not changed yet; “Next video” says “nothing to correct”"
         assert len(ada.editor._frames) == queue.videos[0].frames
         assert "Probabilities cannot be shown" in seen(ada)  # this queue has no head.pt
 
     def test_a_change_is_saved_and_enter_leads_on(self, ada, store, queue):
         paint(ada)
-        assert ada.editor.saved == "saved, revision 1"
+        assert ada.editor.saved == "saved"
         assert store.edits()[0].levels[:2] == (1.0, 0.4)
         do(ada, "next")
         assert ada.session.current == queue.videos[1]
-        assert ada.editor.note == "video 2 of 3, 1 done by you"
+        assert "<b>2 of your 3</b> <progress value='1' max='3'" in seen(ada)
         press(ada, "Previous video")
         assert ada.session.current == queue.videos[0]
         assert ada.editor.draft.levels[0] == 1.0
 
     def test_the_guidelines_and_the_editor_have_one_name_for_what_is_untouched(self, ada):
-        words = "“looked at, nothing to correct”"
+        words = "“nothing to correct”"
         assert words in GUIDELINES.replace("\n", " ")
         assert words in ada.editor.saved
         do(ada, "next")
         press(ada, "Previous video")
-        assert ada.editor.saved == f"saved as {words}, revision 1"
+        assert ada.editor.saved == f"saved as {words}"
+
+    def test_the_line_after_a_video_takes_it_back(self, ada, store, queue):
+        line = ada._toast
+        assert line.layout.display == "none"
+        paint(ada)
+        do(ada, "next")
+        assert (line.layout.display, "Saved." in seen(ada)) == ("flex", True)
+        press(line, "Undo")
+        assert line.layout.display == "none"
+        assert ada.session.current == queue.videos[0]
+        assert ada.editor.draft.levels[0] == 1.0
+        press(ada, "Skip")
+        assert "Skipped: it comes again at the end." in seen(ada)
+        paint(ada)  # goes on with the next video: the line stays for its while
+        assert line.layout.display == "flex"
+        press(ada, "Previous video")
+        assert line.layout.display == "none"
+
+    def test_the_line_goes_by_itself(self, queue, store, monkeypatch):
+        monkeypatch.setattr(toast, "SECONDS", 0.01)
+
+        async def annotate() -> None:
+            app = App(store, queue)
+            type_name(app, "Ada")
+            press(app, "Start")
+            do(app, "next")
+            assert app._toast.layout.display == "flex"
+            while app._toast.layout.display != "none":
+                await asyncio.sleep(0.01)
+
+        asyncio.run(asyncio.wait_for(annotate(), 60))
+
+    def test_the_next_video_is_read_while_this_one_is_looked_at(self, ada, queue, monkeypatch):
+        reading = ada._loader._ahead
+        assert reading[0] == queue.videos[1].video_id
+        reading[1].result()
+        monkeypatch.setattr(VideoFolder, "read", None)  # what is not read by now cannot be
+        monkeypatch.setattr(ada._loader, "begin", lambda video: None)
+        do(ada, "next")
+        assert len(ada.editor._frames) == queue.videos[1].frames
+
+    def test_videos_leave_no_widgets_behind(self, ada, queue):
+        count = lambda: len(_instances)  # noqa: E731  of all widgets, as ipywidgets keeps them
+        do(ada, "next")
+        before = count()
+        for name in ("Previous video", "Skip", "Previous video", "Skip"):
+            press(ada, name)
+        assert count() == before
+
+    def test_the_guidelines_open_and_close_while_one_annotates(self, ada):
+        panel = ada._guidelines
+        assert panel.layout.display == "none"
+        press(ada, "Guidelines")
+        assert panel.layout.display is None
+        assert ada.editor in ada.children
+        press(ada, "Close the guidelines")
+        assert panel.layout.display == "none"
 
     def test_after_every_button_the_keys_go_to_the_frames(self, ada, monkeypatch):
         heard = []
@@ -245,7 +303,9 @@ class TestVideoByVideo:
         for _ in queue.videos:
             do(ada, "next")
         assert ada.editor not in ada.children
-        assert "Nothing is left for you to do" in seen(ada)
+        assert "All done: 3 by you, thank you." in seen(ada)
+        assert "“Look again” asks for one" in seen(ada)
+        assert "Next video" not in ada.session.state  # there is no such button
         press(ada, "Look again")
         press(ada, "Previous video")
         assert ada.session.current == queue.videos[2]
@@ -257,12 +317,13 @@ class TestVideoByVideo:
         file.unlink() if content is None else file.write_bytes(content)
         type_name(app, "Ada")
         press(app, "Start")
-        assert "Video 1 cannot be shown" in seen(app)
+        assert "This video cannot be shown" in seen(app)
         assert file.name in seen(app)
+        assert str(data) not in seen(app)
         assert app.editor is None
         press(app, "Bad video")
         assert store.edits()[0].verdict == "bad_video"
-        assert app.editor.note == "video 2 of 3, 1 done by you"
+        assert "<b>2 of your 3</b>" in seen(app)
         press(app, "Previous video")
         assert "saved as “bad video”" in seen(app)
 
@@ -305,7 +366,8 @@ class TestTrouble:
 
         monkeypatch.setattr(Store, "skip", fail)
         press(ada, "Skip")
-        assert "Something went wrong (RuntimeError: &lt;script&gt;" in ada._message.value
+        assert "Something went wrong (RuntimeError; the server’s log" in ada._message.value
+        assert EVIL not in ada._message.value
         assert "role='alert'" in ada._message.value
         paint(ada)
         assert ada._message.value == ""
@@ -327,13 +389,14 @@ class TestTrouble:
             assert "⚠ NOT SAVED" in seen(app)
             assert app.editor.saved == ""  # where it says that all is well
             do(app, "next")
-            assert "NOT SAVED" in app._message.value
+            assert seen(app).count("NOT SAVED") == 1  # and nothing beside it says otherwise
+            assert "✓" not in seen(app)
             assert app.session.current == queue.videos[0]
             monkeypatch.setattr(Store, "save", save)
             while app.session.unsaved:
                 await asyncio.sleep(0.01)
-            assert app.editor.saved == "saved, revision 1"
-            assert "NOT SAVED" not in app._above.children[2].value
+            assert app.editor.saved == "saved"
+            assert "NOT SAVED" not in seen(app)
 
         asyncio.run(asyncio.wait_for(annotate(), 60))
         assert len(store.edits()) == 1
@@ -352,7 +415,7 @@ class TestTrouble:
         assert "another tab saved this video" in seen(ada)
         assert ada.editor.saved == ""
         press(ada, choice)
-        assert ada.editor.saved.startswith("saved, revision")
+        assert ada.editor.saved == "saved"
         assert ada.editor.draft.levels[0] == first
         assert store.latest(queue.videos[0].video_id, "Ada").edit.levels[0] == first
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stabn.knowledge.edits.exchange import write_json, write_npy
+from stabn.knowledge.selection.queue import Queue, QueuedVideo, write_queue
 from stabn.knowledge.store.store import Store
 
 
@@ -50,7 +51,7 @@ def test_a_json_file(store, stabn, make_edit, tmp_path, capsys):
     edits = [make_edit(), make_edit("b"), make_edit("c", verdict="cannot_tell")]
     write_json(edits, tmp_path / "edits.json")
     stabn("import", store.name, str(tmp_path / "edits.json"))
-    assert "2 edits are new, 1 were there, 0 are older" in capsys.readouterr().out
+    assert "2 edits are new, 1 were there, 0 are no newer" in capsys.readouterr().out
     assert [edit for edit in store.edits() if edit.annotator == "Ada"] == edits
     stabn("import", store.name, str(tmp_path / "edits.json"))
     assert "0 edits are new, 3 were there" in capsys.readouterr().out
@@ -68,3 +69,28 @@ def test_what_does_not_fit_is_said_and_nothing_is_imported(store, stabn, make_ed
     with pytest.raises(SystemExit, match=r"error: .*video z: is unknown; register it first"):
         stabn("import", store.name, str(tmp_path / "edits.json"))
     assert len(store.revisions()) == 2
+
+
+def test_a_queue_makes_a_store_that_knows_its_videos(stabn, make_edit, tmp_path):
+    queue = Queue(
+        folder=tmp_path / "queue",
+        run="runs/tiny",
+        checkpoint="best",
+        model="ab" * 32,
+        data_root="data/tiny",
+        classes=("Covering", "Lifting"),
+        num_frames=2,
+        splits=("train", "tuning"),
+        weak=(0,),
+        accuracy={},
+        videos=(QueuedVideo("a", 0, 1, 0.2, (0.1,) * 8, (0, 2), None),),
+        key="cd" * 32,
+        provenance={},
+    )
+    write_queue(queue)
+    write_json([make_edit()], tmp_path / "edits.json")
+    path = str(tmp_path / "new.sqlite")
+    with pytest.raises(SystemExit, match=r"error: .*no such store of edits"):
+        stabn("import", path, str(tmp_path / "edits.json"))
+    stabn("import", path, str(tmp_path / "edits.json"), "--queue", str(queue.folder))
+    assert Store(path, create=False).edits() == [make_edit()]
