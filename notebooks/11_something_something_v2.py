@@ -33,6 +33,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+# %% tags=["hide-input"]
 from stabn.data.mini.make import example
 from stabn.data.sampling import segment_indices, tsn_indices, two_clip_indices, views
 from stabn.data.ssv2 import class_of_template, class_text

@@ -29,7 +29,7 @@ LONG = {
     "02_abn_recap": 60,
     "09_mini_ssv2": 60,
     "10_one_process_to_ddp": 35,
-    "11_something_something_v2": 25,
+    "11_something_something_v2": 30,
     "12_reading_attention": 50,
     "13_editing_attention": 30,
     "14_fine_tuning": 60,
