@@ -363,6 +363,22 @@ def test_what_people_left_as_it_was_is_counted_and_not_learned_from(settings, ed
     assert record["both"]["modified"] == record["some"]["modified"]
 
 
+def test_without_a_careless_annotator_it_is_as_if_they_had_never_been(
+    settings, tuned, edits, tmp_path
+):
+    """A store in which they are set aside, against the file of all others: the same network."""
+    store = Store(tmp_path / "edits.sqlite")
+    store.register((edit.video_id, edit.frames) for edit in edits)
+    careless = [replace(e, annotator="careless", levels=(1.0,) * e.frames) for e in edits]
+    store.take_in([*careless, *edits])
+    store.exclude("careless", who="the organiser", why="marks all of each video")
+    config = settings(edits=store.name, arms=["knowledge"])
+    finetune(config)
+    assert same(weights(config, "knowledge"), weights(tuned, "knowledge"))
+    told = [read_record(one.folder / "record.json")["edits"] for one in (config, tuned)]
+    assert told[0] == told[1]
+
+
 def test_a_video_that_more_could_not_tell_than_edited_is_not_counted(settings, edits, tmp_path):
     told = {"verdict": "cannot_tell", "levels": ()}
     votes = [replace(edits[0], annotator=name, **told) for name in ("x", "y")]
