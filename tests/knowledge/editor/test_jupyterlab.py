@@ -251,6 +251,8 @@ def test_the_theme_of_jupyterlab_is_the_editors(page):
     for theme in ("Dark", "Light"):
         page.evaluate(change, f"JupyterLab {theme}")
         expect(editor).to_have_attribute("data-theme", theme.lower(), timeout=PATIENCE)
+        # While its splash fades, JupyterLab stumbles over another change
+        expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=PATIENCE)
 
 
 def test_after_a_restart_of_the_kernel_it_does_not_pretend(page):
