@@ -1,8 +1,26 @@
 """A copy of everything, which is itself a store."""
 
+from pathlib import Path
+
 import sqlalchemy as sa
 
+from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.schema import TABLES
+from stabn.training.files import replacing
+
+
+def write(connection: sa.Connection, path: Path) -> None:
+    """What :meth:`stabn.knowledge.store.store.Store.backup` does, of one moment."""
+    if path.exists():
+        raise StoreError(f"{path}: exists already; give the backup a name of its own")
+    copy = copied(connection)
+    try:
+        with replacing(path) as file:
+            file.write(copy)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the backup could not be written ({error.strerror}); choose another folder"
+        ) from error
 
 
 def copied(connection: sa.Connection) -> bytes:

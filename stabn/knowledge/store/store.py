@@ -22,12 +22,11 @@ from sqlalchemy.exc import IntegrityError
 from stabn import given
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.store import backup, exclusions, leases, revisions, videos
-from stabn.knowledge.store.database import Database, StoreError
+from stabn.knowledge.store.database import Database
 from stabn.knowledge.store.exclusions import Exclusion
 from stabn.knowledge.store.migration import STEPS
 from stabn.knowledge.store.revisions import Revision, TakenIn
 from stabn.knowledge.store.schema import REVISIONS, TABLES, VERSION, excluded, stands
-from stabn.training.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -321,18 +320,8 @@ class Store:
         Raises:
             StoreError: There is such a file already, it cannot be written, or the store not read.
         """
-        path = given.path(path)
-        if path.exists():
-            raise StoreError(f"{path}: exists already; give the backup a name of its own")
         with self._database.reading() as connection:
-            copy = backup.copied(connection)
-        try:
-            with replacing(path) as file:
-                file.write(copy)
-        except OSError as error:
-            raise StoreError(
-                f"{path}: the backup could not be written ({error.strerror}); choose another folder"
-            ) from error
+            backup.write(connection, given.path(path))
 
     # -- writing ---------------------------------------------------------------------------------
 
