@@ -205,6 +205,7 @@ class App(widgets.VBox):
             truth=classes[video.label],
             predicted=classes[video.predicted],
             classes=classes,
+            fps=loaded.fps,
             on_change=lambda: self._try(self.session.save),
             on_command=lambda _: self._step(self.session.next),
             **loaded.network,

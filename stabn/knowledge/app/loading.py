@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stabn.data.ssv2 import VideoFolder
+from stabn.data.video import probe
+from stabn.knowledge.editor.editor import FPS
 from stabn.knowledge.selection.queue import Queue, QueuedVideo, QueueError
 
 if TYPE_CHECKING:  # it brings PyTorch, which takes seconds: loaded while the guidelines are read
@@ -17,12 +19,14 @@ class Shown(NamedTuple):
 
     Attributes:
         frames: uint8 (n, H, W, 3).
+        fps: frames a second, as the file says; the editor's default where it says nothing.
         network: what the network adds, as :class:`stabn.knowledge.editor.editor.Editor` names it:
             `own`, `spatial` and `rescore`, or nothing.
         missing: why it adds nothing; "" where it does.
     """
 
     frames: np.ndarray
+    fps: float
     network: dict
     missing: str
 
@@ -60,8 +64,9 @@ class Loader:
         return reading.result()
 
     def _read(self, video: QueuedVideo) -> Shown:
-        video_id = video.video_id
-        frames = VideoFolder(self._queue.data_root).read(video_id, range(video.frames))
+        video_id, folder = video.video_id, VideoFolder(self._queue.data_root)
+        frames = folder.read(video_id, range(video.frames))
+        fps = probe(folder.path(video_id)).fps or FPS
         try:
             rescorer = self._rescorer.result()
             network = {
@@ -70,8 +75,8 @@ class Loader:
                 "rescore": lambda levels: rescorer(video_id, levels),
             }
         except QueueError as error:  # one can edit all the same
-            return Shown(frames, {}, str(error))
-        return Shown(frames, network, "")
+            return Shown(frames, fps, {}, str(error))
+        return Shown(frames, fps, network, "")
 
 
 def _rescorer(queue: Queue) -> "Rescorer":

@@ -13,6 +13,7 @@ from ipywidgets.widgets.widget import _instances
 
 from stabn.data.mini.make import example
 from stabn.data.ssv2 import VideoFolder
+from stabn.data.video import write_video
 from stabn.knowledge.app import annotator as page
 from stabn.knowledge.app import toast
 from stabn.knowledge.app.annotator import App, annotate
@@ -253,6 +254,15 @@ class TestVideoByVideo:
         monkeypatch.setattr(ada._loader, "begin", lambda video: None)
         do(ada, "next")
         assert len(ada.editor._frames) == queue.videos[1].frames
+
+    def test_a_video_plays_at_its_own_rate(self, store, queue, data):
+        for path in data.glob("videos/*.webm"):
+            frames = VideoFolder(data).frames(path.stem)
+            write_video(path, np.zeros((frames, 16, 16, 3), np.uint8), fps=25)
+        app = App(store, queue)
+        type_name(app, "Ada")
+        press(app, "Start")
+        assert app.editor._video["fps"] == 25
 
     def test_videos_leave_no_widgets_behind(self, ada, queue):
         count = lambda: len(_instances)  # noqa: E731  of all widgets, as ipywidgets keeps them
