@@ -38,7 +38,7 @@ from stabn.data.transforms import (
     normalise,
 )
 from stabn.data.video import VideoError, probe, read_frames, write_video
-from stabn.figures import filmstrip
+from stabn.figures import filmstrip, moving_clips
 from stabn.figures.sheet import COLOURS, MARKERS, Sheet, bare, styled
 
 torch.set_num_threads(1)  # small arrays: a second thread would only wait
@@ -78,8 +78,12 @@ filmstrip(frames, frame_indices=chosen, captions=[f"{k / 12:.2f} s" for k in cho
 
 # %% [markdown]
 # Above each frame its index, below it its time. A hand comes in, moves one object from left to
-# right and goes; the other objects may move too, by themselves.
-#
+# right and goes; the other objects may move too, by themselves. The same clip as it plays:
+
+# %%
+moving_clips({clip.caption: clip.frames})
+
+# %% [markdown]
 # ### Are these really the frames we asked for?
 #
 # A compressed file stores most frames as changes to others, so a decoder that jumps can land on

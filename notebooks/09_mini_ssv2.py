@@ -32,7 +32,7 @@ from stabn.data.pretext import FRAMES, MOTIONS, PretextVideos
 from stabn.data.pretext import records as pretext_records
 from stabn.data.ssv2 import class_text
 from stabn.data.transforms import eval_transform, normalise
-from stabn.figures import confusion, describe_confusion, filmstrip, temporal_figure
+from stabn.figures import confusion, describe_confusion, filmstrip, moving_clips, temporal_figure
 from stabn.losses import classification_loss
 from stabn.metrics import rank_correlation, topk_accuracy
 from stabn.models.resnet3d import ResNet3d
@@ -70,7 +70,12 @@ filmstrip(video.frames[shown], frame_indices=shown, captions=levels)
 
 # %% [markdown]
 # Sixteen frames of one clip, in order, with their source indices above and truth levels below. The
-# action fills only part of the clip.
+# action fills only part of the clip. As it plays:
+
+# %%
+moving_clips({video.caption: video.frames})
+
+# %% [markdown]
 #
 # The same arguments draw the same pixels, so anybody can make the very same set again:
 
@@ -99,6 +104,10 @@ filmstrip(
     frame_indices=[*rows] * 3,
     columns=6,
 )
+
+# %%
+every = np.arange(FRAMES)
+moving_clips({some[k].caption: pretext.read(some[k].video_id, every) for k in (0, 5, 11)})
 
 # %%
 record = read_record(REPOSITORY / "book/results/pretext/mini_pretext.json")

@@ -28,7 +28,7 @@ from IPython.display import HTML, Markdown
 
 from stabn.data.mini.make import VARIANTS, example
 from stabn.data.mini.sign import BIAS, PARTNER
-from stabn.figures import filmstrip, seeds_figure
+from stabn.figures import filmstrip, moving_clips, seeds_figure
 from stabn.tables import fault
 from stabn.tables.finetunings import NAMES, Value, settings_in_words
 from stabn.tables.runs import provenance
@@ -59,6 +59,10 @@ print(f"“{own.template}”: the sign in frames {idle[0]} to {idle[-1]},")
 print(f"the action in frames {acting[0]} to {acting[-1]} of 0 to {len(own.frames) - 1}")
 some = [*idle[:4], *acting[:: len(acting) // 4][:4]]
 filmstrip(own.frames[some], frame_indices=some, columns=4)
+
+# %%
+named = {"own": "the class's own sign", "partner": "its partner's sign"}
+moving_clips({words: clips[shown].frames for shown, words in named.items()})
 
 # %% [markdown]
 # In training the sign is the class's own in most clips, and the partner's in the others. So a network

@@ -94,6 +94,13 @@ def test_mathjax_comes_with_the_book():
     assert script.stat().st_size > 1e6  # one file, fonts included
 
 
+@pytest.mark.parametrize("name", ["01_video_as_data", "09_mini_ssv2", "results_fault"])
+def test_clips_that_play_are_small(name):
+    clips = page(built() / "notebooks" / f"{name}.html").select("figure.moving video")
+    assert clips
+    assert all(len(clip["src"]) * 3 / 4 < 150e3 for clip in clips)
+
+
 def test_solutions_are_folded_away():
     chapter = page(built() / "notebooks" / "04_spatial_head.html")
     assert chapter.select("div.cell.tag_hide-cell details")

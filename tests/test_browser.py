@@ -213,6 +213,22 @@ def test_a_figure_opens_large_on_a_phone_by_keys_and_closes(page, address):
     assert page.wrong == []
 
 
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_clip_plays_in_view_unless_the_reader_asks_for_less_motion(page, address, motion):
+    page.emulate_media(reduced_motion=motion)
+    page.goto(f"{address}/notebooks/results_fault.html")
+    clip = page.locator("figure.moving video").first
+    clip.scroll_into_view_if_needed()
+    if motion == "no-preference":
+        page.wait_for_function("video => video.currentTime > 0.3", arg=clip.element_handle())
+    else:
+        page.wait_for_timeout(1000)
+        assert clip.evaluate("video => [video.paused, video.currentTime]") == [True, 0]
+        clip.evaluate("video => video.play()")  # as its button does
+    assert clip.evaluate("video => video.loop && video.controls && video.muted")
+    assert page.wrong == []
+
+
 def test_the_book_opens_from_a_file(page):
     """As `make book` proposes: without a server formulas are set and the next page opens."""
     page.goto((built() / "book" / "notation.html").as_uri())

@@ -1,13 +1,17 @@
 """Figures say what their arrays hold: numbers, order, words; and they disturb nothing."""
 
+import base64
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 
 from stabn import figures
+from stabn.data.video import read_frames
 from stabn.figures.architecture import parts
 from stabn.models.resnet3d import ResNet3d, count_parameters
 from stabn.models.st_abn import STABN
@@ -47,6 +51,24 @@ def test_upsample_keeps_a_constant_and_the_range():
     assert np.all(figures.upsample(np.full((1, 2, 2), 0.25), (5, 5)) == 0.25)
     with pytest.raises(ValueError, match="maps must be"):
         figures.upsample(np.ones((2, 2)), (4, 4))
+
+
+def test_moving_clips_play_side_by_side_under_their_names(tmp_path):
+    frames = np.full((5, 16, 24, 3), 40, np.uint8)
+    frames[:, :, :, 0] += np.arange(0, 200, 40, dtype=np.uint8)[:, None, None]  # ever redder
+    sheet = figures.moving_clips({"reds <up>": frames, "reds down": frames[::-1]})
+    page = BeautifulSoup(sheet._repr_html_(), "html.parser")
+    assert [span.get_text() for span in page("span")] == ["reds <up>", "reds down"]
+    assert {"controls", "loop", "muted", "playsinline"} <= page.video.attrs.keys()
+    assert "reds <up>, reds down" in page.video["aria-label"]
+    path = tmp_path / "clips.webm"
+    path.write_bytes(base64.b64decode(page.video["src"].partition("base64,")[2]))
+    played = read_frames(path, range(5)).astype(int)
+    assert played.shape == (5, 16, 24 + 4 + 24, 3)
+    assert np.abs(played[:, :, :24] - frames).mean() < 8  # VP9 is lossy
+    assert np.abs(played[:, :, -24:] - frames[::-1]).mean() < 8
+    with pytest.raises(ValueError, match="dimension"):
+        figures.moving_clips({"a": frames, "b": frames[:4]})
 
 
 def test_attention_figure_writes_every_number_and_name(clip):

@@ -63,9 +63,21 @@ function makeEnlargeable(image) {
   });
 }
 
+/** A clip plays when it first comes into view, for readers who have not asked for less motion. */
+function playInView(clip) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const watch = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    watch.disconnect();
+    clip.play().catch(() => {}); // a browser may refuse: the button is there
+  });
+  watch.observe(clip);
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   nameParts();
   const blocks = ".text_html, .pst-scrollable-table-container, div.math, div.highlight pre";
   all(blocks, document.querySelector(".bd-article") ?? document).forEach(watchWidth);
   all(".bd-article :is(.cell_output, figure) img").forEach(makeEnlargeable);
+  all("figure.moving video").forEach(playInView);
 });

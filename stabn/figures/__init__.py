@@ -1,4 +1,4 @@
-"""Arrays → matplotlib Figure. Reads no file, trains nothing.
+"""Arrays → figures: matplotlib's, and clips that play. Reads no file, trains nothing.
 
 Every figure can be read without colour (numbers, line styles, hatches) and on a dark page (opaque
 light sheet). Beside most stands a ``describe_…`` that says the same in words, for readers who do
@@ -20,6 +20,7 @@ from stabn.figures.charts import (
     temporal_figure,
 )
 from stabn.figures.filmstrip import filmstrip
+from stabn.figures.moving_clips import moving_clips
 
 __all__ = [
     "architecture",
@@ -34,6 +35,7 @@ __all__ = [
     "describe_temporal",
     "filmstrip",
     "levels_figure",
+    "moving_clips",
     "seeds_figure",
     "sweep_figure",
     "temporal_figure",
