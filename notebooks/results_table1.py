@@ -79,8 +79,9 @@ for whose, runs in {"study": study, "this build": tables.own()}.items():
     for run in (run for run in runs if run.arm == "st_abn"):
         code, start = run.record["code"]["commit"], run.config["weights"]
         print(
-            f"{whose}, seed {run.seed}: top-1 {100 * run.results['top1']:.1f}, rank correlation of M_t "
-            f"{run.results['rank_correlation']['value']:.2f} (start {start}, commit {str(code)[:9]})"
+            f"{whose}, seed {run.seed}: top-1 {100 * run.results['top1']:.1f}, "
+            f"rank correlation of M_t {run.results['rank_correlation']['value']:.2f} "
+            f"(start {start}, commit {str(code)[:9]})"
         )
 
 # %% [markdown]
