@@ -44,7 +44,10 @@ function render({ model, el }) {
   view.open = () => openVideo(view);
   root.addEventListener("keydown", (event) => onKey(view, event));
   root.addEventListener("se-refocus", () => focusCurrent(view));
-  root.addEventListener("se-lost", () => { view.line.gone = true; view.line.check(); }); // the page knows
+  root.addEventListener("se-kernel", ({ detail: alive }) => { // what the page around knows of it
+    view.line.away = !alive;
+    view.line.check();
+  });
 
   const listeners = {
     "change:_video": view.open,

@@ -8,6 +8,7 @@ export function connect(model, changed) {
   let seq = 0;
   line.silent = false; // Python has not answered for a while
   line.gone = false; // the widget's channel was closed
+  line.away = false; // the page around finds the kernel nowhere, for now
   line.send = (op, fields = {}) => {
     seq += 1;
     line.pending.push({ seq, op, at: Date.now() });
@@ -21,7 +22,7 @@ export function connect(model, changed) {
   };
   line.check = () => {
     const oldest = line.pending[0];
-    const silent = line.gone || (oldest !== undefined && Date.now() - oldest.at >= PATIENCE);
+    const silent = line.gone || line.away || (oldest !== undefined && Date.now() - oldest.at >= PATIENCE);
     if (silent !== line.silent) {
       line.silent = silent;
       changed();
@@ -30,7 +31,7 @@ export function connect(model, changed) {
   line.heard = ([client, number] = []) => {
     if (client !== line.client) return;
     line.pending = line.pending.filter((step) => step.seq > number);
-    line.silent = line.gone;
+    line.silent = line.gone || line.away;
   };
   line.unsaved = () => line.pending.filter((step) => step.op !== "hello").length;
   return line;

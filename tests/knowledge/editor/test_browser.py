@@ -138,6 +138,13 @@ def choose(page: Page, word: str) -> None:
     page.locator(".se-colour", has_text=word).click()
 
 
+def kernel(page: Page, *, alive: bool) -> None:
+    """Tell the editor of its kernel, as the served page does."""
+    say = """(editor, alive) =>
+      editor.dispatchEvent(new CustomEvent("se-kernel", { detail: alive }))"""
+    page.locator(".stabn-editor").evaluate(say, alive)
+
+
 def probability(page: Page, row: int, when: str) -> float:
     cell = page.locator(f".se-scores tbody tr:nth-child({row}) td[data-when={when}]")
     return float(cell.inner_text())
@@ -579,7 +586,7 @@ class TestSaid:
         page, start = it.page, it.agreed()
         focus(page, 20)
         it.dead = True
-        page.locator(".stabn-editor").dispatch_event("se-lost")  # as the served page says it
+        kernel(page, alive=False)
         banner = page.locator(".se-banner")
         for step in ("1", "Control+z", "s"):
             it.press(step)
@@ -591,6 +598,11 @@ class TestSaid:
         expect(banner).to_contain_text("Not connected: the program behind this page")
         assert "not saved" not in banner.inner_text()  # nothing was lost
         expect(page.locator(".se-saved")).to_have_text("not connected")
+        it.dead = False
+        kernel(page, alive=True)  # it was the network
+        expect(banner).to_be_hidden()
+        it.press("1")
+        assert it.agreed()[20] == 1.0
 
 
 class TestScreens:
