@@ -24,7 +24,9 @@ export function player(view) {
   parts.speed.value = view.speed;
   parts.loop = button("Loop", "l", () => toggleLoop(view));
   parts.loop.setAttribute("aria-pressed", String(view.loop));
-  const figure = make("figure", { class: "se-picture" }, make("div", { class: "se-screen" }, parts.canvas),
+  const caption = make("p", { class: "se-caption", "aria-hidden": "true" }, view.video.truth);
+  const figure = make("figure", { class: "se-picture" },
+    make("div", { class: "se-screen" }, caption, parts.canvas),
     make("div", { class: "se-player" }, parts.scrub, parts.counter),
     make("div", { class: "se-player" }, stepper(view, -1), parts.play, stepper(view, 1), parts.speed,
       parts.loop, view.maps.size ? overlaySwitch(view) : null));

@@ -624,6 +624,8 @@ class TestScreens:
             expect(page.locator(".se-current .se-slider")).to_be_in_viewport(ratio=0.9)
             expect(page.locator(".se-current .se-thumb")).to_be_in_viewport(ratio=0.9)
             expect(page.locator(".se-canvas")).to_be_in_viewport(ratio=0.9)
+            head = ".se-truth" if size is LAPTOP else ".se-caption"  # what it is about
+            expect(page.locator(head)).to_be_in_viewport(ratio=1)
             covered = page.evaluate(
                 """() => { const box = document.activeElement.getBoundingClientRect();
                   return !document.elementFromPoint((box.left + box.right) / 2,
