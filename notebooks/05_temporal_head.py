@@ -357,9 +357,10 @@ print("a fixed curve agrees", "as well or better." if habit >= agreement.value e
 # begins as a mixture of *all* frames, and to tell frame 5 from frame 6 training must first find its way
 # through three $T \times T$ matrices. The published code begins so. Our small networks begin elsewhere:
 # the convolution as a plain mean over class maps and neighbours, $U$ and $W_1$ as the identity, $W_2$ as
-# four times that. The bias of $W_1$ is 0, and that of $W_2$ is $-4 \cdot 0.4$: what ReLU leaves of a
-# standardised map is 0.4 in the mean, so a usual frame begins at $M_t = ½$. Then $M_t$ begins as the *evidence* in a frame, each frame for itself, and training may
-# change all of it. (`attention_start: evidence`; $M_s$ begins in the same way.)
+# four times that. The bias of $W_1$ is 0, and that of $W_2$ is $-4 \cdot 0.4$: of values with mean 0 and
+# variance 1 ReLU leaves 0.4 in the mean, so a usual frame begins at $M_t = ½$. Then $M_t$ begins as the
+# *evidence* in a frame, each frame for itself, and training may change all of it.
+# (`attention_start: evidence`; $M_s$ begins in the same way.)
 #
 # Two fresh heads, both untrained, on the $h$ of the trained network:
 

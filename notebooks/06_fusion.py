@@ -276,9 +276,9 @@ leak()
 # the default, and offer the gated one under its own name. What the leak costs when a network has
 # learned to look at the wrong time is measured on [a set with a known fault](results_fault.ipynb).
 #
-# Is a gated frame out of the *video*, then? Not quite, and it is fair to say so. The extractor and
-# the attention branch look across frames, so what frame $j$ showed has already coloured its
-# neighbours' features and maps. We open these ways one after the other, with $M_t = 0$ at $j$.
+# Is a gated frame out of the *video*, then? Not quite. The extractor and the attention branch look
+# across frames, so the features and maps of the neighbours hold something of frame $j$. We open
+# these ways one after the other, with $M_t = 0$ at $j$.
 
 # %%
 clip = clip_of("Moving something from left to right", seed=0)

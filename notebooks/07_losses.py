@@ -76,7 +76,7 @@ torch.testing.assert_close(z.grad, torch.tensor([-0.25, 0.25]))
 #
 # $$ \mathcal{L}(x_i) = \mathcal{L}_{att}(x_i) + \mathcal{L}_{per}(x_i) \tag{4} $$
 #
-# Both branches answer the same question and are marked with the same label. The two losses have
+# Both branches answer the same question, and both losses compare with the same label. They have
 # equal weight, and each is averaged over the batch.
 
 

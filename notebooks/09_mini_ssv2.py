@@ -134,8 +134,8 @@ assert trained.classes == names
 
 # %% [markdown]
 # We test them on clips that are drawn now and that neither network has ever seen. A source of videos
-# needs two methods only, `frames` (how many) and `read` (some of them), so a dictionary of drawn clips
-# will do in place of files: the library's `DrawnVideos`.
+# needs two methods only, `frames` (how many) and `read` (some of them). The library's `DrawnVideos` has
+# both, and holds drawn clips in place of files.
 
 # %%
 held_out = DrawnVideos(range(len(names)), per_class=16, seed=9, split="validation")
@@ -228,7 +228,7 @@ print(f"  backwards, partner class {topk_accuracy(played, backward, 1):.1%}")
 #
 # A trained network shown a still clip fails, but perhaps only because it never met one. The fair
 # question is what a network can *learn* from single frames. So we train one: the same small backbone
-# with $T = 1$, on frames drawn from the middle of the action, which is more help than it deserves.
+# with $T = 1$, on frames drawn from the middle of the action, where a picture shows most.
 
 
 # %%
@@ -297,9 +297,10 @@ print(f"a perfect reader of pictures would reach {bound:.1%}")
 print(f"our single-frame network names the right group in {right_group:.1%} of frames")
 
 # %% [markdown]
-# The bound is arithmetic. The single-frame network is far below it: it had few frames and began from random
-# weights, so a better reader of pictures may exist. It shows that pictures alone are *hard* here. Two of the groups can be told apart in principle by a frame at the
-# very end (is the thing behind or in front?), so the bound is for frames in mid-action.
+# The bound is arithmetic. The single-frame network is far below it: it had few frames and began from
+# random weights, so a better reader of pictures may exist. It shows that pictures alone are *hard*
+# here. A frame at the very end can tell two of the groups apart (is the thing behind or in front?), so
+# the bound is for frames in mid-action.
 #
 # ## Does it look when it should?
 #
@@ -325,8 +326,8 @@ print(
 )
 
 # %% [markdown]
-# The last two lines are the sterner test. $M_t$ of one clip is compared with the truth of another:
-# what is earned there needs no look at the clip at all. It is the habit "the middle matters". In this
+# The last two lines are the stricter test. They compare $M_t$ of one clip with the truth of another:
+# what agrees there needs no look at the clip. It is the habit "the middle matters". In this
 # set the action takes a third of a clip and begins anywhere in it, so habit goes some way and no
 # further. Only what goes beyond these two numbers is knowledge of *this* clip.
 
@@ -345,6 +346,7 @@ temporal_figure(series, levels=truth[typical], frame_indices=batch.frame_indices
 # `make book` runs the launch notebook with a file of parameters. You can do so by hand:
 #
 # ```bash
+# mkdir -p runs/mini_st_abn
 # papermill notebooks/launch/train.ipynb runs/mini_st_abn/notebook.ipynb \
 #     -f notebooks/launch/mini_st_abn.yaml
 # ```

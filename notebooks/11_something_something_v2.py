@@ -381,9 +381,10 @@ except PreflightError as error:
 #
 # The script finds out the nodes, the GPUs and the place where the machines meet, and runs one papermill
 # on each node. Slurm sends it SIGTERM two minutes before its time is over (`#SBATCH --signal=TERM@120` in
-# the script; a `--signal` of your own goes before it). Pre-empted, requeued, or at the end of its time, the run is stored and the job goes back
-# into the queue; a run that *fails* does not, so that it cannot fail for ever. What must be
-# loaded before Python, modules or conda, goes into a `setup.sh` beside the script, which sources it.
+# the script; a `--signal` of your own goes before it). Pre-empted, requeued, or at the end of its time,
+# the run is stored and the job goes back into the queue; a run that *fails* does not, so that it cannot
+# fail for ever. What must be loaded before Python, modules or conda, goes into a `setup.sh` beside the
+# script, which sources it.
 #
 # Nobody watches it, so it must speak for itself:
 #
@@ -446,9 +447,9 @@ HTML(cost.memory_table())
 #
 # And what is **projected** is time on a GPU that nobody here has timed: the counted work over a share
 # of the rate that NVIDIA publishes for dense bf16 arithmetic. That share is a supposition, and all
-# projected hours hang on it. It is not a bold one: compare the column "share" above, which is measured
-# against a real matrix product and not against a data sheet. A GPU has less memory bandwidth for each
-# operation than a processor has, so expect less of it. The rate is that of bf16, as in the files;
+# projected hours hang on it. The column "share" above is larger, but of a processor, and of the rate at
+# which it really multiplies matrices. A GPU has less memory bandwidth for each operation, so expect less
+# of it. The rate is that of bf16, as in the files;
 # fp32 is slower. (On a GPU PyTorch lets fp32 convolutions use TF32 units, which keep 10
 # bits of each factor, and we leave that as it is: it is what a user of PyTorch expects.)
 

@@ -109,8 +109,7 @@ free = sum(p.numel() for p in arm.parameters() if p.requires_grad)
 print(f"trained: {free} of {sum(p.numel() for p in arm.parameters())} parameters")
 
 # %% [markdown]
-# A frozen extractor has a happy consequence: $f(x)$ is computed once and serves every network that
-# starts from it.
+# While the extractor is frozen, $f(x)$ is computed once and serves every network that starts from it.
 
 # %%
 with torch.no_grad():
@@ -155,8 +154,8 @@ def step(arm, optimizer, rows, target, edited, gamma=10.0, seed=0):
 # | placebo | the edit of *another* video of the class | what the look of an edit does |
 # | knowledge | the edit of *this* video | and only the rest is what people knew |
 #
-# All three learn from the same clips in the same order. The placebo hands the edits round within a
-# class, stretched to each video's length:
+# The last three learn from the same clips in the same order. The placebo gives each video the edit of
+# another one of its class, stretched to its length:
 
 # %%
 class_of = dict(zip(batch.video_id, batch.label.tolist(), strict=True))
@@ -278,6 +277,7 @@ print(
 #     -f notebooks/launch/mini_select.yaml
 # make annotate          # people edit; or, for a synthetic set, the truth stands in:
 # stabn stand-in --queue runs/mini_st_abn/queue --out runs/mini_st_abn/edits.json
+# mkdir -p runs/mini_finetune
 # papermill notebooks/launch/finetune.ipynb runs/mini_finetune/notebook.ipynb \
 #     -f notebooks/launch/mini_finetune.yaml
 # ```

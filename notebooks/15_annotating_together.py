@@ -48,14 +48,13 @@ folder = Path(scratch.name)
 # %% [markdown]
 # ## A promise
 #
-# "Manually modify the temporal attentions", says the paper's section 3.2.1, and no more. For
-# seventy-four people that takes a place where edits are kept, and that place must promise three
-# things: what it calls saved *is* saved; nothing is ever overwritten; no two people are handed the
-# same video unless that is wanted.
+# "Manually modify the temporal attentions", says the paper's section 3.2.1, and no more. Seventy-four
+# people need a place where edits are kept. It must promise three things: what it calls saved *is*
+# saved; nothing is ever overwritten; no two people are handed the same video unless that is wanted.
 #
-# The first two need less than one might think. A table to which rows are only ever *added*, and a key
-# that allows each number once for each annotator's video. Whoever saves says which revision theirs
-# follows. SQLite does the rest: when the transaction ends, the row is on disk.
+# Two rules keep the first two promises. Rows are only ever *added* to a table, and a key allows each
+# number once for each annotator's video. Whoever saves says which revision theirs follows. SQLite
+# does the rest: when the transaction ends, the row is on disk.
 
 
 # %%
@@ -380,8 +379,8 @@ assert store.edits() == edits
 # Fine-tuning needs one level a frame. It takes the **median** over annotators: one careless person
 # among three cannot move it beyond what one of the other two said. A video that most call "cannot
 # tell" or "bad video" is left out. "Nothing to correct" gives no levels, so it does not pull the median to
-# the network's own, and a video of which nobody says more is not learned from. Here the truth is known, so we can ask how far from it each of them
-# is, and the consensus.
+# the network's own, and a video of which nobody says more is not learned from. Here the truth is known,
+# so we can ask how far from it each of them is, and the consensus.
 
 # %%
 agreed = consensus(edits)  # {video id: float32 (n,)}
@@ -418,7 +417,8 @@ levels_figure(rows)
 #
 # Edits leave the store as JSON, which holds everything, or as the `<class>/<video>.npy` files of the
 # editor that was published in 2022, which hold one annotator's levels and nothing else. Both come in
-# again: `stabn import STORE FILE` brings either into a store. What is set aside is not exported. Here is a whole `edits.json`, of one video with three frames:
+# again: `stabn import STORE FILE` brings either into a store. What is set aside is not exported. Here is
+# a whole `edits.json`, of one video with three frames:
 
 # %%
 write_json(small[:1], folder / "three_frames.json")
@@ -515,7 +515,7 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # - A lease keeps two people from the same video; it is no lock, and losing it loses no work.
 # - Krippendorff's alpha measures agreement beyond chance. It finds the careless, not what all get
 #   wrong in the same way.
-# - The median over annotators stands a careless minority.
+# - A careless minority cannot spoil the median over annotators.
 #
 # ## Exercises
 #
@@ -545,7 +545,7 @@ print(
 )
 
 # %% [markdown]
-# **3.** How many careless annotators does the consensus of five stand?
+# **3.** How many careless annotators of five can the consensus bear?
 
 # %% tags=["hide-cell"]
 for bad in range(6):

@@ -46,7 +46,7 @@ Markdown(glance.answers_follow())
 
 # %% [markdown]
 # **Can edits mend a known fault?** In [a set with a misleading sign](results_fault.ipynb) we look at how
-# many points the sign decides: accuracy where it is right, less accuracy where it misleads, in the same
+# many points the sign decides: accuracy where it is right minus accuracy where it misleads, in the same
 # scenes.
 
 # %% tags=["remove-input"]
@@ -62,8 +62,8 @@ seeds_figure(values, "points that the sign decides") if any(values.values()) els
 Markdown(glance.fault_mended())
 
 # %% [markdown]
-# So *significant* is not *cured*. The mean of both stays where it is for a reason: a shortcut pays where it
-# holds, and who gives it up loses there what is gained elsewhere. And the paper's fusion?
+# So *significant* is not *cured*. The mean of both stays where it is for a reason: a network that gives up
+# a shortcut loses where the shortcut holds what it gains elsewhere. And the paper's fusion?
 
 # %% tags=["remove-input"]
 Markdown(glance.fault_left())

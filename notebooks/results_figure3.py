@@ -82,9 +82,10 @@ HTML(tables.attention_table())
 
 # %% [markdown]
 # Read the rank correlation with care. Its chance level of 0 is that of weights without any order, and
-# a habit such as "the middle of the clip matters" does far better than that. [Chapter 12](12_reading_attention.ipynb)
-# sets $M_t$ beside such a habit: only what goes beyond it is worth quoting. $M_s$ may lie below chance: a network can mark a
-# thing by low values as well as by high ones, and seeds differ in it.
+# a habit such as "the middle of the clip matters" does far better than that.
+# [Chapter 12](12_reading_attention.ipynb) sets $M_t$ beside such a habit: only what goes beyond it is
+# worth quoting. $M_s$ may lie below chance: a network can mark a thing by low values as well as by high
+# ones, and seeds differ in it.
 #
 # These are synthetic videos and a small network. What the numbers show is that the two attentions
 # *can* be checked, and how they fare here. For real videos nobody has such a truth, which is why the

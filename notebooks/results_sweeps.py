@@ -60,7 +60,7 @@ HTML(sweeps.sweep_table("share"))
 #
 # $\gamma_t$ means nothing without the divisor: averaged over the *edited* clips of a batch, the pull on
 # each stays the same however few there are; averaged over *all* clips, it shrinks with their share
-# (chapter 14 works out the factor).
+# ([chapter 7](07_losses.ipynb) works out the factor).
 
 # %%
 HTML(sweeps.sweep_table("gamma"))

@@ -89,9 +89,8 @@ HTML(table2.paired_table2("modified"))
 Markdown(table2.findings2("modified"))
 
 # %% [markdown]
-# Would this study have *seen* a gain like the paper's, had it been there? The differences of the seeds
-# say how much luck there is in one of them, and from that follows which gain five seeds show in four of
-# five studies. Against the **control** the luck is small, since both arms saw the same clips. Against
+# Would this study have *seen* a gain like the paper's? The seeds' differences say how much luck there is
+# in one of them. From that follows which gain five seeds would show in four of five studies. Against the **control** the luck is small, since both arms saw the same clips. Against
 # **before** it is several times larger:
 
 # %%
