@@ -16,7 +16,7 @@ import torch
 
 from stabn.data.video import probe
 
-pytestmark = pytest.mark.slow(50)
+pytestmark = pytest.mark.slow(25)
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 PROVENANCE = {"question", "code", "hardware", "versions", "started", "command", "note", "rows"}

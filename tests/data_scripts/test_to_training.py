@@ -13,7 +13,7 @@ from stabn.models.resnet3d import ResNet3d
 from stabn.training.journal import read_journal
 from stabn.training.records import read_record
 
-pytestmark = pytest.mark.slow(60)
+pytestmark = pytest.mark.slow(40)
 
 LAUNCH = Path(__file__).parents[2] / "notebooks" / "launch"
 SIZES = {

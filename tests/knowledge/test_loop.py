@@ -16,7 +16,7 @@ from stabn.training.config import parse, read_yaml, write_config
 from stabn.training.records import read_record
 from tests.notebooks import LAUNCH, Executed, papermill
 
-pytestmark = pytest.mark.slow(50)
+pytestmark = pytest.mark.slow(25)
 
 
 def tune(output: Path, **parameters: object) -> Executed:

@@ -17,7 +17,7 @@ from tests.soak.compare import differences, same, state
 from tests.soak.kills import GONE, faults, soak
 from tests.soak.plan import ENDS, PHASES, STEPS, Plan, plans
 
-pytestmark = pytest.mark.slow(60)
+pytestmark = pytest.mark.slow(40)
 
 SEED = 18  # papermill, by SIGKILL, while the run stores; `make soak` deals with all the others
 EPOCHS = 5

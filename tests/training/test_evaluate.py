@@ -158,7 +158,7 @@ def test_the_views_of_a_video_are_averaged(tiny, tiny_run):
         assert list(rows.loc[record.video_id, "frame_indices"]) == expected.tolist()
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(4)
 def test_two_processes_give_the_figures_of_one(run):
     alone = read_record(run / "record.json")["results"]["validation"]
     before = pd.read_parquet(run / "predictions.parquet")
@@ -189,7 +189,7 @@ def seven(tiny_set, tmp_path):
     return root, [entry["id"] for entry in entries]
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(4)
 def test_a_broken_video_is_left_out_and_counted_for_any_number_of_processes(run, seven):
     root, ids = seven
     config = scored(run, data_root=str(root), invert_spatial=False)

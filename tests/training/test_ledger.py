@@ -51,7 +51,7 @@ def test_one_line_a_failure(tiny, broken_set, workers):
     assert list(figures["failed_videos"]) == [broken(broken_set, "validation", 0)]
 
 
-@pytest.mark.slow(10)
+@pytest.mark.slow(5)
 def test_an_interrupted_run_and_two_processes_write_the_same_ledger(tiny, broken_set, monkeypatch):
     whole, torn, shared = (tiny(data_root=str(broken_set), save_every=2) for _ in range(3))
     train(whole)

@@ -17,7 +17,7 @@ from stabn.training.process import Process
 from stabn.training.train import train
 from tests.side_by_side import side_by_side
 
-pytestmark = pytest.mark.slow(10)
+pytestmark = pytest.mark.slow(4)
 
 ALONE = Process(0, 1, torch.device("cpu"))
 

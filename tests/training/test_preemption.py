@@ -19,7 +19,7 @@ from tests.journals import untimed
 from tests.side_by_side import stabn_on
 from tests.training.cluster.launched import PATIENCE
 
-pytestmark = pytest.mark.slow(75)
+pytestmark = pytest.mark.slow(50)
 
 
 def weights(config: RunConfig, which: str = "last") -> dict[str, torch.Tensor]:

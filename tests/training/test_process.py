@@ -58,6 +58,7 @@ def agree(what: str) -> None:
         print("goes on")
 
 
+@pytest.mark.slow(5)
 @pytest.mark.parametrize(
     ("what", "told"),
     [

@@ -20,7 +20,7 @@ from stabn.training.step import fill_at_the_start
 from stabn.training.train import train
 from tests.side_by_side import stabn_on
 
-pytestmark = pytest.mark.slow(20)
+pytestmark = pytest.mark.slow(15)
 
 
 class Stopped(BaseException):

@@ -25,7 +25,7 @@ from stabn.training.train import train
 from tests.journals import untimed
 from tests.side_by_side import side_by_side, stabn_on
 
-pytestmark = pytest.mark.slow(30)
+pytestmark = pytest.mark.slow(20)
 
 ALONE = Process(0, 1, torch.device("cpu"))
 

@@ -40,7 +40,7 @@ from stabn.training.train import train
 from tests.journals import untimed
 from tests.side_by_side import stabn_on
 
-pytestmark = pytest.mark.slow(35)
+pytestmark = pytest.mark.slow(20)
 
 ALONE = Process(0, 1, torch.device("cpu"))
 EDITED = 6  # of the 12 training videos, as the fixture has it

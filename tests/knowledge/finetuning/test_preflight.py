@@ -235,7 +235,7 @@ def test_sigterm_ends_it(settings, monkeypatch):
     assert left.value.code == TERMINATED
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(5)
 def test_two_processes(settings):
     config = settings(workers=1)
     out = stabn_on(2, "preflight finetune", config)
@@ -244,7 +244,7 @@ def test_two_processes(settings):
     assert not config.folder.exists()
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(5)
 def test_two_processes_stop_with_the_fault(settings):
     said = stabn_on(2, "preflight finetune", settings(edits="no/edits.json"), ends=1)
     assert "error: this is in the run's way:\n  edits: no/edits.json" in said

@@ -152,7 +152,7 @@ def test_a_long_video_that_is_broken_gives_way_to_the_next(asked, tiny_run, monk
     assert f"{lengths[1][0]}, {lengths[1][1]} frames" in found(said(), "ok", "whole video")[0]
 
 
-@pytest.mark.slow(10)
+@pytest.mark.slow(5)
 def test_two_processes(asked):
     out = stabn_on(2, "preflight select", asked(workers=1, limit=3))
     assert re.search(r"\[0\]   ok       run .* 2 processes", out)

@@ -234,7 +234,7 @@ def test_the_limit_keeps_the_first(asked, tmp_path):
     assert len(list((tmp_path / "part" / "features").iterdir())) == 2
 
 
-@pytest.mark.slow(30)
+@pytest.mark.slow(3)
 def test_two_processes_make_the_queue_of_one(asked, tmp_path):
     one = read_queue(select(asked()))
     stabn_on(2, "select", asked(out=str(tmp_path / "both")))
@@ -345,7 +345,7 @@ def spoilt(tiny_set, tmp_path, predictions):
     return root, ids
 
 
-@pytest.mark.slow(30)
+@pytest.mark.slow(3)
 @pytest.mark.parametrize("world_size", [1, 2])
 def test_a_broken_video_is_left_out_counted_and_listed(
     asked, spoilt, tmp_path, predictions, world_size

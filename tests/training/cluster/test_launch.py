@@ -58,7 +58,7 @@ def are_gone(family: list[int]) -> None:
     until(lambda: all(map(gone, family)), f"the end of {family}")
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(3)
 def test_a_worker_that_dies_ends_the_run_with_its_last_words(worker, tmp_path, capfd):
     log = tmp_path / "sleepy.log"
     with pytest.raises(LaunchError) as raised:
@@ -82,7 +82,7 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.slow(35)
+@pytest.mark.slow(20)
 @pytest.mark.parametrize(
     ("count", "how", "what"),
     [

@@ -10,7 +10,7 @@ import pytest
 
 from stabn.training.cluster.launch import LaunchError, LaunchOptions, launch
 
-pytestmark = pytest.mark.slow(40)
+pytestmark = pytest.mark.slow(15)
 
 WORKER = """
 import os, sys, time

@@ -11,7 +11,7 @@ import pytest
 from stabn.training.checkpoint import read
 from tests.training.cluster.launched import Launched, same, until
 
-pytestmark = pytest.mark.slow(120)
+pytestmark = pytest.mark.slow(70)
 
 LOST_AFTER = 8  # seconds, where a run has 120
 

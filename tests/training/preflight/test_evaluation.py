@@ -170,14 +170,14 @@ def test_sigterm_ends_it(run, monkeypatch):
     assert left.value.code == TERMINATED
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(8)
 def test_four_processes_of_which_one_has_nothing_to_score(run):
     out = stabn_on(4, "preflight evaluate", asked(run, split="tuning", workers=1))
     assert re.search(r"\[0\]   ok       run .* 4 processes", out)
     assert re.search(r"\[0\]   ok       time .* 3 videos", out)
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(8)
 def test_two_processes_stop_with_the_fault(run):
     said = stabn_on(2, "preflight evaluate", asked(run, split="exam"), ends=1)
     assert re.search(r"error: this is in the run's way:\n  data: .*exam", said)

@@ -21,7 +21,7 @@ def find() -> None:
             sys.exit(f"error: {error}")
 
 
-@pytest.mark.slow(5)
+@pytest.mark.slow(2)
 def test_a_fault_that_one_process_alone_finds_is_told_with_the_others():
     first, second = side_by_side(2, find)
     assert (first.status, second.status) == (1, 1)

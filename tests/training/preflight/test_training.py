@@ -223,14 +223,14 @@ def test_a_run_taken_up_and_a_finished_one(tiny, monkeypatch, said):
     assert "is trained already" in found(said(), "ok", "run")[-1]
 
 
-@pytest.mark.slow(15)
+@pytest.mark.slow(5)
 def test_two_processes_and_parts(tiny):
     out = stabn_on(2, "preflight train", tiny(batch_size=8, accumulate=2, workers=1))
     assert re.search(r"\[0\]   ok       run .* 2 processes", out)
     assert "2 at a time in 2 processes" in out
 
 
-@pytest.mark.slow(15)
+@pytest.mark.slow(5)
 def test_two_processes_stop_with_the_fault(tiny):
     said = stabn_on(2, "preflight train", tiny(weights="no/such.pt"), ends=1)
     assert "error: this is in the run's way:\n  run: weights: no/such.pt" in said
