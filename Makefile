@@ -12,7 +12,7 @@ PY := .venv/bin/python
 export OMP_WAIT_POLICY = passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test check lint browser slurm nginx lab annotate study pretext tables bench soak sync picture dist clean
+.PHONY: help env book test check lint browser slurm nginx lab annotate study pretext tables bench soak sync picture screens dist clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
@@ -88,6 +88,9 @@ sync: $(READY)  ## write the .ipynb beside each notebooks/**/*.py again (cell id
 
 picture: $(READY)  ## take the README's picture from the built book
 	@$(PY) -m tools.picture
+
+screens: $(READY)  ## take chapters 13's and 15's pictures of the editor and of both pages, after `make book`
+	@$(PY) -m tools.screens
 
 dist: $(READY)  ## zip the built book for people who only read
 	@$(PY) -m tools.dist

@@ -458,13 +458,31 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # serves two pages and prints an address for each, with a token of its own. Give the first to your
 # annotators and keep the second:
 #
-# - the [annotators' page](app/annotate.ipynb): short guidelines, a clip to practise on, a name, and
-#   then video after video in the editor of [chapter 13](13_editing_attention.ipynb). Every change is
-#   saved at once, and the page says so, or says that it is *not* saved and tries again. Who comes back
-#   under the same name goes on where they were;
+# - the [annotators' page](app/annotate.ipynb): short guidelines with drawn examples, a clip to practise
+#   on, a name, and then video after video in the editor of [chapter 13](13_editing_attention.ipynb).
+#   Every change is saved at once, and the page says so, or says that it is *not* saved and tries again.
+#   It says how far one is ("6 of your 163"), and after each video a line offers to undo for ten seconds.
+#   Who comes back under the same name goes on where they were;
 # - the [organiser's page](app/organise.ipynb): progress by class and by annotator, agreement, any video
 #   with everybody's levels, whose word counts, and exports and backups to download. It sees by itself
 #   who and what is new.
+#
+# ![The annotators' page. Above, a name, "6 of your 163" with a bar, and the buttons Previous video, Skip, Cannot tell, Bad video, Guidelines. Below, the editor: the frame that is looked at, buttons for the levels, the probabilities before and after the edit, and all frames in a row over their bars.](../book/assets/annotators_page.png)
+#
+# *The annotators' page with a synthetic clip, marked by a simulated annotator.*
+#
+# ![The organiser's page. Buttons to refresh, to write exports and to make a backup; links to download them; then tables by class, by annotator, and of agreement by pair.](../book/assets/organisers_page.png)
+#
+# *The organiser's page: two simulated annotators, one of them always a frame late. `make screens` takes
+# both pictures.*
+#
+# **The name** is remembered by the browser, not by the address. An address is copied and sent on, and
+# who opened it would go on under another's name; so the page also takes the name out of it. On a
+# computer that several people share, each types their own. Where you want a personal link, write
+# `&name=Ada` behind the annotators' address: it fills the name in.
+#
+# **The page has ended** if nobody touched it for an hour, or if the server was stopped. It then says so,
+# takes no more strokes, and a button goes on under the same name.
 #
 # `make annotate QUEUE=folder STORE=file` chooses the queue and the file of the edits, and
 # `ARGS="--overlap 2"` gives each video to two people. `stabn annotate --help` lists
