@@ -16,6 +16,7 @@ from traitlets import Integer, Unicode
 PAGE = 210 * 2**20  # bytes of an annotator's kernel, as benchmarks/annotators.py measures them
 SPARE = 2**30  # bytes for the server, the organiser's page and the system's caches
 ASKED = ("QUERY_STRING",)  # what of a visitor's request the pages read
+LOUD = "--IPKernelApp.quiet=False"  # what a kernel logs is the server's log, too
 PAUSE = 5.0  # seconds that a visitor's page has to itself before the next kernel is begun
 
 
@@ -81,7 +82,8 @@ class Kernels(AsyncMappingKernelManager):
     async def _start(self, how: dict) -> str:
         self._starting += 1
         try:
-            return await super().start_kernel(**how)
+            arguments = [*how.pop("extra_arguments", ()), LOUD]
+            return await super().start_kernel(**how, extra_arguments=arguments)
         finally:
             self._starting -= 1
 

@@ -1,5 +1,6 @@
 """The video at hand: its draft, the time worked on it, and both brought to the store."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from stabn.knowledge.selection.queue import QueuedVideo
 from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.revisions import Conflict, Revision
 from stabn.knowledge.store.store import Store
+
+log = logging.getLogger(__name__)
 
 PAUSE = 60.0  # seconds of a longer gap between two actions that count as work
 WORTH = 1.0  # seconds since the last save for which leaving a video saves once more
@@ -98,6 +101,8 @@ class Work:
             self.trouble, self.conflict = None, conflict.theirs
             return False
         except StoreError as error:
+            if self.trouble is None:  # once, not at every further attempt
+                log.warning("an edit is not saved yet: %s", error)
             self.trouble, self.tried = error, datetime.now(UTC)
             return False
         self.trouble = None

@@ -10,7 +10,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.web import HTTPError
 
 from stabn.knowledge.app import kernels
-from stabn.knowledge.app.kernels import Kernels
+from stabn.knowledge.app.kernels import LOUD, Kernels
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_who_comes_gets_the_kernel_that_is_ready_and_the_next_is_begun(started):
     async def visit() -> None:
         manager = Kernels(most=9, ready=1, preload="import stabn")
         await manager.make_ready()
-        assert started == [{"extra_arguments": ["--IPKernelApp.exec_lines=import stabn"]}]
+        assert started == [{"extra_arguments": ["--IPKernelApp.exec_lines=import stabn", LOUD]}]
         assert await manager.start_kernel(path="here", env={"A": "1"}) == "kernel 0"
         assert manager.get_kernel("kernel 0").told == {"A": "1"}
         await settled(manager)
@@ -62,7 +62,7 @@ def test_who_comes_gets_the_kernel_that_is_ready_and_the_next_is_begun(started):
     asyncio.run(visit())
 
 
-def test_a_real_one_has_run_its_preload_and_knows_what_its_visitor_asks_for():
+def test_a_real_one_has_run_its_preload_and_knows_what_its_visitor_asks_for(capfd):
     async def visit() -> None:
         manager = Kernels(most=1, ready=1, preload="import colorsys")
         await manager.make_ready()
@@ -76,12 +76,14 @@ def test_a_real_one_has_run_its_preload_and_knows_what_its_visitor_asks_for():
                 "asked": "os.environ['QUERY_STRING']",
                 "kept": "os.environ['PATH'] != 'gone'",
             }
-            reply = await client.execute("", user_expressions=said, reply=True, timeout=60)
+            warning = "import logging; logging.getLogger('stabn').warning('a step failed')"
+            reply = await client.execute(warning, user_expressions=said, reply=True, timeout=60)
             values = {
                 name: value["data"]["text/plain"]
                 for name, value in reply["content"]["user_expressions"].items()
             }
             assert values == {"there": "True", "asked": repr(asked), "kept": "True"}
+            assert "a step failed" in capfd.readouterr().err  # where the organiser sees it
         finally:
             client.stop_channels()
             await manager.shutdown_all(now=True)
@@ -94,7 +96,7 @@ def test_without_one_a_kernel_is_started_as_asked(started):
         manager = Kernels(most=9)
         assert await manager.start_kernel(path="here") == "kernel 0"
         await settled(manager)
-        assert started == [{"path": "here"}]
+        assert started == [{"path": "here", "extra_arguments": [LOUD]}]
 
     asyncio.run(visit())
 

@@ -582,7 +582,7 @@ LOST = ConnectionLost("postgresql://…: the connection was lost")
 
 
 class TestAStoreThatFails:
-    def test_the_edit_is_kept_and_saved_later(self, session, store):
+    def test_the_edit_is_kept_and_saved_later(self, session, store, caplog):
         store.before["save"] = LOST
         session.draft.set(0, 1.0)
         assert not session.save()
@@ -599,6 +599,9 @@ class TestAStoreThatFails:
         assert visit(session) == "a"
         session.tick()
         assert session.unsaved
+        assert (
+            caplog.text.count("the connection was lost") == 1
+        )  # the log has what the page has not
         del store.before["save"]
         session.tick()
         assert not session.unsaved
