@@ -16,8 +16,6 @@ pytestmark = pytest.mark.slow(120)
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 THEMES = ("light", "dark")
-# No other host has an address; Playwright's own routing would switch the browser's cache off.
-OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 STILL = "* { transition: none !important }"  # colours are there at once
 BAD_IMAGES = """() => [...document.querySelectorAll('article img')]
   .filter(i => !i.complete || !i.naturalWidth || i.alt.trim().length < 8
@@ -61,7 +59,8 @@ def playwright() -> Iterator[Playwright]:
 def browser(playwright) -> Iterator[Browser]:
     path = chromium.find(playwright)
     assert path, "no Chromium here: run `make browser`"
-    running = playwright.chromium.launch(executable_path=path, args=[*chromium.FLAGS, OFFLINE])
+    args = [*chromium.FLAGS, chromium.OFFLINE]
+    running = playwright.chromium.launch(executable_path=path, args=args)
     yield running
     running.close()
 

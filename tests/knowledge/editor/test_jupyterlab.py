@@ -128,7 +128,8 @@ def notebook(lab) -> Iterator[Page]:
     with sync_playwright() as playwright:
         path = chromium.find(playwright)
         assert path, "no Chromium here: run `make browser`"
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
+        args = [*chromium.FLAGS, chromium.OFFLINE]
+        browser = playwright.chromium.launch(executable_path=path, args=args)
         page = browser.new_context(viewport=WIDE).new_page()
         page.set_default_timeout(PATIENCE)
         page.wrong = []
@@ -136,7 +137,6 @@ def notebook(lab) -> Iterator[Page]:
         page.on("pageerror", lambda error: page.wrong.append(f"script: {error}"))
         page.on("dialog", lambda dialog: (page.wrong.append("dialog"), dialog.dismiss()))
         page.on("request", lambda r: _is_outside(r.url) and page.wrong.append(f"outside: {r.url}"))
-        page.context.route(_is_outside, lambda route: route.abort())
         page.goto(f"{address}/doc/tree/editor.ipynb?token={token}")
         page.wait_for_function(
             "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
