@@ -490,9 +490,14 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 #
 # **Who takes care?** The organiser's page sorts the annotators by four signs: how much they left
 # unchanged; in how many videos they were faster than nine in ten of the others; how far their levels
-# are from the others'; and how far from those that are known. A sign is a reason to open some of their
+# are from the others'; and how far from gold. A sign is a reason to open some of their
 # videos and to ask; it is no proof. Who did not look is *set aside*, with a reason: nothing is removed,
 # and nothing that is computed from then on counts it.
+#
+# **Gold** are videos of the queue whose levels an expert knows. `stabn gold STORE expert.json` names
+# them, from a JSON file of the expert's edits, and `--annotator NAME` takes what the expert said in the
+# store itself. Everybody is given them, whatever `--overlap` is, and sees them as any other video.
+# Networks do not learn from them unless you say `--train`.
 #
 # **Who can reach it?** Only this machine, unless you add `--host`. Voilà speaks plain HTTP, so beyond
 # a network that you trust put it behind a proxy that speaks HTTPS, and say `--public-url` (the book's

@@ -27,6 +27,7 @@ COMMANDS = {
     ),
     "annotate": ("stabn.knowledge.app.serve", "Serve the pages on which people correct attention."),
     "import": ("stabn.knowledge.store.importing", "Bring edits from files into a store."),
+    "gold": ("stabn.knowledge.store.naming", "Name the videos by which annotators are checked."),
     "exclude": ("stabn.knowledge.store.exclude", "Set an annotator or an edit aside, and why."),
     "stand-in": (
         "stabn.knowledge.edits.standin",

@@ -47,8 +47,8 @@ def compared(
             continue
         levels, row = answered(edit), "–"
         if levels is not None:
-            number += 1
-            row = "gold" if note == "gold" else str(number)
+            number += note != "gold"
+            row = note if note == "gold" else str(number)
             rows[row] = levels
         words.append(
             {

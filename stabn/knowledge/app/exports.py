@@ -19,14 +19,17 @@ from stabn.training.files import replacing
 def write(store: Store, queue: Queue, folder: Path) -> int:
     """Write what counts of a queue's edits: JSON, the 2022 editor's format, tables as CSV.
 
+    The tables are of all; the other formats, which networks learn from, go without gold.
+
     Args:
         store: where the edits are.
         queue: of whose videos.
         folder: gets ``edits.json``, ``edits.csv``, ``annotators.csv``, ``decisions.csv`` (who was
-            set aside, and is not among the others) and, for each annotator, a folder in ``npy/``.
+            set aside, and is not among the others) and, for each annotator, a folder in ``npy/``;
+            ``gold.json`` where something is known.
 
     Returns:
-        How many edits.
+        How many edits ``edits.json`` holds.
 
     Raises:
         OSError: a file cannot be written.
@@ -34,19 +37,22 @@ def write(store: Store, queue: Queue, folder: Path) -> int:
     """
     edits = of_queue(store.edits(), queue)
     classes = {video.video_id: queue.classes[video.label] for video in queue.videos}
-    write_json(edits, folder / "edits.json")
+    lessons, gold = store.gold.lessons(edits), of_queue(store.gold.edits(), queue)
+    write_json(lessons, folder / "edits.json")
+    if gold:
+        write_json(gold, folder / "gold.json")
     tables = {
         "edits": listed(edits, classes),
-        "annotators": signs(edits),
+        "annotators": signs(edits, gold),
         "decisions": pd.DataFrame(map(asdict, store.exclusions())),
     }
     for name, table in tables.items():
         with replacing(folder / f"{name}.csv", "w") as file:
             table.map(harmless).to_csv(file, index=False)
-    for number, annotator in enumerate(sorted({edit.annotator for edit in edits}), start=1):
-        own = [edit for edit in edits if edit.annotator == annotator]
+    for number, annotator in enumerate(sorted({edit.annotator for edit in lessons}), start=1):
+        own = [edit for edit in lessons if edit.annotator == annotator]
         write_npy(own, folder / "npy" / f"{number}-{safe_name(annotator)}", classes)
-    return len(edits)
+    return len(lessons)
 
 
 def of_queue(edits: Sequence[Edit], queue: Queue) -> list[Edit]:

@@ -106,7 +106,7 @@ class Organiser(widgets.VBox):
         self._queue = read_queue(self._queue.folder)
         edits, aside, now = *self._edits(), datetime.now(UTC)
         self.report.value = progress_report(self._queue, edits, self._store.progress())
-        self.care.value = care_report(signs(edits), self.sort.value)
+        self.care.value = care_report(signs(edits, self._store.gold.edits()), self.sort.value)
         classes = self._queue.classes
         videos = [(f"{v.video_id}: {classes[v.label]}", v.video_id) for v in self._queue.videos]
         offer(self.video, [NOBODY, *videos])
@@ -118,8 +118,8 @@ class Organiser(widgets.VBox):
         self.seen.value = ""
         if not self.video.value:
             return ""
-        edits, aside = self._edits()
-        self.seen.value = compared(self._queue, self.video.value, edits, aside)
+        everybody = *self._edits(), self._store.gold.edits()
+        self.seen.value = compared(self._queue, self.video.value, *everybody)
         return f"Video {self.video.value} is shown below"
 
     def export(self) -> str:

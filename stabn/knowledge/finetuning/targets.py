@@ -21,7 +21,8 @@ Levels = Mapping[str, np.ndarray]  # video id → float32 (n,) in [0, 1], one fo
 def read_edits(source: str) -> list[Edit]:
     """Each annotator's latest edit of each video, from a JSON file or a store.
 
-    What is set aside is not among them: the store leaves it out, here and where it is exported.
+    What is set aside is not among them: the store leaves it out, here and where it is exported. So
+    are the store's gold videos, which people are checked by, unless they were named to train on.
 
     Args:
         source: ``edits.json``, or what :class:`stabn.knowledge.store.store.Store` opens.
@@ -35,7 +36,8 @@ def read_edits(source: str) -> list[Edit]:
         return read_json(source)
     from stabn.knowledge.store.store import Store  # here, as the core has no databases
 
-    return Store(source, create=False).edits()
+    store = Store(source, create=False)
+    return store.gold.lessons(store.edits())
 
 
 def unchanged(edits: Iterable[Edit]) -> set[str]:

@@ -54,6 +54,14 @@ EXCLUSIONS = sa.Table(
     sa.Column("why", sa.Text, nullable=False),
     sa.Column("made", sa.Text, nullable=False),
 )
+GOLD = sa.Table(
+    "stabn_gold",
+    TABLES,
+    sa.Column("id", sa.Integer, primary_key=True),  # the order in which they were named
+    sa.Column("video_id", sa.ForeignKey(VIDEOS.c.video_id), nullable=False),
+    sa.Column("edit", sa.Text, nullable=False),  # JSON of what is known; "": it is gold no more
+    sa.Column("train", sa.Boolean, nullable=False),  # networks learn from it, too
+)
 
 
 def pair(table: sa.Table, video_id: str | sa.Column, annotator: str) -> sa.ColumnElement[bool]:
@@ -94,3 +102,16 @@ def _set_aside() -> sa.ColumnElement[bool]:
     return sa.exists().where(
         last.c.annotator == REVISIONS.c.annotator, concerned, last.c.excluded, ~overruled
     )
+
+
+def known(gold: sa.FromClause = GOLD) -> sa.ColumnElement[bool]:
+    """Rows of gold that count: the newest of each video that is gold now."""
+    later = GOLD.alias()
+    newer = sa.exists().where(later.c.video_id == gold.c.video_id, later.c.id > gold.c.id)
+    return sa.and_(gold.c.edit != "", ~newer)
+
+
+def is_gold() -> sa.ColumnElement[bool]:
+    """Videos that are gold now."""
+    named = GOLD.alias()
+    return sa.exists().where(named.c.video_id == VIDEOS.c.video_id, known(named))

@@ -24,6 +24,7 @@ from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.store import backup, exclusions, leases, revisions, videos
 from stabn.knowledge.store.database import Database
 from stabn.knowledge.store.exclusions import Exclusion
+from stabn.knowledge.store.gold import Gold
 from stabn.knowledge.store.migration import STEPS
 from stabn.knowledge.store.revisions import Revision, TakenIn
 from stabn.knowledge.store.schema import REVISIONS, TABLES, VERSION, excluded, stands
@@ -37,6 +38,9 @@ LEASE = 1800.0  # seconds a video is kept for somebody who has gone silent
 
 class Store:
     """Edits of registered videos, and who is working on which.
+
+    Attributes:
+        gold: Which videos' levels are known.
 
     Args:
         url: A file ("edits.sqlite"), "sqlite:///edits.sqlite" or "postgresql://user@host/database".
@@ -59,6 +63,7 @@ class Store:
     ):
         self._clock = clock
         self._database = Database(url, TABLES, VERSION, STEPS, create=create, timeout=timeout)
+        self.gold = Gold(self._database)
 
     @property
     def name(self) -> str:
@@ -221,7 +226,7 @@ class Store:
         That is the first one still leased by them; else the first, in queue order, that they
         neither finished nor skipped, and that fewer than ``overlap`` others finished or hold; else
         such a one among those they skipped, the longest skipped first. What was taken back is not
-        finished; what is set aside is so for its annotator alone.
+        finished; what is set aside is so for its annotator alone. Gold is given to everybody.
 
         Args:
             annotator: Who asks.

@@ -345,6 +345,24 @@ def test_tables_are_written_as_csv_that_no_spreadsheet_runs(store, path, queue, 
     assert set(annotators.annotator) == {"Ada", EVIL, f"'{formula}"}
 
 
+def test_gold_is_compared_and_kept_out_of_what_networks_learn(store, path, queue, edits):
+    known = edit("a", "an expert", (0, 0, 1), 99)
+    store.gold.name([known])
+    page = organise(path, queue.folder)
+    care = signs(edits, [known]).set_index("annotator")
+    assert care.loc["Ada", ["off gold", "gold"]].tolist() == [pytest.approx(1 / 3), 1]
+    assert page.care.value == care_report(signs(edits, [known]), "unchanged")
+    page.video.value = "a"
+    alt = re.findall("alt=.(Frames at level 1[^>]*?)['\"] style", page.seen.value)
+    assert alt == ["Frames at level 1 by network: none; gold: 2 to 2; 1: 1 to 1; 2: 1 to 2."]
+    page.export()
+    (folder,) = (path.parent / "exports").iterdir()
+    assert read_json(folder / "gold.json") == [known]
+    assert [e.video_id for e in read_json(folder / "edits.json")] == ["c"]
+    assert not list(folder.glob("npy/*"))
+    assert pd.read_csv(folder / "edits.csv").video.tolist() == ["a", "a", "c"]
+
+
 def test_a_page_that_no_server_shows_has_no_downloads(store, path, queue):
     assert len(organise(path, queue.folder).children[0].children) == 3
     links = organise(path, queue.folder, served_at="/study/organise/").children[0].children[-1]

@@ -94,3 +94,23 @@ def test_a_queue_makes_a_store_that_knows_its_videos(stabn, make_edit, tmp_path)
         stabn("import", path, str(tmp_path / "edits.json"))
     stabn("import", path, str(tmp_path / "edits.json"), "--queue", str(queue.folder))
     assert Store(path, create=False).edits() == [make_edit()]
+
+
+def test_naming_gold(store, stabn, make_edit, tmp_path, capsys):
+    known = make_edit("b", "an expert")
+    write_json([known], tmp_path / "expert.json")
+    stabn("gold", store.name, str(tmp_path / "expert.json"))
+    assert capsys.readouterr().out == f"{store.name}: 1 videos are gold\n"
+    assert store.gold.edits() == [known]
+    stabn("gold", store.name, "--annotator", "Ada")
+    assert store.gold.edits() == [make_edit()]
+    for wrong, said in [
+        (["--annotator", "Nobody"], "--annotator Nobody: has said nothing"),
+        (["--annotator", "Ada", "--none"], "give one of a file, --annotator and --none"),
+        ([str(tmp_path / "none.json")], "none.json: cannot be read"),
+    ]:
+        with pytest.raises(SystemExit, match=said):
+            stabn("gold", store.name, *wrong)
+    assert store.gold.edits() == [make_edit()]
+    stabn("gold", store.name, "--none")
+    assert store.gold.edits() == []
