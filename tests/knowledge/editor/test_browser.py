@@ -638,6 +638,7 @@ class TestScreens:
             it.press(key)
             looked_at()
         page.mouse.wheel(0, -5000)
+        page.wait_for_function("scrollY === 0")  # it comes after a while
         it.editor.show(pictures(60), Draft([0.5] * 60), sampled=[0], truth="A", predicted="B")
         expect(page.locator(".se-cell")).to_have_count(60)
         looked_at()
