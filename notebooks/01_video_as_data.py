@@ -429,8 +429,8 @@ jitter_figure({name: jitter(moving) for name, jitter in results.items()})
 # In 220,847 files some will be damaged. To take another video in their place *without a word*, as
 # some loaders do, falsifies every figure that follows. Here a broken file is a `VideoError` that
 # names the file and the cause. Training writes it down and takes the next video; an evaluation takes
-# none ([chapter 11](11_something_something_v2.ipynb)). A webm that was cut in half is the nastiest: a decoder may open it
-# without a word and report fewer frames.
+# none ([chapter 11](11_something_something_v2.ipynb)). A webm that was cut in half is the worst case: a
+# decoder may open it without a word and report fewer frames.
 
 # %%
 data = path.read_bytes()

@@ -482,11 +482,11 @@ HTML(cost.decode_table(share=0.2))
 # The paper's plain ResNet-50 rises from 51.4 to 63.8 when 32 frames become 32×2, and its ResNet-101 from
 # 57.7 to 65.3. No change of the network in Table 1 is worth as much. Now look again at the first
 # figure: if "32" was sampled by TSN's rule, as in the published code, that network saw a still picture of
-# nearly every seventh video and the first 32 frames of most others, while the code's "32×2" reaches twice as far.
-# Then much of the jump is sampling. And the largest gain of attention, 7.2 points, stands in exactly that
-# row. We do not know which rule made the printed numbers. What can be done is to train every reading
-# with everything else equal. `segments`, `two_clip` and `official_32x2` have a file of parameters each;
-# `official_32` is the first of them with `-p sampling official_32` and a `name` of its own.
+# nearly every seventh video and the first 32 frames of most others, while the code's "32×2" reaches twice
+# as far. Then much of the jump is sampling. And the largest gain of attention, 7.2 points, stands in
+# exactly that row. We do not know which rule made the printed numbers. What can be done is to train
+# every reading with everything else equal. `segments`, `two_clip` and `official_32x2` have a file of
+# parameters each; `official_32` is the first of them with `-p sampling official_32` and a `name` of its own.
 
 # %%
 top1 = {key: float(value) for key, value in printed.items() if key[0] in ARM.values()}

@@ -137,9 +137,8 @@ print(f"wrong answers {np.nanmean(agreement.per_clip[~right.numpy()]):.2f}")
 # ([chapter 5](05_temporal_head.ipynb)). A fixed curve has nothing but habit. Only what goes beyond
 # these two is about the clip itself.
 #
-# The last line is the motive of correcting attention by hand: if the network looks at the wrong time
-# where it is wrong, then correcting *when* may help. If the two numbers are close, there is little to
-# correct, and a promise of gain would be hollow.
+# The last line is the reason to correct attention by hand: if the network looks at the wrong time where
+# it is wrong, then correcting *when* may help. If the two numbers are close, there is little to correct.
 #
 # The habit itself is easily seen: the mean of $M_t$ over all clips, beside the mean truth.
 
@@ -169,8 +168,8 @@ print(f"raw values of M_s lie between {low:.2f} and {high:.2f}")
 # %% [markdown]
 # A mass above chance means high values on the thing, a mass below chance low values. Both can serve the
 # network: its maps weigh features as $(1 + M_s)\cdot f$, a convolution follows, and the loss does not ask
-# which of the two it is. The seed decides; the page of [Figure 3](results_figure3.ipynb) shows these measures for several.
-# The paper's pictures show maps that are high on the hand and the object.
+# which of the two it is. The seed decides; the page of [Figure 3](results_figure3.ipynb) shows these
+# measures for several. The paper's pictures show maps that are high on the hand and the object.
 #
 # ## Does the answer depend on it?
 #

@@ -90,8 +90,9 @@ Markdown(table2.findings2("modified"))
 
 # %% [markdown]
 # Would this study have *seen* a gain like the paper's? The seeds' differences say how much luck there is
-# in one of them. From that follows which gain five seeds would show in four of five studies. Against the **control** the luck is small, since both arms saw the same clips. Against
-# **before** it is several times larger:
+# in one of them. From that follows which gain five seeds would show in four of five studies. Against the
+# **control** the luck is small, since both arms saw the same clips. Against **before** it is several
+# times larger:
 
 # %%
 HTML(table2.power2())
