@@ -10,6 +10,8 @@ function nameParts() {
     summary.setAttribute("aria-label", `Chapters of: ${title}`);
   }
   for (const summary of all("details.hide > summary")) summary.removeAttribute("aria-label");
+  // docutils writes a role that a div may not have
+  for (const entry of all("div.citation[role]")) entry.setAttribute("role", "listitem");
   const sidebar = document.querySelector(".bd-sidebar-primary");
   sidebar?.setAttribute("role", "navigation");
   sidebar?.setAttribute("aria-label", "The book");
