@@ -15,7 +15,7 @@ export function header(view) {
   parts.helpButton.setAttribute("aria-expanded", "false");
   const next = view.model.get("can_command")
     ? button("Next video", "Enter", () => command(view), "se-next") : null;
-  return make("header", { class: "se-head" },
+  return make("div", { class: "se-head" },
     make("div", { class: "se-classes" },
       make("p", {}, "This video shows: ", make("strong", { class: "se-truth" }, truth)),
       make("p", {}, "The network answered: ", make("strong", { class: "se-answer" }, predicted),

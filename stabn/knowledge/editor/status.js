@@ -13,7 +13,7 @@ export function summary(view) {
   const { parts } = view;
   parts.summary = make("p", { class: "se-summary" });
   parts.live = make("p", { class: "se-hidden", "aria-live": "polite" });
-  return make("footer", {}, parts.summary, parts.live);
+  return make("div", { class: "se-words" }, parts.summary, parts.live);
 }
 
 /** How things stand, in one place, from what is known: never "saved" beside trouble. */

@@ -16,6 +16,7 @@ from stabn.knowledge.app.address import Address
 from stabn.knowledge.selection.queue import read_queue
 from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.store import Store
+from tests import axe
 from tests.knowledge.app.served import (
     TOKENS,
     Served,
@@ -200,6 +201,8 @@ class TestVisitors:
         page.keyboard.press("Enter")
         expect_place(page, EVIL, 2, done=1)
         expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+        axe.load(page)
+        assert axe.violations(page) + axe.pale(page) == []
         expect(page.get_by_text("not changed yet")).to_be_visible()
         page.keyboard.press("5")  # the keys still go to the editor
         expect(saved(page)).to_be_visible()
@@ -303,6 +306,8 @@ class TestVisitors:
         page.get_by_role("button", name="Show examples").click()
         picture = page.get_by_role("img", name="the hand comes or goes").first
         expect(picture).to_be_visible()
+        axe.load(page)
+        assert axe.violations(page) + axe.pale(page) == []
         stamped = "<time datetime='2024-05-17T09:30:00Z'>09:30 UTC</time>"
         page.evaluate("what => document.body.insertAdjacentHTML('beforeend', what)", stamped)
         expect(page.locator("time")).to_have_text("17 May 2024, 18:30:00")  # where the browser is

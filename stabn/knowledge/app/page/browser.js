@@ -1,7 +1,9 @@
-// What only the browser can do: remember the name, and say times as its own zone has them.
+// What only the browser can do: remember the name, say times as its own zone has them, and tell
+// screen readers what the widgets do not.
 (() => {
   // A copied address is to lead nobody on under another's name.
   history.replaceState(null, "", location.pathname);
+  document.getElementById("rendered_cells").setAttribute("role", "main");
   const remember = (name) => { // for the form that comes first
     try { localStorage.setItem("stabn name", name); } catch { /* a browser may refuse */ }
   };
