@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.websocket import websocket_connect
 
@@ -16,6 +17,7 @@ from stabn.knowledge.app import serve
 from stabn.knowledge.app.address import Address, AddressError, address_of
 from stabn.knowledge.app.channel import V1
 from tests.knowledge.app.served import TOKENS, free_ports, kernel_of, serving
+from tools import browser as chromium
 from tools import nginx as nginx_here
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -145,7 +147,26 @@ async def visit(url: str, origin: str) -> None:
     assert (told.code, b"The address is not complete" in told.body) == (403, True)
 
 
-@pytest.mark.slow(20)
+def look(url: str) -> None:
+    """Open the page in a browser, then where something in between refuses its socket."""
+    with sync_playwright() as playwright:
+        path = chromium.find(playwright)
+        assert path, "no Chromium here: run `make browser`"
+        browser = playwright.chromium.launch(executable_path=path, args=chromium.FLAGS)
+        page = browser.new_context().new_page()
+        page.set_default_timeout(120_000)
+        page.goto(f"{url}?token={TOKENS['annotators']}")
+        page.get_by_role("button", name="I am new").click()
+        page.get_by_role("button", name="Practise first").wait_for()  # a kernel's widgets are here
+        page.close()
+        page = browser.contexts[0].new_page()
+        page.route_web_socket(re.compile("/channels"), lambda socket: socket.close())
+        page.goto(f"{url}?start")
+        page.get_by_text("This page is not connected to its server").wait_for(timeout=120_000)
+        browser.close()
+
+
+@pytest.mark.slow(45)
 @pytest.mark.skipif(NGINX is None, reason=nginx_here.HINT)
 def test_the_books_lines_serve_both_pages_behind_nginx(queue, tmp_path):
     book = (ROOT / "book/troubleshooting.md").read_text()
@@ -162,3 +183,4 @@ def test_the_books_lines_serve_both_pages_behind_nginx(queue, tmp_path):
             assert f"{public}?token=" in served.said
             assert f"{public}organise/?token=" in served.said
             asyncio.run(visit(public, origin))
+            look(public)
