@@ -1,8 +1,9 @@
 """Write the .ipynb beside each percent script; the script is the source, cell ids are kept."""
 
-import subprocess
 import sys
 from pathlib import Path
+
+from jupytext.cli import jupytext
 
 from tools.steps import ROOT
 
@@ -16,9 +17,8 @@ def main() -> int:
     """``make sync``."""
     for script in scripts():
         update = ["--update"] if script.with_suffix(".ipynb").exists() else []
-        command = [sys.executable, "-m", "jupytext", *update, "--to", "ipynb", str(script)]
-        if subprocess.run(command, cwd=ROOT).returncode:
-            return 1
+        if code := jupytext([*update, "--to", "ipynb", str(script)]):
+            return code
     return 0
 
 
