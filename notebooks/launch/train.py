@@ -70,10 +70,11 @@ class_head: str = "fc"  # fc (code) | gap (paper's text)
 temporal_tail: str = "two_fc"  # two_fc (code) | literal (paper's text)
 fusion: str = "paper"  # paper | gated (ours)
 fusion_relu: bool = True  # end the fusion with ReLU
+closed: float = 0.0  # gated: M_t up to this shuts a frame out
 attention_start: str = "random"  # random (code) | evidence (ours): M follows the class maps
 dropout: float = 0.5  # dropout in both branches
-constant_spatial = None  # type: float|null matched control: hold M_s at this
-constant_temporal = None  # type: float|null matched control: hold M_t at this
+constant_spatial = None  # type: float|null control: M_s held at it
+constant_temporal = None  # type: float|null control: M_t held at it
 weights = None  # type: str|null start from: a checkpoint, ImageNet's or Kinetics' weights, or 'imagenet'
 
 image_size: int = 224  # side of the square clip, in pixels

@@ -223,6 +223,7 @@ def _draw_st_abn(axes: Axes, model: STABN, seen: dict[str, Part], steps, percept
     axes.text(4.78, 2.57, "$M_t$", va="center")
 
     gated = model.fusion.kind == "gated"
+    weight = "g" if model.fusion.closed else "M_t"
     if gated:
         _line(axes, (4.72, 2.3), (3.42, 2.3), (3.42, 1.84))
     _block(
@@ -230,10 +231,12 @@ def _draw_st_abn(axes: Axes, model: STABN, seen: dict[str, Part], steps, percept
         2.95,
         1.63,
         1.3,
-        "$(1+M_s)\\,M_t\\,f$" if gated else "$(1+M_s)\\,f$",
+        f"$(1+M_s)\\,{weight}\\,f$" if gated else "$(1+M_s)\\,f$",
         "ours" if gated else "equation (1)",
     )
-    _block(axes, 4.4, 1.63, 1.3, "$M_t\\,f$", "equation (2)")
+    _block(
+        axes, 4.4, 1.63, 1.3, f"${weight}\\,f$", "ours" if model.fusion.closed else "equation (2)"
+    )
     _line(axes, (2.95, 1.42), (2.95, 1.09))
     _line(axes, (4.4, 1.42), (4.4, 1.09))
     ending = "BN" if isinstance(model.fusion.relu, nn.Identity) else "BN, ReLU"

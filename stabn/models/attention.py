@@ -140,24 +140,30 @@ class Fusion(nn.Module):
     """Attention mechanism, equations (1)–(3): f, M_s, M_t → f′ of the same shape as f.
 
     ``"paper"``: conv(concat[(1 + M_s)·f, M_t·f]). The spatial half does not feel M_t.
-    ``"gated"`` (ours): conv(concat[(1 + M_s)·M_t·f, M_t·f]). M_t governs both halves.
+    ``"gated"`` (ours): conv(concat[(1 + M_s)·g·f, g·f]). The gate g governs both halves; it is M_t,
+    or with ``closed`` = τ over 0 a gate that shuts: g = max(0, (M_t − τ) / (1 − τ)). An M_t of 0.15
+    lets a frame through at 15 % of its size, and the layers behind can make it large again. Of a
+    frame that the gate shuts out nothing is left, no gradient either.
 
     Args:
         channels: C of the feature maps.
         kind: ``"paper"`` or ``"gated"``.
         relu: end with ReLU after BN (the 2022 release leaves it out).
+        closed: τ in [0, 1); the paper's fusion has no gate to shut.
     """
 
-    def __init__(self, channels: int, kind: str = "paper", relu: bool = True):
+    def __init__(self, channels: int, kind: str = "paper", relu: bool = True, closed: float = 0.0):
         super().__init__()
         self.kind = kind
+        self.closed = closed
         self.conv = PlaneConv3d(2 * channels, channels, (1, 1, 1))
         self.bn = nn.BatchNorm3d(channels)
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
 
     def halves(self, features: Tensor, spatial: Tensor, temporal: Tensor) -> tuple[Tensor, Tensor]:
         """The spatial and the temporal half before they are joined, each (N, C, T, H, W)."""
-        weight = temporal[:, None, :, None, None]  # (N, 1, T, 1, 1)
+        gate = ((temporal - self.closed) / (1 - self.closed)).clamp(min=0)
+        weight = gate[:, None, :, None, None]  # (N, 1, T, 1, 1)
         spatial_half = (1 + spatial) * features  # equation (1)
         if self.kind == "gated":
             spatial_half = weight * spatial_half

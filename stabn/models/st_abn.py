@@ -51,6 +51,7 @@ class STABN(nn.Module):
         temporal_tail: ``"two_fc"`` (published code) or ``"literal"`` (paper's sentence).
         fusion: ``"paper"`` or ``"gated"`` (ours: M_t governs the spatial half too).
         fusion_relu: end the fusion with ReLU.
+        closed: gated fusion: frames whose M_t is not above this are shut out (ours).
         attention_start: ``"random"`` (published code), or ``"evidence"`` (ours): before training,
             M_s and M_t are high where and when the class maps are.
         dropout: in the attention and the perception branch.
@@ -71,6 +72,7 @@ class STABN(nn.Module):
         temporal_tail: Literal["two_fc", "literal"] = "two_fc",
         fusion: Literal["paper", "gated"] = "paper",
         fusion_relu: bool = True,
+        closed: float = 0.0,
         attention_start: Literal["random", "evidence"] = "random",
         dropout: float = 0.5,
         constant_attention: tuple[float, float] | None = None,
@@ -94,7 +96,7 @@ class STABN(nn.Module):
             temporal_tail=temporal_tail,
             dropout=dropout,
         )
-        self.fusion = Fusion(spec.feature_channels, fusion, fusion_relu)
+        self.fusion = Fusion(spec.feature_channels, fusion, fusion_relu, closed)
         initialise(self.attention_branch)
         initialise(self.fusion)
         if attention_start == "evidence":

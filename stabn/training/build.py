@@ -54,6 +54,7 @@ def _network(config: RunConfig, num_classes: int) -> nn.Module:
         temporal_tail=config.temporal_tail,
         fusion=config.fusion,
         fusion_relu=config.fusion_relu,
+        closed=config.closed,
         attention_start=config.attention_start,
         dropout=config.dropout,
         constant_attention=config.constant_attention,

@@ -113,16 +113,13 @@ class RunConfig(Strict):
     )
     fusion: Literal["paper", "gated"] = Field("paper", description="paper | gated (ours)")
     fusion_relu: bool = Field(True, description="end the fusion with ReLU")
+    closed: float = Field(0.0, ge=0, lt=1, description="gated: M_t up to this shuts a frame out")
     attention_start: Literal["random", "evidence"] = Field(
         "random", description="random (code) | evidence (ours): M follows the class maps"
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout in both branches")
-    constant_spatial: float | None = Field(
-        None, ge=0, le=1, description="matched control: hold M_s at this"
-    )
-    constant_temporal: float | None = Field(
-        None, ge=0, le=1, description="matched control: hold M_t at this"
-    )
+    constant_spatial: float | None = Field(None, ge=0, le=1, description="control: M_s held at it")
+    constant_temporal: float | None = Field(None, ge=0, le=1, description="control: M_t held at it")
     weights: Place | None = Field(
         None,
         description="start from: a checkpoint, ImageNet's or Kinetics' weights, or 'imagenet'",
@@ -214,6 +211,10 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _possible_together(self) -> Self:
+        if self.closed and self.fusion == "paper":
+            raise ValueError(
+                "closed: the paper's fusion has no gate; set fusion to gated, or this to 0"
+            )
         if (self.constant_spatial is None) != (self.constant_temporal is None):
             raise ValueError("constant_spatial and constant_temporal: set both, or neither")
         if self.constant_attention and self.model == "baseline":

@@ -83,18 +83,19 @@ def test_class_heads(h):
     torch.testing.assert_close(gap(h), expected)
 
 
-@pytest.mark.parametrize("kind", ["paper", "gated"])
+@pytest.mark.parametrize(("kind", "closed"), [("paper", 0.0), ("gated", 0.0), ("gated", 0.3)])
 @pytest.mark.parametrize("relu", [True, False])
-def test_fusion_is_equations_1_to_3(kind, relu):
-    fusion = Fusion(C, kind, relu).eval()
+def test_fusion_is_equations_1_to_3(kind, closed, relu):
+    fusion = Fusion(C, kind, relu, closed).eval()
     with_statistics(fusion.bn)
     f, m_s, m_t = torch.randn(N, C, T, H, W), torch.rand(N, 1, T, H, W), torch.rand(N, T)
     f_s, f_t = torch.zeros_like(f), torch.zeros_like(f)
     for n in range(N):
         for t in range(T):
-            gate = m_t[n, t] if kind == "gated" else 1.0
+            weight = max(0.0, (m_t[n, t] - closed) / (1 - closed))
+            gate = weight if kind == "gated" else 1.0
             f_s[n, :, t] = (1 + m_s[n, 0, t]) * f[n, :, t] * gate
-            f_t[n, :, t] = m_t[n, t] * f[n, :, t]
+            f_t[n, :, t] = weight * f[n, :, t]
     left, right = fusion.conv.weight[:, :C, 0, 0, 0], fusion.conv.weight[:, C:, 0, 0, 0]
     x = torch.einsum("oc,ncthw->nothw", left, f_s) + torch.einsum("oc,ncthw->nothw", right, f_t)
     expected = fusion.bn(x)
@@ -112,6 +113,22 @@ def test_with_gated_fusion_a_frame_of_weight_zero_is_gone_and_with_the_papers_it
     gated, paper = Fusion(C, "gated").eval(), Fusion(C, "paper").eval()
     torch.testing.assert_close(gated(f, m_s, m_t), gated(other, m_s, m_t))
     assert not torch.allclose(paper(f, m_s, m_t), paper(other, m_s, m_t))
+
+
+def test_a_gate_that_closes_is_shut_for_small_weights_and_open_at_one():
+    f = torch.randn(1, C, T, H, W, requires_grad=True)
+    m_s, m_t = torch.rand(1, 1, T, H, W), torch.ones(1, T)
+    m_t[0, 1], m_t[0, 2] = 0.0, 0.25
+    m_t.requires_grad_()
+    spatial, temporal = Fusion(C, "gated", closed=0.3).halves(f, m_s, m_t)
+    torch.testing.assert_close(spatial[:, :, 3], (1 + m_s[:, :, 3]) * f[:, :, 3])
+    torch.testing.assert_close(temporal[:, :, 3], f[:, :, 3])
+    assert (spatial[:, :, 1:3] == 0).all()
+    assert (temporal[:, :, 1:3] == 0).all()
+    (spatial.square().sum() + temporal.square().sum()).backward()
+    assert (f.grad[:, :, 1:3] == 0).all()
+    assert (m_t.grad[0, 1:3] == 0).all()
+    assert (f.grad[:, :, 3] != 0).all()
 
 
 def test_the_branch_keeps_the_resolution_and_reads_one_h():

@@ -32,6 +32,10 @@ class FinetuneConfig(Strict):
     divisor: Literal["edited", "batch"] = Field(
         "edited", description="L_temp is averaged over: edited clips of the batch | all clips"
     )
+    fusion: Literal["paper", "gated"] | None = Field(None, description="null: as in training")
+    closed: float | None = Field(
+        None, ge=0, lt=1, description="null: as in training | 0.3: shut out what M_t rejects (ours)"
+    )
     edited_only: bool = Field(False, description="train on edited videos alone")
     edited_repeats: int = Field(1, ge=1, description="clips taken of each edited video an epoch")
 

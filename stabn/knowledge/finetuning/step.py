@@ -143,6 +143,8 @@ def set_up(
         before.model.to(me.device)
         precision = usable_precision(run.precision, me.device)
         models = nn.ModuleDict({name: trainable_copy(before.model) for name in config.arms})
+        for model in models.values():  # all kinds of fusion have the same weights
+            model.fusion.kind, model.fusion.closed = run.fusion, run.closed
         changing = {}
         for name, model in models.items():
             optimizer = make_optimizer(run, model)

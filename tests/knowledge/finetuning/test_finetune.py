@@ -91,16 +91,38 @@ def test_of_a_runs_recipe_only_what_decays_is_kept(tuned, tiny_run):
 
 @pytest.mark.parametrize("arm", ["control", "knowledge", "placebo"])
 def test_each_arm_is_the_obvious_loop(tuned, tiny_run, edits, arm):
-    """Plain gradient descent on the whole network's own forward pass, loss written out."""
-    run = tuned.as_run(tiny_run)
-    model = load(tuned.start).model
-    loader = train_loader(run, ALONE)
-    class_of = {record.video_id: record.class_id for record in loader.dataset.records}
+    records, _ = split_videos(tuned.as_run(tiny_run), "train")
+    class_of = {record.video_id: record.class_id for record in records}
     levels = {
         "control": {},
         "knowledge": levels_of(edits),
         "placebo": swapped(levels_of(edits), class_of, tuned.seed),
     }[arm]
+    check_the_obvious_loop(tuned, tiny_run, arm, levels)
+
+
+def test_with_a_gate_that_closes_it_is_the_same_loop(settings, tiny_run, edits):
+    """Put into a network that was trained with the paper's fusion: the weights are the same."""
+    config = settings(arms=["knowledge"], fusion="gated", closed=0.3)
+    finetune(config)
+    ours = load(config.folder / "knowledge.pt")
+    assert (ours.config.fusion, ours.model.fusion.kind) == ("gated", "gated")
+    assert ours.config.closed == ours.model.fusion.closed == 0.3
+    assert load(config.start).model.fusion.kind == "paper"
+    check_the_obvious_loop(config, tiny_run, "knowledge", levels_of(edits))
+
+
+def test_the_papers_fusion_has_no_gate_to_close(settings):
+    with pytest.raises(ConfigError, match=r"closed: .*set fusion to gated"):
+        finetune(settings(closed=0.3))
+
+
+def check_the_obvious_loop(tuned, tiny_run, arm, levels) -> None:
+    """Plain gradient descent on the whole network's own forward pass, loss written out."""
+    run = tuned.as_run(tiny_run)
+    model = load(tuned.start).model
+    model.fusion.kind, model.fusion.closed = run.fusion, run.closed
+    loader = train_loader(run, ALONE)
     step = 0
     for epoch in range(2):
         loader.batch_sampler.epoch = epoch
