@@ -9,20 +9,26 @@ from pathlib import Path
 from tools.graph import LAUNCH, PY, STREAMED, call, made, make, papermill, prepared, run
 
 BIASED, BIASED_PREPARED = Path("data/mini_biased"), Path("data/mini_biased_prepared")
+FRESH = 5  # settings were chosen with seed 0 on clips of seed 0; reported are seeds from here on
+CLOSED = "0.3"  # chosen with seed 0, too
+# trained fusion → what it is fine-tuned with, and under which name
+WAYS = {
+    "paper": {"paper": []},
+    "gated": {"gated": [], "closing": ["-p", "closed", CLOSED]},
+}
 FINETUNED = "mini_finetune"
 ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
 # sweep → (value in the record's name, options of the stand-in, parameters of the fine-tuning)
 SWEEPS = {
     "share": [(v, ["--limit", str(round(9.6 * v))], []) for v in (0.5, 2, 5, 10)],
-    "gamma": [(v, [], ["-p", "gamma", str(v)]) for v in (1, 10, 1000)],
-    "batch": [(v, [], ["-p", "gamma", str(v), "-p", "divisor", "batch"]) for v in (100,)],
+    "gamma": [(v, [], ["-p", "gamma", str(v)]) for v in (10, 1000)],
     "noise": [(v, ["--noise", str(v / 100)], []) for v in (10, 30, 50)],
 }
 
 
 def task_biased():
     """The variant of mini-SSv2 with a known fault."""
-    return made(BIASED, "biased")
+    return made(BIASED, "biased", seed=1)
 
 
 def task_prepare_biased():
@@ -36,8 +42,9 @@ def task_study():
         for arm in ARMS:
             yield studied("table1", "train", f"{arm}_seed{seed}", arm, seed, need=["prepare"])
         yield from studied_finetuning(seed)
-        yield from studied_fault(seed)
-        yield from studied_sweeps(seed)
+        fresh = str(int(seed) + FRESH)
+        yield from studied_fault(fresh)
+        yield from studied_sweeps(fresh)
 
 
 def studied(study, notebook, name, parameters, seed, *, need, given=(), first=(), then=()):
@@ -62,7 +69,7 @@ def studied_finetuning(seed):
     """Selection, stand-in edits and fine-tuning of one seed's ST-ABN."""
     name, trained = f"{FINETUNED}_seed{seed}", f"mini_st_abn_seed{seed}"
     result = Path("book/results/table2") / f"{name}.json"
-    yield edits_of(trained, "mini_select", unless=result)
+    yield edits_of(trained, "mini_select", unless=[result])
     yield studied(
         *("table2", "finetune", name, FINETUNED, seed),
         need=[f"study:{trained}_edits"],
@@ -71,7 +78,7 @@ def studied_finetuning(seed):
 
 
 def edits_of(trained, parameters, *, unless):
-    """A queue of a studied run's videos, and stand-in edits of them."""
+    """A queue of a studied run and stand-in edits of it, unless all of those results exist."""
     folder = Path("runs/study") / trained
     queue, edits = folder / "queue", folder / "edits.json"
     select = papermill(
@@ -81,8 +88,8 @@ def edits_of(trained, parameters, *, unless):
     stand_in = [PY, "-m", "stabn", "stand-in", "--queue", queue, "--out", edits]
     return {
         "name": f"{trained}_edits",
-        "task_dep": [] if unless.exists() else [f"study:{trained}"],
-        "uptodate": [unless.exists],
+        "task_dep": [] if all(map(Path.exists, unless)) else [f"study:{trained}"],
+        "uptodate": [result.exists for result in unless],
         "actions": [run(*select), run(*stand_in)],
     }
 
@@ -106,18 +113,19 @@ def studied_fault(seed):
         for split in ("validation_aligned", "validation_absent")
     ]
     yield studied("fault", "train", clean, "mini_biased_clean", seed, need=need, then=others)
-    for fusion in ("paper", "gated"):
+    for fusion, ways in WAYS.items():
         trained = f"mini_biased_{fusion}_seed{seed}"
         yield studied("fault", "train", trained, f"mini_biased_{fusion}", seed, need=need)
-        name = f"mini_biased_{fusion}_finetune_seed{seed}"
-        result = Path("book/results/fault") / f"{name}.json"
-        yield edits_of(trained, "mini_biased_select", unless=result)
-        yield studied(
-            *("fault", "finetune", name, "mini_biased_finetune", seed),
-            need=[f"study:{trained}_edits"],
-            given=learning_from(trained),
-            then=[[PY, "-m", "studies.fault", Path("runs/study") / name]],
-        )
+        names = [f"mini_biased_{way}_finetune_seed{seed}" for way in ways]
+        results = [Path("book/results/fault") / f"{name}.json" for name in names]
+        yield edits_of(trained, "mini_biased_select", unless=results)
+        for name, options in zip(names, ways.values(), strict=True):
+            yield studied(
+                *("fault", "finetune", name, "mini_biased_finetune", seed),
+                need=[f"study:{trained}_edits"],
+                given=[*learning_from(trained), *options],
+                then=[[PY, "-m", "studies.fault", Path("runs/study") / name]],
+            )
 
 
 def studied_sweeps(seed):
@@ -131,7 +139,7 @@ def studied_sweeps(seed):
             # with other videos repeated the control is another one; else it is that study's
             arms = "[knowledge, control]" if sweep == "share" else "[knowledge]"
             given = ["-p", "run", folder, "-p", "edits", edits, "-p", "arms", arms, *parameters]
-            given += ["-p", "also_report", "[]", "-p", "invert_spatial", "false"]
+            given += ["-p", "closed", CLOSED, "-p", "invert_spatial", "false"]
             yield studied(
                 *("sweeps", "finetune", name, "mini_biased_finetune", seed),
                 need=[f"study:{trained}_edits"],

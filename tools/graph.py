@@ -92,9 +92,9 @@ def key_of(folder: Path) -> Path:
     return KEYS / f"{folder.name}.sha256"
 
 
-def made(root: Path, variant: str) -> dict[str, Any]:
+def made(root: Path, variant: str, seed: int = 0) -> dict[str, Any]:
     """Fields of the task that makes a variant of mini-SSv2."""
-    options = ["--variant", variant, "--size", "mini", "--seed", "0"]
+    options = ["--variant", variant, "--size", "mini", "--seed", str(seed)]
     command = [PY, "-m", "stabn", "mini", "--out", root, *options]
     return keyed({"stabn.data.mini.make"}, options=options) | {
         "targets": [root / "labels.json", key_of(root)],
