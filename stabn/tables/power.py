@@ -22,8 +22,8 @@ MOST_SEEDS = 1000
 def power(difference: float, sd: float, n: int) -> float:
     """The share of experiments in which a paired t-test over n seeds is significant, in [0, 1].
 
-    Two-sided, at the level of :data:`stabn.tables.comparison.SIGNIFICANT`, without correction for
-    several tests: t has a non-central t distribution about √n · difference / sd.
+    Two-sided, at the 5 % level, without correction for several tests: t has a non-central t
+    distribution about √n · difference / sd.
 
     Args:
         difference: the true one between two arms.
@@ -37,7 +37,7 @@ def power(difference: float, sd: float, n: int) -> float:
 
 
 def visible(sd: float, n: int) -> float:
-    """The smallest true difference that is shown in the share :data:`POWER` of experiments."""
+    """The smallest true difference that four of five experiments show."""
     return sd * brentq(lambda ratio: power(ratio, 1, n) - POWER, 0, 30)
 
 
