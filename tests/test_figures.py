@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from bs4 import BeautifulSoup
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from stabn import figures
@@ -181,6 +182,9 @@ def test_levels_of_several_people_have_a_row_each_and_signs():
     np.testing.assert_array_equal(axes.images[0].get_array(), np.stack(list(rows.values())))
     signs = {text.get_position(): text.get_text() for text in axes.texts}
     assert [signs[x, 0] for x in range(4)] == ["", "·", "|", "|"]
+    image = axes.images[0]
+    for level in (0, 0.5, 1):
+        assert figures.level_colours(level)[0] == to_hex(image.cmap(image.norm(level)))
     words = figures.describe_levels(rows)
     assert words == "Frames at level 1 by Ada: 2 to 3; nobody: none."
 

@@ -10,7 +10,7 @@ INTRODUCTIONS = {
     "knowledge": ("Human knowledge", "From weak classes to edits, from edits to a taught network."),
     "explaining": ("Losses, measures, figures", "What it is trained by, judged by, and shown by."),
 }
-COMMANDS = ("__main__", "explain", "errors", "given", "extras")  # top-level modules
+COMMANDS = ("__main__", "explain", "errors", "given", "words", "extras")  # top-level modules
 
 
 def pages() -> dict[str, str]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from textwrap import shorten
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
 from stabn.figures.sheet import COLOURS, FAINT, INK, LINES, MARKERS, Sheet, ink_on, styled
 
@@ -89,6 +91,11 @@ def levels_figure(rows: Mapping[str, np.ndarray]) -> Sheet:
     axes.set_xlabel("source frame")
     axes.tick_params(length=0)
     return sheet
+
+
+def level_colours(level: float) -> tuple[str, str]:
+    """Of a level in :func:`levels_figure`: its colour, and that of what is written on it."""
+    return to_hex(colormaps["cividis"](float(level))), ink_on(level, "cividis")
 
 
 def describe_levels(rows: Mapping[str, np.ndarray]) -> str:

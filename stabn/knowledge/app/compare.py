@@ -9,12 +9,15 @@ import pandas as pd
 
 from stabn.data.ssv2 import VideoFolder
 from stabn.data.video import VideoError
-from stabn.knowledge.app.report import shown
+from stabn.knowledge.app.report import VERDICTS, shown
+from stabn.knowledge.edits.agreement import consensus
 from stabn.knowledge.edits.care import answered
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.selection.queue import Queue
 
 MOST = 16  # frames of a video in its strip, evenly spread
+SHORT = 16  # letters of a name beside its row
+LEGEND = {"irrelevant": 0.0, "context (·)": 0.5, "the action (|)": 1.0}  # as the guidelines say
 
 
 def compared(
@@ -26,6 +29,9 @@ def compared(
 ) -> str:
     """A queued video as HTML, texts escaped: frames, a row of levels for each, and who they are.
 
+    "Nothing to correct" is a word and no row: nobody drew these levels. Gold has its row in any
+    case, what is known.
+
     Args:
         queue: holds the video.
         video_id: which one.
@@ -34,34 +40,47 @@ def compared(
         gold: what is known of it.
     """
     video = queue.video(video_id)
-    title = f"{queue.classes[video.label]} (answered: {queue.classes[video.predicted]})"
+    said, known = queue.classes[video.predicted], queue.classes[video.label]
+    title = f"Video {video_id}: {known} (the network answered: {said})"
     rows, words = {"network": np.array(video.attention)}, []
     given = [
         *(("gold", edit) for edit in gold),
-        *(("", edit) for edit in edits),
+        *(("yes", edit) for edit in edits),
         *(("set aside", edit) for edit in aside),
     ]
     number = 0
-    for note, edit in given:
+    for counts, edit in given:
         if edit.video_id != video_id:
             continue
-        levels, row = answered(edit), "–"
-        if levels is not None:
-            number += note != "gold"
-            row = note if note == "gold" else str(number)
-            rows[row] = levels
+        row = "–"
+        if counts == "gold":
+            row = counts
+        elif edit.verdict == "edited":
+            number += 1
+            row = f"{number} {_plain(edit.annotator)}"
+        if row != "–":
+            rows[row] = answered(edit)
         words.append(
             {
                 "row": row,
                 "annotator": edit.annotator,
-                "verdict": edit.verdict.replace("_", " "),
+                "verdict": VERDICTS[edit.verdict],
                 "seconds": edit.seconds,
                 "made (UTC)": f"{edit.made:%Y-%m-%d %H:%M}",
-                "": note,
+                "counts": counts,
             }
         )
+    together = consensus(edit for edit in edits if edit.video_id == video_id)
+    if video_id in together:
+        rows["consensus"] = together[video_id]
     table = shown(pd.DataFrame(words)) if words else "<p>Nobody has answered it yet.</p>"
-    return f"<p><b>{html.escape(title)}</b></p>{_strip(queue, video_id)}{_levels(rows)}{table}"
+    return f"<h3>{html.escape(title)}</h3>{_strip(queue, video_id)}{_levels(rows)}{table}"
+
+
+def _plain(name: str) -> str:
+    """The beginning of a name, as a figure's font can draw it; the table has the whole name."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c != "$" else "?" for c in name)
+    return plain if len(plain) <= SHORT else f"{plain[: SHORT - 1]}…"
 
 
 def _strip(queue: Queue, video_id: str) -> str:
@@ -78,9 +97,17 @@ def _strip(queue: Queue, video_id: str) -> str:
 
 
 def _levels(rows: dict[str, np.ndarray]) -> str:
-    from stabn.figures import describe_levels, levels_figure
+    from stabn.figures import describe_levels, level_colours, levels_figure
 
-    return _picture(levels_figure(rows), describe_levels(rows))
+    legend = []
+    for words, level in LEGEND.items():
+        colour, ink = level_colours(level)
+        look = f"padding: 0 .5em; background: {colour}; color: {ink}"
+        legend.append(f"<span style='{look}'>{level:g}</span> {words}")
+    return (
+        f"{_picture(levels_figure(rows), describe_levels(rows))}<p>{', '.join(legend)}; shades "
+        "between are values between. The network's row is its attention.</p>"
+    )
 
 
 def _picture(sheet, words: str) -> str:

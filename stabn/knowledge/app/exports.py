@@ -10,7 +10,7 @@ import pandas as pd
 
 from stabn.knowledge.edits.care import signs
 from stabn.knowledge.edits.edit import Edit
-from stabn.knowledge.edits.exchange import write_json, write_npy
+from stabn.knowledge.edits.exchange import folder_of, write_json, write_npy
 from stabn.knowledge.selection.queue import Queue
 from stabn.knowledge.store.store import Store
 from stabn.training.files import replacing
@@ -51,7 +51,7 @@ def write(store: Store, queue: Queue, folder: Path) -> int:
             table.map(harmless).to_csv(file, index=False)
     for number, annotator in enumerate(sorted({edit.annotator for edit in lessons}), start=1):
         own = [edit for edit in lessons if edit.annotator == annotator]
-        write_npy(own, folder / "npy" / f"{number}-{safe_name(annotator)}", classes)
+        write_npy(own, folder / "npy" / folder_of(number, annotator), classes)
     return len(lessons)
 
 
@@ -94,8 +94,3 @@ def harmless(value: object) -> object:
     """A text that no spreadsheet takes for a formula: names and classes are typed by anyone."""
     risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
     return f"'{value}" if risky else value
-
-
-def safe_name(text: str) -> str:
-    """A name as a folder's name: letters and digits stay, the rest is its code in hexadecimal."""
-    return "".join(c if c.isalnum() and c.isascii() else f"_{ord(c):x}_" for c in text)

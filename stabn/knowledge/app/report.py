@@ -2,14 +2,16 @@
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from stabn.knowledge.edits.agreement import agreement_table, alpha
+from stabn.knowledge.edits.care import EXPLAINED
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.selection.queue import Queue
 from stabn.knowledge.store.exclusions import Exclusion
+from stabn.words import counted
 
 STYLE = """<style>
 .stabn-report { overflow-x: auto; }
@@ -28,27 +30,36 @@ been right in the videos somebody got, quick hands exist, and where two people d
 may be wrong. Few videos say little. Open some of their videos below first, and ask."""
 
 
-def progress_report(queue: Queue, edits: Sequence[Edit], progress: pd.DataFrame) -> str:
+def progress_report(
+    queue: Queue, edits: Sequence[Edit], progress: pd.DataFrame, aside: Sequence[Edit] = ()
+) -> str:
     """How much is done by whom, and how far they agree.
 
     Args:
         queue: what is worked through.
         edits: everybody's word on each video.
         progress: as :meth:`stabn.knowledge.store.store.Store.progress` gives it.
+        aside: what is set aside, and counts in nothing here.
     """
     value = alpha(edits)
     other = sum(edit.model != queue.model for edit in edits)
     sentences = [
-        f"{len({e.video_id for e in edits})} of {len(queue.videos)} videos are done by somebody, "
-        f"{len(edits)} edits by {len({e.annotator for e in edits})} annotators.",
-        "Agreement cannot be computed yet: it needs videos that two people edited."
-        if math.isnan(value)
-        else f"Krippendorff's α over frames is {value:.2f} (1 is full agreement, 0 is chance).",
+        f"{len({e.video_id for e in edits})} of {len(queue.videos)} videos are done by somebody: "
+        f"{counted(len(edits), 'answer')} by {counted(len(names(edits)), 'annotator')}."
     ]
+    if aside:
+        sentences.append(f"{len(aside)} more set aside ({', '.join(names(aside))}).")
+    sentences.append(
+        "Agreement cannot be computed yet: it needs videos of which two people edited the levels. "
+        "Serve the pages with --overlap 2, which gives each video to two people, or name some "
+        "videos gold: these are given to everybody."
+        if math.isnan(value)
+        else f"Krippendorff's α over frames is {value:.2f} (1 is full agreement, 0 is chance)."
+    )
     if other:
         sentences.append(
-            f"{other} edits were made for another network: their levels stand, the attention that "
-            "was shown beside them was another."
+            f"Made for another network: {counted(other, 'answer')}. Their levels stand; the "
+            "attention that was shown beside them was another."
         )
     parts = [
         f"<p>{html.escape(' '.join(sentences))}</p>",
@@ -64,7 +75,10 @@ def care_report(table: pd.DataFrame, by: str) -> str:
     """The signs of :func:`stabn.knowledge.edits.care.signs`, the largest of one first."""
     rising = by == "annotator"
     table = table.sort_values(by, ascending=rising, na_position="last", kind="stable")
-    return shown(table)
+    for share in ("unchanged", "fast"):
+        table[share] = [f"{v:.0%}" if v == v else None for v in table[share]]  # NaN is not itself
+    legend = "; ".join(f"<b>{name}</b>: {words}" for name, words in EXPLAINED.items())
+    return f"{shown(table, EXPLAINED)}<p>{legend}.</p>"
 
 
 def decisions_report(decisions: Sequence[Exclusion]) -> str:
@@ -73,7 +87,7 @@ def decisions_report(decisions: Sequence[Exclusion]) -> str:
         {
             "annotator": one.annotator,
             "video": one.video_id or "all",
-            "": "set aside" if one.excluded else "heard again",
+            "decision": "set aside" if one.excluded else "heard again",
             "by": one.who,
             "because": one.why,
             "when (UTC)": f"{one.made:%Y-%m-%d %H:%M}",
@@ -110,7 +124,7 @@ def by_class(queue: Queue, edits: Sequence[Edit], progress: pd.DataFrame) -> pd.
 def by_annotator(edits: Sequence[Edit]) -> pd.DataFrame:
     """One row an annotator: what they did, minutes in all, median seconds a video, last seen."""
     rows = []
-    for name in sorted({edit.annotator for edit in edits}):
+    for name in names(edits):
         own = [edit for edit in edits if edit.annotator == name]
         seconds = pd.Series([edit.seconds for edit in own])
         rows.append(
@@ -143,10 +157,17 @@ def titled(title: str, table: pd.DataFrame) -> str:
     return f"<h2>{html.escape(title)}</h2>{shown(table)}"
 
 
-def shown(table: pd.DataFrame) -> str:
-    """A table as HTML, its texts escaped."""
+def names(edits: Sequence[Edit]) -> list[str]:
+    """Whose edits these are, in alphabetical order."""
+    return sorted({edit.annotator for edit in edits})
+
+
+def shown(table: pd.DataFrame, explained: Mapping[str, str] | None = None) -> str:
+    """A table as HTML, its texts escaped; headings say what is ``explained`` of them."""
     if not len(table):
         return "<p>none yet</p>"
     look = {"escape": True, "index": False, "border": 0, "na_rep": "–"}
     rows = table.to_html(float_format="{:.2f}".format, **look)
+    for name, words in (explained or {}).items():
+        rows = rows.replace(f"<th>{name}</th>", f"<th title='{html.escape(words)}'>{name}</th>")
     return f"<div class='stabn-report'>{rows}</div>"

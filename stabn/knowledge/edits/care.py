@@ -9,7 +9,17 @@ from stabn.knowledge.edits.agreement import consensus
 from stabn.knowledge.edits.edit import UNKNOWN_MODEL, Edit
 
 FEW = 10  # videos below which a share says little
-MEASURES = ("videos", "unchanged", "fast", "apart", "common", "off gold", "gold")
+EXPLAINED = {  # each column in words
+    "videos": "how many videos they answered",
+    "unchanged": "share of the videos they judged that they left as the network had them",
+    "fast": "share of their videos done in less time than nine in ten of all other people's; "
+    "about 10% is usual",
+    "apart": "how far their levels, from 0 to 1, are from the median of the others, on average",
+    "common": "over how many videos that is",
+    "off gold": "how far their levels are from those that are known (gold), on average",
+    "gold": "over how many videos that is",
+}
+MEASURES = tuple(EXPLAINED)
 UNCHANGED, FAST, APART = 0.5, 0.5, 0.25  # from which a number is worth a look
 
 

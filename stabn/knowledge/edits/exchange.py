@@ -1,6 +1,7 @@
 """Edits as files: JSON with everything, or the 2022 editor's ``<class>/<video>.npy``."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,6 +15,7 @@ from stabn.knowledge.edits.edit import UNKNOWN_MODEL, Edit, EditError
 from stabn.training.files import replacing
 
 FORMAT, VERSION = "stabn edits", 2
+EDITOR_2022 = "2022 editor"  # whose edits a folder holds that says nothing else
 READABLE = (1, 2)  # 1 knew no "nothing_to_correct" and no "open"
 LONGEST = 200  # bytes of a folder's name; file systems take 255
 
@@ -103,7 +105,7 @@ def write_npy(edits: Iterable[Edit], folder: str | Path, classes_of: Mapping[str
 
 
 def read_npy(
-    folder: str | Path, lengths: Mapping[str, int], *, annotator: str = "2022 editor"
+    folder: str | Path, lengths: Mapping[str, int], *, annotator: str = EDITOR_2022
 ) -> list[Edit]:
     """Edits from the 2022 editor's folder.
 
@@ -155,6 +157,22 @@ def read_npy(
     if not edits:
         raise EditError(f"{folder}: holds no <class>/<video>.npy")
     return list(edits.values())
+
+
+def folder_of(number: int, annotator: str) -> str:
+    """The name of an annotator's folder in an export: ASCII letters and digits of theirs stay.
+
+    Every other character is its code in hexadecimal; the number tells apart what some file systems
+    take for one name.
+    """
+    letters = (c if c.isalnum() and c.isascii() else f"_{ord(c):x}_" for c in annotator)
+    return f"{number}-{''.join(letters)}"
+
+
+def annotator_of(folder: str) -> str | None:
+    """The annotator in a name that :func:`folder_of` made; None of any other name."""
+    found = re.fullmatch(r"\d+-((?:[A-Za-z0-9]|_[0-9a-f]{1,5}_)+)", folder)
+    return found and re.sub("_([0-9a-f]+)_", lambda code: chr(int(code[1], 16)), found[1])
 
 
 def _folder(class_text: str) -> str:

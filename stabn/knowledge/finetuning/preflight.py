@@ -33,7 +33,7 @@ from stabn.training.config import RunConfig, configured
 from stabn.training.evaluate import check_classes
 from stabn.training.files import file_hash
 from stabn.training.lock import holding
-from stabn.training.preflight.findings import Findings, counted
+from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.normalisation import tell_statistics
 from stabn.training.preflight.precision import check_precision
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
@@ -52,6 +52,7 @@ from stabn.training.preflight.trial import (
 from stabn.training.process import autocast, gathered, heeding_sigterm, joined
 from stabn.training.records import finished, read_record
 from stabn.training.resume import check_same_run
+from stabn.words import counted
 
 NEAR = 0.05  # of levels in [0, 1]
 

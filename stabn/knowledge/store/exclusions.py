@@ -9,7 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from stabn.knowledge.edits.edit import check_text
+from stabn.knowledge.edits.edit import EditError, check_text
 from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.schema import EXCLUSIONS, REVISIONS
 
@@ -27,7 +27,7 @@ class Exclusion:
         made: when (UTC).
 
     Raises:
-        EditError: nobody, or no reason.
+        EditError: nobody, or no reason; the message asks for it.
     """
 
     annotator: str
@@ -38,8 +38,13 @@ class Exclusion:
     made: datetime
 
     def __post_init__(self):
-        check_text(self.who, "who")
-        check_text(self.why, "why")
+        for text, field, asked in (
+            (self.who, "who", "Please give the name of whoever decides it"),
+            (self.why, "why", "Please give a reason, in words that still tell you in a year"),
+        ):
+            if not text.strip():
+                raise EditError(asked)
+            check_text(text, field)
 
     @property
     def about(self) -> str:
@@ -83,10 +88,17 @@ def add(connection: sa.Connection, new: Exclusion, store: str) -> None:
         names = sa.select(REVISIONS.c.annotator).distinct().order_by(REVISIONS.c.annotator)
         known = ", ".join(connection.scalars(names)) or "nobody"
         raise StoreError(f"{store}: {new.about}: holds no such edit; it has edits by {known}")
-    same = lambda one: (one.annotator, one.video_id) == (new.annotator, new.video_id)  # noqa: E731
-    before = next(filter(same, in_force(every(connection))), None)
+    theirs = {
+        one.video_id: one for one in in_force(every(connection)) if one.annotator == new.annotator
+    }
+    before = theirs.get(new.video_id)
     if new.excluded and before:
         raise StoreError(f"{store}: {new.about}: set aside already, by {before.who} ({before.why})")
     if not new.excluded and not before:
-        raise StoreError(f"{store}: {new.about}: is not set aside; there is nothing to take back")
+        what = f"{new.about}: is not set aside; there is nothing to take back"
+        if None in theirs:
+            what = f"{new.annotator}: is set aside as a whole; hear all of their videos again first"
+        elif theirs and new.video_id is None:
+            what = f"{new.annotator}: is set aside in single videos; choose of {', '.join(theirs)}"
+        raise StoreError(f"{store}: {what}")
     connection.execute(sa.insert(EXCLUSIONS), asdict(new) | {"made": new.made.isoformat()})

@@ -2,6 +2,7 @@
 
 stabn import runs/mini_st_abn/edits.sqlite edits.json
 stabn import runs/mini_st_abn/edits.sqlite old_edits/ --queue runs/mini_st_abn/queue
+stabn import runs/mini_st_abn/edits.sqlite exported/npy/1-Ada
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 
 from stabn import given
-from stabn.knowledge.edits.exchange import read_json, read_npy
+from stabn.knowledge.edits.exchange import EDITOR_2022, annotator_of, read_json, read_npy
 from stabn.knowledge.selection.queue import read_queue
 from stabn.knowledge.store.store import Store
 
@@ -22,11 +23,10 @@ from stabn.knowledge.store.store import Store
 )
 @click.option(
     "--annotator",
-    default="2022 editor",
-    show_default=True,
-    help="who made a folder's edits: its files do not say",
+    help="who made a folder's edits, as its files do not say (default: whose folder it is in an "
+    f"export of the organiser's page, else {EDITOR_2022!r})",
 )
-def command(store: str, source: Path, queue: Path | None, annotator: str) -> None:
+def command(store: str, source: Path, queue: Path | None, annotator: str | None) -> None:
     """Bring edits into STORE, all of them or none.
 
     SOURCE is a JSON file of edits or a folder of <class>/<video>.npy. Done again, it adds nothing.
@@ -38,6 +38,9 @@ def command(store: str, source: Path, queue: Path | None, annotator: str) -> Non
     if source.is_dir():
         videos = opened.progress()
         lengths = dict(zip(videos.video_id, videos.frames, strict=True))
+        if annotator is None:
+            annotator = annotator_of(source.resolve().name) or EDITOR_2022
+            click.echo(f"{source}: taken as the edits of {annotator}; --annotator names another")
         edits = read_npy(source, lengths, annotator=annotator)
     else:
         edits = read_json(source)

@@ -14,7 +14,7 @@ from stabn.training.config import RunConfig, configured
 from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import as_asked, check_classes, check_own, inverts
 from stabn.training.lock import holding
-from stabn.training.preflight.findings import Findings, counted
+from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.memory import tell_peak
 from stabn.training.preflight.ready import check_data, check_disk, check_folder
 from stabn.training.preflight.trial import (
@@ -27,6 +27,7 @@ from stabn.training.preflight.trial import (
     together,
 )
 from stabn.training.process import heeding_sigterm, joined, usable_precision
+from stabn.words import counted
 
 WRITABLE = "make it writable"
 

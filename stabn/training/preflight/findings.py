@@ -64,8 +64,3 @@ class Findings:
         count = "this is" if len(told) == 1 else f"{len(told)} things are"
         listed = "\n  ".join(told)
         raise PreflightError(f"{count} in the run's way:\n  {listed}")
-
-
-def counted(count: int, noun: str) -> str:
-    """``"1 process"``, ``"2 processes"``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun[-1] == 's' else 's'}"

@@ -9,7 +9,8 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from stabn.training.preflight.findings import Findings, counted
+from stabn.training.preflight.findings import Findings
+from stabn.words import counted
 
 SPARE = 1.2  # times the memory that was counted
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from stabn.training.batch_statistics import clips_together
 from stabn.training.config import RunConfig
-from stabn.training.preflight.findings import Findings, counted
+from stabn.training.preflight.findings import Findings
+from stabn.words import counted
 
 FEW = 8  # clips: with fewer, statistics depend much on which they are
 

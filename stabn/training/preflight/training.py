@@ -12,7 +12,7 @@ from stabn.training.batch_statistics import noting_values
 from stabn.training.build import check_shares
 from stabn.training.config import ConfigError, RunConfig, configured
 from stabn.training.lock import holding
-from stabn.training.preflight.findings import Findings, counted
+from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.normalisation import tell_statistics
 from stabn.training.preflight.precision import check_precision
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
@@ -31,6 +31,7 @@ from stabn.training.preflight.trial import (
 from stabn.training.process import Process, heeding_sigterm, joined
 from stabn.training.resume import check_same_run, checkpoints
 from stabn.training.step import Run, check_sync_bn, set_up, take_step
+from stabn.words import counted
 
 
 def preflight(config: RunConfig) -> None:

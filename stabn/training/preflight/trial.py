@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader
 from stabn.data.dataset import Batch
 from stabn.data.transforms import normalise
 from stabn.training.pace import duration
-from stabn.training.preflight.findings import Findings, counted
+from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.memory import check_memory, counting_saved, tell_peak, watching_growth
 from stabn.training.process import Process, autocast
+from stabn.words import counted
 
 READING = 10.0  # seconds for which clips are read, beyond the first batch
 SAMPLE = 0.1  # of what there is to read: then that is enough

@@ -319,7 +319,8 @@ class TestVisitors:
         page.get_by_role("button", name="Open it").click()
         expect(page.get_by_role("heading", name="By annotator")).to_be_visible()
         page.get_by_role("button", name="Write exports").click()
-        expect(page.get_by_text("edits are in")).to_be_visible()
+        expect(page.get_by_text("written to")).to_be_visible()
+        assert page.title() == "The organiser's page"
         (written,) = served.store.parent.glob("exports/*/edits.json")
         assert json.loads(written.read_text())
         page.get_by_role("button", name="Make a backup").click()

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from stabn.knowledge.edits.edit import EditError
-from stabn.knowledge.edits.exchange import UNKNOWN_MODEL, read_json, read_npy, write_json, write_npy
+from stabn.knowledge.edits.exchange import (
+    UNKNOWN_MODEL,
+    annotator_of,
+    folder_of,
+    read_json,
+    read_npy,
+    write_json,
+    write_npy,
+)
 
 CLASSES = [
     "Pretending to put [something] next to [something]",
@@ -268,3 +276,17 @@ class TestNpy:
     def test_empty(self, tmp_path):
         with pytest.raises(EditError, match=r"holds no <class>/<video>\.npy"):
             read_npy(tmp_path / "none", {"1": 8})
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "名", "a b", "\\\\x", "Ada_41_", "2-Ada"])
+def test_names_become_folders_that_stay_where_they_are_and_give_the_name_back(name):
+    folder = folder_of(7, name)
+    assert folder.startswith("7-")
+    assert folder[2:].replace("_", "").isalnum()
+    assert folder.isascii()
+    assert annotator_of(folder) == name
+
+
+@pytest.mark.parametrize("folder", ["edits", "1-", "old edits", "1-a b", "1-_zz_"])
+def test_other_folders_tell_no_name(folder):
+    assert annotator_of(folder) is None

@@ -64,6 +64,12 @@ def test_a_folder_of_the_2022_editor(store, stabn, make_edit, tmp_path):
     np.testing.assert_array_equal(edit.levels, make_edit().levels)
 
 
+def test_a_folder_that_the_organiser_exported_says_whose_it_is(store, stabn, make_edit, tmp_path):
+    write_npy([make_edit("c")], tmp_path / "1-Bo_20_B", {"c": "Covering"})
+    stabn("import", store.name, str(tmp_path / "1-Bo_20_B"))
+    assert [edit.video_id for edit in store.edits() if edit.annotator == "Bo B"] == ["c"]
+
+
 def test_what_does_not_fit_is_said_and_nothing_is_imported(store, stabn, make_edit, tmp_path):
     write_json([make_edit("b"), make_edit("z")], tmp_path / "edits.json")
     with pytest.raises(SystemExit, match=r"error: .*video z: is unknown; register it first"):

@@ -145,7 +145,12 @@ def test_what_cannot_be_decided(store):
     store.exclude("Cy", **WHY)
     with pytest.raises(StoreError, match=r"Cy: set aside already, by Olga \(presses keys"):
         store.exclude("Cy", **WHY)
-    for field in ("who", "why"):
-        with pytest.raises(EditError, match=f"{field}: empty"):
+    with pytest.raises(StoreError, match="Cy: is set aside as a whole; hear all of their videos"):
+        store.readmit("Cy", "a", **WHY)
+    for field, asked in {"who": "Please give the name", "why": "Please give a reason"}.items():
+        with pytest.raises(EditError, match=asked):
             store.exclude("Ada", **(WHY | {field: " "}))
     assert len(store.exclusions()) == 1
+    store.exclude("Ada", "a", **WHY)
+    with pytest.raises(StoreError, match="Ada: is set aside in single videos; choose of a"):
+        store.readmit("Ada", **WHY)

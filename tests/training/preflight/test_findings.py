@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from stabn.training.preflight.findings import Findings, PreflightError, counted
+from stabn.training.preflight.findings import Findings, PreflightError
 from stabn.training.process import joined
 from tests.side_by_side import side_by_side
 
@@ -29,11 +29,3 @@ def test_a_fault_that_one_process_alone_finds_is_told_with_the_others():
     assert "2 things are in the run's way" in told
     assert told.count("data: the list is not there") == 1
     assert "memory: is short on the second one" in told
-
-
-@pytest.mark.parametrize(
-    ("count", "noun", "said"),
-    [(0, "video", "0 videos"), (1, "process", "1 process"), (2, "process", "2 processes")],
-)
-def test_counted(count, noun, said):
-    assert counted(count, noun) == said
