@@ -417,8 +417,10 @@ levels_figure(rows)
 #
 # Edits leave the store as JSON, which holds everything, or as the `<class>/<video>.npy` files of the
 # editor that was published in 2022, which hold one annotator's levels and nothing else. Both come in
-# again: `stabn import STORE FILE` brings either into a store. What is set aside is not exported. Here is
-# a whole `edits.json`, of one video with three frames:
+# again: `stabn import STORE FILE` brings either into a store. The `.npy` files do not say who made them.
+# A folder that the organiser's page exported says it in its name (`npy/1-Ada`); of any other, say
+# `--annotator NAME`, or the edits become those of a person called "2022 editor". What is set aside is
+# not exported. Here is a whole `edits.json`, of one video with three frames:
 
 # %%
 write_json(small[:1], folder / "three_frames.json")
@@ -488,15 +490,18 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # `ARGS="--overlap 2"` gives each video to two people. `stabn annotate --help` lists
 # the rest.
 #
-# **Who takes care?** The organiser's page sorts the annotators by four signs: how much they left
-# unchanged; in how many videos they were faster than nine in ten of the others; how far their levels
-# are from the others'; and how far from gold. A sign is a reason to open some of their
-# videos and to ask; it is no proof. Who did not look is *set aside*, with a reason: nothing is removed,
-# and nothing that is computed from then on counts it.
+# **Who takes care?** The organiser's page sorts the annotators by four signs, which
+# `annotators.csv` in an export holds under the same names. `unchanged` is the share of the videos they
+# judged that they left as the network had them; `fast` the share done in less time than nine in ten
+# of all other people's, about 10% for most; `apart` how far their levels, from 0 to 1, are from the
+# median of the others (over `common` videos); `off gold` how far from gold (over `gold` videos). A sign
+# is a reason to open some of their videos and to ask; it is no proof. Who did not look is *set aside*,
+# with a reason: nothing is removed, and nothing that is computed from then on counts it. Whoever is set
+# aside as a whole stays so: what they save later does not count either, until you hear them again.
 #
 # **Gold** are videos of the queue whose levels an expert knows. `stabn gold STORE expert.json` names
 # them, from a JSON file of the expert's edits, and `--annotator NAME` takes what the expert said in the
-# store itself. Everybody is given them, whatever `--overlap` is, and sees them as any other video.
+# store itself. A new naming takes the place of the one before. Everybody is given them, whatever `--overlap` is, and sees them as any other video.
 # Networks do not learn from them unless you say `--train`.
 #
 # **Who can reach it?** Only this machine, unless you add `--host`. Voilà speaks plain HTTP, so beyond

@@ -76,7 +76,7 @@ def care_report(table: pd.DataFrame, by: str) -> str:
     rising = by == "annotator"
     table = table.sort_values(by, ascending=rising, na_position="last", kind="stable")
     for share in ("unchanged", "fast"):
-        table[share] = [f"{v:.0%}" if v == v else None for v in table[share]]  # NaN is not itself
+        table[share] = ["–" if math.isnan(value) else f"{value:.0%}" for value in table[share]]
     legend = "; ".join(f"<b>{name}</b>: {words}" for name, words in EXPLAINED.items())
     return f"{shown(table, EXPLAINED)}<p>{legend}.</p>"
 

@@ -257,6 +257,11 @@ def test_the_largest_sign_comes_first_and_names_are_in_order(edits):
         html = care_report(table, by)
         return sorted(["Ada", "&lt;script&gt;", "Zoe"], key=html.index)
 
+    legend = care_report(table, "fast")
+    assert "<th title='share of their videos done in less time" in legend
+    assert "<b>off gold</b>: how far" in legend
+    (zoe,) = re.findall("<td>Zoe</td>.*?</tr>", legend, re.DOTALL)
+    assert re.findall("<td>(.*?)</td>", zoe)[2:6] == ["100%", "100%", "–", "0"]
     assert order("annotator") == ["&lt;script&gt;", "Ada", "Zoe"]
     assert order("unchanged")[0] == "Zoe"
     assert order("videos")[0] == "&lt;script&gt;"
