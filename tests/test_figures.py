@@ -184,7 +184,7 @@ def test_levels_of_several_people_have_a_row_each_and_signs():
     assert [signs[x, 0] for x in range(4)] == ["", "·", "|", "|"]
     image = axes.images[0]
     for level in (0, 0.5, 1):
-        assert figures.level_colours(level)[0] == to_hex(image.cmap(image.norm(level)))
+        assert figures.level_colour(level) == to_hex(image.cmap(image.norm(level)))
     words = figures.describe_levels(rows)
     assert words == "Frames at level 1 by Ada: 2 to 3; nobody: none."
 

@@ -93,9 +93,9 @@ def levels_figure(rows: Mapping[str, np.ndarray]) -> Sheet:
     return sheet
 
 
-def level_colours(level: float) -> tuple[str, str]:
-    """Of a level in :func:`levels_figure`: its colour, and that of what is written on it."""
-    return to_hex(colormaps["cividis"](float(level))), ink_on(level, "cividis")
+def level_colour(level: float) -> str:
+    """The colour of a level in :func:`levels_figure`, as ``#rrggbb``."""
+    return to_hex(colormaps["cividis"](float(level)))
 
 
 def describe_levels(rows: Mapping[str, np.ndarray]) -> str:

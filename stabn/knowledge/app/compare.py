@@ -97,16 +97,15 @@ def _strip(queue: Queue, video_id: str) -> str:
 
 
 def _levels(rows: dict[str, np.ndarray]) -> str:
-    from stabn.figures import describe_levels, level_colours, levels_figure
+    from stabn.figures import describe_levels, level_colour, levels_figure
 
-    legend = []
-    for words, level in LEGEND.items():
-        colour, ink = level_colours(level)
-        look = f"padding: 0 .5em; background: {colour}; color: {ink}"
-        legend.append(f"<span style='{look}'>{level:g}</span> {words}")
+    legend = ", ".join(
+        f"<span style='padding: 0 .5em; background: {level_colour(level)}'></span> {level:g} {words}"
+        for words, level in LEGEND.items()
+    )
     return (
-        f"{_picture(levels_figure(rows), describe_levels(rows))}<p>{', '.join(legend)}; shades "
-        "between are values between. The network's row is its attention.</p>"
+        f"{_picture(levels_figure(rows), describe_levels(rows))}<p>{legend}; shades between are "
+        "values between. The network's row is its attention.</p>"
     )
 
 

@@ -368,7 +368,7 @@ class TestLookingAtAVideo:
         ]
         assert "<th></th>" not in html
         assert "<h3>Video a: Covering &lt;script&gt;" in html
-        assert "background: #00224e; color: white'>0</span> irrelevant" in html
+        assert "background: #00224e'></span> 0 irrelevant" in html
         assert EVIL not in html
         assert "role='alert'" in html  # data/tiny is not there, so there are no frames
         assert "no such folder" in html
