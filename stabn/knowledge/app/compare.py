@@ -100,8 +100,8 @@ def _levels(rows: dict[str, np.ndarray]) -> str:
     from stabn.figures import describe_levels, level_colour, levels_figure
 
     legend = ", ".join(
-        f"<span style='padding: 0 .5em; background: {level_colour(level)}'></span> {level:g} {words}"
-        for words, level in LEGEND.items()
+        f"<span style='padding: 0 .5em; background: {level_colour(at)}'></span> {at:g} {words}"
+        for words, at in LEGEND.items()
     )
     return (
         f"{_picture(levels_figure(rows), describe_levels(rows))}<p>{legend}; shades between are "

@@ -155,7 +155,10 @@ def read_npy(
         except EditError as error:
             raise EditError(f"{path}: {error}") from error
     if not edits:
-        raise EditError(f"{folder}: holds no <class>/<video>.npy")
+        raise EditError(
+            f"{folder}: holds no <class>/<video>.npy; of an export give one annotator's folder, as "
+            "in npy/1-Ada"
+        )
     return list(edits.values())
 
 

@@ -344,6 +344,13 @@ class TestVisitors:
         page.get_by_label("Video", exact=True).first.select_option(index=1)
         expect(page.get_by_alt_text(re.compile("^16 of \\d+ frames$"))).to_be_visible()
         expect(page.get_by_alt_text(re.compile("^Frames at level 1 by network"))).to_be_visible()
+        axe.load(page)
+        assert axe.violations(page) + axe.pale(page) == []
+        page.set_viewport_size({"width": 390, "height": 800})  # texts wrap, tables scroll
+        page.wait_for_function(
+            "[...document.querySelectorAll('#rendered_cells :is(p, h2, h3, select, img)')]"
+            ".every(part => part.getBoundingClientRect().right <= innerWidth)"
+        )
         assert page.wrong == []
 
     def test_a_page_whose_kernel_has_ended_says_so(self, visitor, served):
