@@ -84,8 +84,13 @@ HTML(tables.attention_table())
 # Read the rank correlation with care. Its chance level of 0 is that of weights without any order, and
 # a habit such as "the middle of the clip matters" does far better than that.
 # [Chapter 12](12_reading_attention.ipynb) sets $M_t$ beside such a habit: only what goes beyond it is
-# worth quoting. $M_s$ may lie below chance: a network can mark a thing by low values as well as by high
-# ones, and seeds differ in it.
+# worth quoting. A network can mark a thing by low values of $M_s$ as well as by high ones, so a figure of
+# $M_s$ below chance would not show that it is wrong.
+#
+# The study's seeds lie close together in $M_s$ and far apart in $M_t$. One build's network can lie outside
+# their spread in both: it has another start than they all share, and another commit. [Table
+# 1](results_table1.ipynb) has the figures of every seed, and says under *Why your number differs* what is
+# known of the causes.
 #
 # These are synthetic videos and a small network. What the numbers show is that the two attentions
 # *can* be checked, and how they fare here. For real videos nobody has such a truth, which is why the

@@ -20,8 +20,9 @@
 #
 # **The set is constructed and the edits are stand-ins**, as on [the page before](results_fault.ipynb):
 # the biased variant of mini-SSv2, the gated fusion. Each point below differs from that page's
-# *knowledge* arm in one thing. Its gain is measured against the *control* of the same seed, with the
-# swapped sign, where reading the sign is wrong.
+# *knowledge* arm in one thing. Its gain is measured against a *control* of the same seed that saw the
+# same clips, with the swapped sign, where reading the sign is wrong. With another *share* other videos are
+# repeated, so each share has a control of its own; all other points have that page's control.
 
 # %% tags=["hide-input"]
 import numpy as np

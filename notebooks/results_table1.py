@@ -48,10 +48,11 @@ HTML(tables.real_table())
 #
 # - the **3-D ResNet** is the plain backbone;
 # - the **matched control** is the whole ST-ABN, with all its parameters and both its losses, but its
-#   attention is held constant, so that it has nothing to attend with;
+#   attention is held constant, so that it has nothing to attend with (Table 2's *control* is another
+#   network: it attends, and is trained on without edits);
 # - **ST-ABN** attends.
 #
-# The difference to the plain backbone is what the paper measures. The difference to the control is
+# The difference to the plain backbone is what the paper measures. The difference to the matched control is
 # what attention itself is worth: a second loss and more parameters could help without any attention.
 
 # %%
@@ -70,19 +71,22 @@ print(tables.provenance(study))
 # one that comes with the book), the *commit* (since the study, convolutions add in another order), and
 # the *decoder* (decord then, PyAV now). The records do not say how many threads a process had, nor which
 # instructions its processor used; both change the order of sums, and so the rounding. We have not measured
-# what each of these does alone. Training makes small differences large, so count on a difference as large
-# as between two seeds. For accuracy that is a point or two. For $M_t$'s agreement with the truth it is
-# nearly the whole range:
+# what each of these does alone. Training makes small differences large, so count on a difference at
+# least as large as between two seeds. For accuracy that is a point or two. For $M_t$'s agreement with the
+# truth it is nearly the whole range. The difference can be larger, too: the study's seeds all share one
+# start, and a build has another. Look at $M_s$'s peak:
 
 # %%
 for whose, runs in {"study": study, "this build": tables.own()}.items():
-    for run in (run for run in runs if run.arm == "st_abn"):
-        code, start = run.record["code"]["commit"], run.config["weights"]
+    attending = [run for run in runs if run.arm == "st_abn"]
+    for run in attending:
+        peak, when = (run.results[name]["value"] for name in ("pointing", "rank_correlation"))
         print(
             f"{whose}, seed {run.seed}: top-1 {100 * run.results['top1']:.1f}, "
-            f"rank correlation of M_t {run.results['rank_correlation']['value']:.2f} "
-            f"(start {start}, commit {str(code)[:9]})"
+            f"M_t's rank correlation {when:.2f}, M_s's peak on actor or hand {peak:.2f}"
         )
+    made = {f"start {r.config['weights']}, commit {r.record['code']['commit']}" for r in attending}
+    print(*(f"   {one}" for one in sorted(made)), sep="\n")
 
 # %% [markdown]
 # ## Is the difference more than luck?
@@ -108,6 +112,18 @@ HTML(tables.paired_table())
 
 # %%
 Markdown(tables.findings(study))
+
+# %% [markdown]
+# Would this study have *seen* a gain like the paper's largest, ResNet-50 with 32 frames? The seeds'
+# differences say how much luck there is in one of them, and from that follows how many studies of five
+# seeds would show such a gain:
+
+# %%
+HTML(tables.power1())
+
+# %% [markdown]
+# The last columns say whether a gain of the paper's size could have stayed hidden on this set. A much
+# smaller one could, as the second column of figures says. Five seeds know their own luck only roughly, and real videos have theirs.
 
 # %% [markdown]
 # The t-test asks whether the mean difference over seeds could be zero, for networks trained like

@@ -25,7 +25,7 @@
 from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure
-from stabn.tables import table2, table3
+from stabn.tables import fault, table2, table3
 from stabn.tables.finetunings import ARMS, NAMES
 from stabn.tables.runs import provenance
 
@@ -79,3 +79,12 @@ Markdown(table3.findings3())
 # at the end of [Table 2](results_table2.ipynb) (for [a set with a known fault](results_fault.ipynb) on
 # its own page), and there the small network's maps are far from the
 # paper's pictures.
+#
+# Nor need there be a fall. In the set with a fault, where the sign misleads:
+
+# %%
+Markdown(fault.inverted_in_words())
+
+# %% [markdown]
+# Where this is a gain, a likely reason is that $M_s$ was high on the sign; [that page](results_fault.ipynb)
+# says what is known of it.

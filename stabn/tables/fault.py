@@ -30,6 +30,7 @@ LISTS = {
 SWAPPED = "validation_swapped"
 NEVER_SAW = "a network without the fault: no sign in training"
 GAPS = ["make study"]
+CHOSEN = 0  # settings were chosen with this seed
 
 
 def study(fusion: str, root: Path = REPOSITORY) -> list[Finetuning]:
@@ -90,6 +91,35 @@ def clean_top1(name: str, root: Path = REPOSITORY) -> float:
     """Top-1 in % on one of the lists, of the networks without the fault; NaN without a record."""
     values = [100 * run.record["results"][name]["top1"] for run in clean(root)]
     return mean_sd(values).mean if values else float("nan")
+
+
+def counted_in_words(root: Path = REPOSITORY) -> str:
+    """Which seeds are counted: whether the one that settings were chosen with is among them."""
+    seeds = {one.seed for fusion in FUSIONS for one in study(fusion, root)}
+    among = "is one of the seeds counted" if CHOSEN in seeds else "is none of the seeds counted"
+    return (
+        f"Settings were chosen with seed {CHOSEN}, which {among} here. "
+        f"The network without the fault: {clean_in_words(root)}."
+    )
+
+
+def clean_in_words(root: Path = REPOSITORY) -> str:
+    """How many networks without the fault there are: one alone has no spread to judge it by."""
+    seeds = [run.seed for run in clean(root)]
+    return f"one run, seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} runs"
+
+
+def inverted_in_words(root: Path = REPOSITORY) -> str:
+    """What turning M_s round does to top-1 where the sign misleads: arms' means, all fusions."""
+    arms = [values for fusion in FUSIONS for values in by_arm(fusion, fall, root).values()]
+    changes = [-mean_sd(values.values()).mean for values in arms if values]
+    if not changes:
+        return "No record yet: `make study` makes them."
+    low, high = (f"{change:+.1f}".replace("-", "−") for change in (min(changes), max(changes)))
+    return (
+        f"In the set with a misleading sign, where the sign misleads, turning M_s round changes "
+        f"accuracy by {low} to {high} points (means of the arms)."
+    )
 
 
 def share_mended(fusion: str, root: Path = REPOSITORY) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from stabn.tables.comparison import comparisons
 from stabn.tables.html import DASH, differences_table, linked, remedies, table
+from stabn.tables.power import power_table
 from stabn.tables.runs import ARMS, Run, read_runs
 from stabn.training.checkpoint import REPOSITORY
 
@@ -102,6 +103,23 @@ def paired_table(root: Path = REPOSITORY) -> str:
     """Paired t-tests of top-1 between the study's arms."""
     tested, what = comparisons(study(root)), "Top-1, mini-SSv2 (synthetic)"
     return differences_table("Paired t-tests over seeds", what, tested, ARMS)
+
+
+def paper_gains(root: Path = REPOSITORY) -> dict[tuple[str, str], float]:
+    """{(backbone, frames): ST-ABN less the baseline, points of top-1} of the paper's Table 1."""
+    top1: dict[tuple[str, str], dict[bool, float]] = {}
+    for row in paper_rows(root):
+        if row["reference"] == "this paper":
+            of = top1.setdefault((row["backbone"], row["frames"]), {})
+            of[row["system"] == "ST-ABN"] = float(row["top1"])
+    return {key: of[True] - of[False] for key, of in top1.items()}
+
+
+def power1(root: Path = REPOSITORY) -> str:
+    """Whether the study's seeds would have shown the paper's largest gain, as a table."""
+    caption = "What the study could have seen in top-1, mini-SSv2 (synthetic)"
+    effect = max(paper_gains(root).values())
+    return power_table(caption, comparisons(study(root)), ARMS, effect)
 
 
 def attention_table(root: Path = REPOSITORY) -> str:

@@ -32,6 +32,15 @@ def real_table3(root: Path = REPOSITORY) -> str:
     return table(caption, head, rows, text_columns=2) + remedies(gaps, FINETUNE)
 
 
+def paper_falls(root: Path = REPOSITORY) -> dict[str, float]:
+    """{arm: points of top-1 that 1 − M_s costs} in the paper's Table 3."""
+    top1 = {
+        (row["fine_tuning"], row["spatial_attention_inverted"]): float(row["top1"])
+        for row in paper_rows(root, 3)
+    }
+    return {arm: top1[name, "no"] - top1[name, "yes"] for arm, name in PAPER.items()}
+
+
 def mini_table3(root: Path = REPOSITORY) -> str:
     """Synthetic mini-SSv2 with stand-in edits: the committed study, and this build beside it."""
     runs, mine = study(root), own(root)

@@ -217,3 +217,34 @@ def test_nothing_is_minus_nothing(root):
     one = fault.study("gated", root)[:1]
     assert ">0.00<" in linked(one, [-0.001], 2)
     assert ">-0.01<" in linked(one, [-0.0101], 2)
+
+
+def test_inverting_may_help_and_its_sign_says_so(root):
+    """M_s turned round gives 25 % everywhere in these records: far less than each arm has."""
+    changes = [
+        25 - 100 * np.mean([top1(fusion, seed, arm, fault.SWAPPED) for seed in SEEDS])
+        for fusion in fault.FUSIONS
+        for arm in ARMS
+    ]
+    low, high = (f"−{-change:.1f}" for change in (min(changes), max(changes)))
+    assert f"by {low} to {high} points" in fault.inverted_in_words(root)
+    helped = record("paper", 0)
+    for arm in ARMS:
+        helped["results"][f"{arm}-{fault.SWAPPED}-inverted"]["top1"] = 1.0
+    for seed in SEEDS:
+        for fusion in fault.FUSIONS:
+            name = f"book/results/fault/mini_biased_{fusion}_finetune_seed{seed}.json"
+            write(root, name, helped | {"seed": seed})
+    words = fault.inverted_in_words(root)
+    assert "by +" in words
+    assert "−" not in words
+
+
+def test_a_seed_that_settings_were_chosen_with_is_told(root):
+    assert "seed 0, which is one of the seeds counted here" in fault.counted_in_words(root)
+    assert fault.counted_in_words(root).endswith("without the fault: 3 runs.")
+    for path in (root / "book/results/fault").glob("*_seed0.json"):
+        path.unlink()
+    (root / "book/results/fault/mini_biased_clean_seed1.json").unlink()
+    assert "seed 0, which is none of the seeds counted here" in fault.counted_in_words(root)
+    assert fault.counted_in_words(root).endswith("without the fault: one run, seed 2.")

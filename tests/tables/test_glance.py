@@ -7,6 +7,8 @@ import pytest
 from scipy import stats
 
 from stabn.tables import glance
+from stabn.tables.comparison import Paired
+from tests.records import rows
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(5)
@@ -86,6 +88,44 @@ def test_a_minus_is_written_and_no_effect_is_called_none():
     found = glance.fault_left()
     assert "−0." in found
     assert "**not** told apart from luck" in found
+
+
+def test_the_papers_claims_beside_ours_by_hand():
+    shown = rows(glance.claims())[1:]
+    assert [row[1] for row in shown] == ["+7.2", "+2.1", "+9.1"]  # 58.6 − 51.4, 60.7 − 58.6, …
+    assert "+0.3 to +0.5" in shown[0][0]
+    ours, baseline = (
+        mean([100 * one["validation"]["top1"] for one in results(f"table1/mini_{arm}")])
+        for arm in ("st_abn", "baseline")
+    )
+    assert shown[0][2] == f"{ours - baseline:+.1f}".replace("-", "−")
+    done = results("table2/mini_finetune")
+    after, before = (
+        mean([100 * one[f"{arm}-validation"]["top1"] for one in done])
+        for arm in ("knowledge", "before")
+    )
+    assert shown[1][2] == f"{after - before:+.1f}".replace("-", "−")
+    assert all(row[3].startswith("no (5 seeds, p = ") for row in shown)
+
+
+def test_a_claim_is_seen_only_above_luck_and_in_its_own_direction():
+    def shown(difference: float, p: float) -> str:
+        return glance._shown(("a", "b", Paired(difference, 1.0, 5, 1.0, p), p))[1]
+
+    assert shown(1.0, 0.01).startswith("yes")
+    assert shown(-1.0, 0.01).startswith("the opposite")
+    assert shown(1.0, 0.06).startswith("no")
+
+
+def test_what_the_sign_decides_is_a_mean_and_a_range():
+    done = results("fault/mini_biased_gated_finetune")
+    relied = [
+        100
+        * (one["control-validation_aligned"]["top1"] - one["control-validation_swapped"]["top1"])
+        for one in done
+    ]
+    words = f"control {mean(relied):.0f} ({min(relied):.0f} to {max(relied):.0f})"
+    assert words in glance.reliances_in_words()
 
 
 @pytest.mark.parametrize("of", FINDINGS)

@@ -14,6 +14,7 @@ from scipy import stats
 from stabn import tables
 from stabn.tables.comparison import POINTS, Unit, compare, in_words
 from stabn.tables.html import DASH, SEEDS, differences_table
+from stabn.tables.power import power
 from stabn.tables.promote import promote, real_runs
 from stabn.training.checkpoint import FORMAT, REPOSITORY
 from stabn.training.config import RunConfig, read_config
@@ -378,3 +379,20 @@ def test_committed_records_can_be_read():
     ):
         assert table().startswith("<")
     assert tables.findings(tables.study())
+
+
+def test_the_power_to_see_the_papers_largest_gain(studied):
+    """The gains, by hand from the printed rows; the power, from that of the differences' sd."""
+    assert tables.paper_gains(studied) == pytest.approx(
+        {
+            ("3D ResNet-50", "32"): 7.2,
+            ("3D ResNet-50", "32×2"): 0.3,
+            ("3D ResNet-101", "32"): 0.3,
+            ("3D ResNet-101", "32×2"): 0.5,
+        }
+    )
+    head, first, *_ = Cells(tables.power1(studied)).rows
+    assert head[3] == "studies that would show +7.2"
+    sd = np.std([100 * (a - b) for a, b in zip(ST_ABN, BASELINE, strict=True)], ddof=1)
+    assert first[1] == f"{sd:.1f}"
+    assert first[3] == f"{power(7.2, sd, 5):.0%}"
