@@ -81,7 +81,7 @@ filmstrip(frames, frame_indices=chosen, captions=[f"{k / 12:.2f} s" for k in cho
 # right and goes; the other objects may move too, by themselves. The same clip as it plays:
 
 # %%
-moving_clips({clip.caption: clip.frames})
+moving_clips({clip.caption: clip.frames}, stills=[clip.levels.argmax()])
 
 # %% [markdown]
 # ### Are these really the frames we asked for?

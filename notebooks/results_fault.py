@@ -62,7 +62,9 @@ filmstrip(own.frames[some], frame_indices=some, columns=4)
 
 # %%
 named = {"own": "the class's own sign", "partner": "its partner's sign"}
-moving_clips({words: clips[shown].frames for shown, words in named.items()})
+with_sign = idle[len(idle) // 2]
+both = {words: clips[shown].frames for shown, words in named.items()}
+moving_clips(both, stills=[with_sign, with_sign])
 
 # %% [markdown]
 # In training the sign is the class's own in most clips, and the partner's in the others. So a network

@@ -1,6 +1,7 @@
 """Figures say what their arrays hold: numbers, order, words; and they disturb nothing."""
 
 import base64
+import io
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ import torch
 from bs4 import BeautifulSoup
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from PIL import Image
 
 from stabn import figures
 from stabn.data.video import read_frames
@@ -57,7 +59,7 @@ def test_upsample_keeps_a_constant_and_the_range():
 def test_moving_clips_play_side_by_side_under_their_names(tmp_path):
     frames = np.full((5, 16, 24, 3), 40, np.uint8)
     frames[:, :, :, 0] += np.arange(0, 200, 40, dtype=np.uint8)[:, None, None]  # ever redder
-    sheet = figures.moving_clips({"reds <up>": frames, "reds down": frames[::-1]})
+    sheet = figures.moving_clips({"reds <up>": frames, "reds down": frames[::-1]}, stills=[3, 4])
     page = BeautifulSoup(sheet._repr_html_(), "html.parser")
     assert [span.get_text() for span in page("span")] == ["reds <up>", "reds down"]
     assert {"controls", "loop", "muted", "playsinline"} <= page.video.attrs.keys()
@@ -69,7 +71,22 @@ def test_moving_clips_play_side_by_side_under_their_names(tmp_path):
     assert np.abs(played[:, :, :24] - frames).mean() < 8  # VP9 is lossy
     assert np.abs(played[:, :, -24:] - frames[::-1]).mean() < 8
     with pytest.raises(ValueError, match="dimension"):
-        figures.moving_clips({"a": frames, "b": frames[:4]})
+        figures.moving_clips({"a": frames, "b": frames[:4]}, stills=[0, 0])
+    with pytest.raises(ValueError, match="zip"):
+        figures.moving_clips({"a": frames, "b": frames}, stills=[0])
+
+
+def test_moving_clips_show_the_chosen_frame_of_each_before_they_play():
+    grey = np.arange(0, 250, 50, dtype=np.uint8)
+    frames = np.tile(grey[:, None, None, None], (1, 16, 24, 3))  # frame k is 50·k
+    sheet = figures.moving_clips({"a": frames, "b": frames[::-1]}, stills=[1, 0])
+    video = BeautifulSoup(sheet._repr_html_(), "html.parser").video
+    assert (video["width"], video["height"]) == ("52", "16")  # two clips and the gap of 4
+    encoded = video["poster"].partition("base64,")[2]
+    still = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded)))).astype(int)
+    assert still.shape == (16, 52, 3)
+    assert np.abs(still[:, :16] - 50).max() < 8  # frame 1 of a; JPEG is lossy
+    assert np.abs(still[:, -16:] - 200).max() < 8  # frame 0 of b, which is turned round
 
 
 def test_attention_figure_writes_every_number_and_name(clip):
