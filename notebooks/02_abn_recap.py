@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 2. The attention branch network, on pictures
 #
-# *Any laptop, no GPU: about 45 seconds on two CPU cores.*
+# *Any laptop, no GPU: about 70 seconds on two CPU cores.*
 #
 # **The question.** ST-ABN grew from the attention branch network (ABN; Fukui et al., 2019), which
 # classifies pictures and draws a map of where it looked. The map takes part in the answer. How is it

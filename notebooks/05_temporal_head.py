@@ -30,7 +30,7 @@ from stabn.data.sampling import interleaved_indices, segment_indices
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import temporal_figure
 from stabn.figures.sheet import COLOURS, LINES, MARKERS, Sheet, styled
-from stabn.metrics import rank_correlation
+from stabn.metrics import beyond_habit, fixed_curve, rank_correlation
 from stabn.models.attention import TemporalHead
 from stabn.models.st_abn import STABN
 from stabn.training.checkpoint import REPOSITORY, load_trained
@@ -327,8 +327,7 @@ for name, of in (("M_t", weights), ("the truth", truth)):
 
 # %%
 agreement = rank_correlation(weights, truth)
-others = (truth.sum(axis=0) - truth) / (len(truth) - 1)  # each clip: the mean truth of the others
-habit = rank_correlation(others, truth).value
+fixed = fixed_curve(truth)  # for each clip: the mean truth of the others
 rng = np.random.default_rng(0)
 pairings = [
     rank_correlation(weights, rng.permutation(truth), permutations=1).value for _ in range(300)
@@ -337,19 +336,19 @@ low, high = np.quantile(pairings, [0.025, 0.975])
 print(f"M_t with the truth of its own clip:  {agreement.value:+.2f}")
 print(f"M_t with the truth of other clips:   {agreement.exchanged:+.2f}")
 print(f"random pairings, 95 %:               {low:+.2f} to {high:+.2f}")
-print(f"one fixed curve, the usual truth:    {habit:+.2f}")
-
-# %%
-looks = agreement.value > high
-print(
-    "M_t", "knows something of its own clip" if looks else "cannot be told from a habit", end="; "
-)
-print("a fixed curve agrees", "as well or better." if habit >= agreement.value else "less well.")
+print(f"one fixed curve, the usual truth:    {fixed.value:+.2f}")
 
 # %% [markdown]
-# Only what rises above the second line is about *this* clip. The rest is position. Keep that in
-# mind whenever an $M_t$ looks convincing; [chapter 12](12_reading_attention.ipynb) measures it
-# with care.
+# **The rule:** above the truth of other clips, $M_t$ follows its own clip; only above a fixed curve too
+# does it show more of *when* than habit does. For this network:
+
+# %%
+print(beyond_habit(agreement, fixed))
+
+# %% [markdown]
+# A habit is no fault: position is a fair guess. But it is no sign that the network looked. Remember the
+# rule whenever an $M_t$ looks convincing; chapters [9](09_mini_ssv2.ipynb) and
+# [12](12_reading_attention.ipynb) apply it.
 #
 # ## Where $M_t$ begins
 #
@@ -472,7 +471,7 @@ temporal_figure({"M_t of every source frame": whole}, levels=levels)
 #   however long one trains.
 # - $M_t$ depends on a frame's position by construction. Shuffled frames do not take their weights
 #   along; a still clip is not weighed evenly. Much of a good-looking $M_t$ may be habit: compare
-#   with other clips' truth.
+#   with other clips' truth and with a fixed curve.
 # - Where $M_t$ begins decides whether it learns to look at the clip at all.
 # - $T$ is part of the weights.
 # - Edits belong to source frames and reach the network through the sampled indices.

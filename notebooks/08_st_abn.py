@@ -355,12 +355,12 @@ cost_figure(costs["ST-ABN-50"], SKIPPED)
 #
 # | what | the paper | release of 2021 | release of 2022 | ours, and what else it offers |
 # |---|---|---|---|---|
-# | attention's class head | 3-D pooling | pooling in space, FC from K·T to K | same | `class_head="fc"`, `"gap"` |
-# | tail of M_t | FC, ReLU, sigmoid | a second FC before the sigmoid | same | `temporal_tail="two_fc"`, `"literal"` |
-# | fusion | (1 + M_s)·f beside M_t·f | same | same | `fusion="paper"`, `"gated"` |
-# | fusion ends with | "conv" | conv, BN, ReLU | conv, BN | `fusion_relu=True`, `False` |
+# | attention's class head | 3-D pooling | pooling in space, FC from K·T to K | same | `class_head`: `fc`, `gap` |
+# | tail of M_t | FC, ReLU, sigmoid | a second FC before the sigmoid | same | `temporal_tail`: `two_fc`, `literal` |
+# | fusion | (1 + M_s)·f beside M_t·f | same | same | `fusion`: `paper`, `gated` |
+# | fusion ends with | "conv" | conv, BN, ReLU | conv, BN | `fusion_relu`: on, off |
 # | BN in the branch | – | around the conv to h, in both heads | same | same |
-# | start of the heads | – | random | same | `attention_start="random"`, `"evidence"` |
+# | start of the heads | – | random | same | `attention_start`: `random`, `evidence` |
 # | "32" | 32 frames at random | TSN's rule | same | `segments`, `official_32` |
 # | "32×2" | 32 frames of each half | one clip at stride 2 | same | `two_clip`, `official_32x2` |
 # | colours | – | – | BGR | RGB |

@@ -93,9 +93,10 @@ assert [class_of_template(t, classes) for t in templates] == [
 # more. A sampling rule is tried here, and not on long films.
 #
 # Ours cuts the video's *time* into $T$ equal segments and takes from each the frame on screen at a
-# moment $u_i$ in it, drawn uniformly in training and the middle in evaluation:
+# moment $u_i \in [0, 1)$ in it, drawn uniformly in training and the middle in evaluation. For
+# $i = 0, \dots, T - 1$:
 #
-# $$ t_i = \left\lfloor \frac{(i + u_i)\,n}{T} \right\rfloor,\qquad i = 0,\dots,T-1,\quad u_i\in[0,1). $$
+# $$ t_i = \left\lfloor \frac{(i + u_i)\,n}{T} \right\rfloor $$
 #
 # TSN's rule, which the published ST-ABN code uses for its "32", takes
 # $t_i = i\,\lfloor n/T\rfloor + r_i$ with $r_i$ drawn from $0,\dots,\lfloor n/T\rfloor-1$, and frame 0
@@ -167,6 +168,24 @@ assert both[0].max() <= n // 2 <= both[1].min()  # one half each
 
 # %% [markdown]
 # ## Getting it in
+#
+# The set is [Something-Something V2](https://www.qualcomm.com/developer/software/something-something-v-2-dataset).
+# TwentyBN made it (Goyal et al., 2017); Qualcomm gives it out, after registration. In the end the folder,
+# `data_root` of a run, looks like this:
+#
+# ```text
+# ssv2/
+# ├── labels.json         174 class texts and their ids
+# ├── train.json          id, caption, template, placeholders of each video
+# ├── validation.json     the same
+# ├── test.json           ids alone; may be missing
+# ├── manifest.parquet    written by verify
+# └── videos/
+#     ├── 1.webm
+#     └── …               to 220847.webm
+# ```
+#
+# Lists by their older names (`something-something-v2-train.json`) are read too.
 #
 # Three scripts in `data_scripts/` lead from the publisher's 20 parts to a set that is known to be
 # whole. Each can be killed at any moment and started again, works on one machine or as the array of a
@@ -310,8 +329,15 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 # Some devices and libraries have computed convolutions in bf16 wrongly, and others slowly, without a word.
 # So the preflight takes a step of two clips in bf16 and in fp32, compares its loss, and every
 # layer's results and gradients, and refuses a run that would be wrong; where bf16 is the slower one it says
-# so. `-p precision fp32` is always there. How else published recipes differ, and what each parameter does,
-# [chapter 10](10_one_process_to_ddp.ipynb) lists.
+# so. `-p precision fp32` is always there. [Chapter 10](10_one_process_to_ddp.ipynb) says what each
+# parameter does, and how other published recipes differ.
+#
+# **Which split chooses, and which gives the score?** `eval_split` chooses `best.pt`; `report_split` is
+# scored once, at the end, with it. Both are `validation` by default, as is usual on this set. Then the score
+# comes from the split that chose the weights, and is a little too high. To keep them apart, move a part of
+# the videos of `train.json` into a list of their own, `tuning.json`, and say `-p eval_split tuning`.
+#
+# No run with CUDA or NCCL is on record in this book: what it says of GPUs is projected, and untested there.
 #
 # `weights: imagenet` starts from pictures. SlowFast's published figures on this set start from Kinetics-400.
 # `-p weights SLOW_8x8_R50.pyth` takes such a file, as pytorchvideo or PySlowFast wrote it: their slow

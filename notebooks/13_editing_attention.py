@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 13. Editing attention
 #
-# *Hardware: any laptop, two CPU cores, about 40 seconds.*
+# *Hardware: any laptop, two CPU cores, about 30 seconds.*
 #
 # **The question.** When the network answers wrongly, did it look at the wrong time? And what does
 # its answer become when a person says *when* to look?
@@ -409,8 +409,10 @@ print("the library's answers, from the folder: the same, to half precision")
 # %% [markdown]
 # ## Over many clips
 #
-# What do answers become with the *true* levels in place of $M_t$? This is the most that editing without
-# training can do.
+# What do answers become with the *true* levels in place of $M_t$, and no training? The truth is what a
+# perfect annotator would draw. To the network it is a strange input: the layers behind $M_t$ learned with
+# the network's own curves and never met such levels. So the truth may cost accuracy, and it is no upper
+# bound: other levels may do better.
 #
 # Two traps. Among wrong answers alone every change seems to help, so we count over all clips, those
 # **helped** (wrong, then right) and those **harmed**. And levels of *any* video may help because they

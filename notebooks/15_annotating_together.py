@@ -52,8 +52,8 @@ folder = Path(scratch.name)
 # people need a place where edits are kept. It must promise three things: what it calls saved *is*
 # saved; nothing is ever overwritten; no two people are handed the same video unless that is wanted.
 #
-# Two rules keep the first two promises. Rows are only ever *added* to a table, and a key allows each
-# number once for each annotator's video. Whoever saves says which revision theirs follows. SQLite
+# Two rules keep the first two promises. This small store only *adds* rows to a table, and a key allows
+# each number once for each annotator's video. Whoever saves says which revision theirs follows. SQLite
 # does the rest: when the transaction ends, the row is on disk.
 
 
@@ -98,9 +98,10 @@ except sqlite3.IntegrityError as refused:
 print("kept:", *tiny.all("7", "simulated"))
 
 # %% [markdown]
-# The library's `Store` keeps the same promise for whole edits, with their provenance. (One row may take
-# the place of another: strokes within one second are one revision, or a minute at the keys would be
-# hundreds. Its number grows with each of them, so the other tab notices all the same.) Its refusal is
+# The library's `Store` keeps the same promise for whole edits, with their provenance, with one exception
+# to "only adds": strokes of one annotator on one video within one second are one revision, whose row the
+# later stroke replaces. (A minute at the keys would else be hundreds of rows. The number grows with each
+# stroke, so the other tab notices all the same.) Its refusal is
 # a `Conflict`, which holds what the other tab saved, so that a person can choose. To keep one's own is
 # to save it as a *further* revision.
 
@@ -137,9 +138,9 @@ for revision in store.revisions("7"):
 # %% [markdown]
 # ## Who works on what
 #
-# A video is *leased*: for a while, and longer as long as somebody works on it, nobody else is handed
-# it. A lease is a courtesy, not a lock. If a person falls silent it ends, the video goes to somebody
-# else, and what the first one saves later is kept all the same.
+# A video is *leased* to one person for a while: in that time nobody else is given it. Work on it makes
+# the lease longer. A lease is a courtesy, not a lock. If the person stops working, it ends, and the
+# video goes to somebody else. What the first person saves later is kept all the same.
 #
 # We give the store a clock of our own, to make that while pass.
 
@@ -492,8 +493,8 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 #
 # **Who takes care?** The organiser's page sorts the annotators by four signs, which
 # `annotators.csv` in an export holds under the same names. `unchanged` is the share of the videos they
-# judged that they left as the network had them; `fast` the share done in less time than nine in ten
-# of all other people's, about 10% for most; `apart` how far their levels, from 0 to 1, are from the
+# judged that they left as the network had them; `fast` the share done in less time than the
+# fastest tenth of all other people's, about 10% for most; `apart` how far their levels, from 0 to 1, are from the
 # median of the others (over `common` videos); `off gold` how far from gold (over `gold` videos). A sign
 # is a reason to open some of their videos and to ask; it is no proof. Who did not look is *set aside*,
 # with a reason: nothing is removed, and nothing that is computed from then on counts it. Whoever is set

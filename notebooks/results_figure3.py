@@ -83,8 +83,13 @@ HTML(tables.attention_table())
 # %% [markdown]
 # Read the rank correlation with care. Its chance level of 0 is that of weights without any order, and
 # a habit such as "the middle of the clip matters" does far better than that.
-# [Chapter 12](12_reading_attention.ipynb) sets $M_t$ beside such a habit: only what goes beyond it is
-# worth quoting. A network can mark a thing by low values of $M_s$ as well as by high ones, so a figure of
+#
+# **The rule:** above the truth of other clips, $M_t$ follows its own clip; only above a fixed curve too
+# does it show more of *when* than habit does. The records hold no fixed curve, so the first row alone
+# does not show it. Chapters [9](09_mini_ssv2.ipynb) and [12](12_reading_attention.ipynb) print this
+# build's $M_t$ and a fixed curve side by side, and say what they show.
+#
+# A network can mark a thing by low values of $M_s$ as well as by high ones, so a figure of
 # $M_s$ below chance would not show that it is wrong.
 #
 # The study's seeds lie close together in $M_s$ and far apart in $M_t$. One build's network can lie outside

@@ -137,6 +137,39 @@ def rank_correlation(
     return RankCorrelation(value, 0.0, n, per_clip, (float(low), float(high)), float(exchanged))
 
 
+def fixed_curve(levels: ArrayLike | torch.Tensor) -> RankCorrelation:
+    """:func:`rank_correlation` of a curve that looks at no clip: the mean truth of the others.
+
+    Args:
+        levels: truth on any scale, (N, T), N at least 2.
+    """
+    levels = _array(levels)
+    others = (levels.sum(axis=0) - levels) / (len(levels) - 1)  # (N, T)
+    return rank_correlation(others, levels)
+
+
+def beyond_habit(agreement: RankCorrelation, fixed: RankCorrelation) -> str:
+    """What M_t's agreement shows, in words: above other clips' truth, and above a fixed curve?
+
+    "Above" is by more than two standard errors of the mean over clips.
+
+    Args:
+        agreement: of M_t with the truth.
+        fixed: :func:`fixed_curve` of the same truth.
+    """
+
+    def above(per_clip: np.ndarray) -> bool:
+        differences = per_clip[np.isfinite(per_clip)]
+        return differences.mean() > 2 * differences.std(ddof=1) / len(differences) ** 0.5
+
+    if not above(agreement.per_clip - agreement.exchanged):
+        return "M_t is not clearly above the truth of other clips: nothing but habit is shown."
+    follows = "M_t is above the truth of other clips: it follows its own clip."
+    if above(agreement.per_clip - fixed.per_clip):
+        return f"{follows}\nIt is above a fixed curve too: it shows more of when than habit does."
+    return f"{follows}\nIt is not clearly above a fixed curve: no more of when than habit is shown."
+
+
 def _standard_ranks(rows: np.ndarray) -> np.ndarray:
     """Ranks of each row, centred and of length 1 (a constant row: zeros); products correlate."""
     ranks = pd.DataFrame(rows).rank(axis=1).to_numpy()  # equal values share their mean rank

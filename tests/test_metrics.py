@@ -7,7 +7,9 @@ from scipy.stats import spearmanr
 from sklearn.metrics import confusion_matrix
 
 from stabn.metrics import (
+    beyond_habit,
     confusion_counts,
+    fixed_curve,
     mass_in_mask,
     pointing_game,
     rank_correlation,
@@ -84,6 +86,29 @@ def test_a_shared_habit_correlates_and_is_unmasked_by_exchanging():
     score = rank_correlation(habit, levels)
     assert score.value > 0.7
     assert score.exchanged == pytest.approx(score.value)
+
+
+def test_a_fixed_curve_is_the_mean_truth_of_the_other_clips():
+    levels = np.random.default_rng(3).choice([0, 0.5, 1], size=(6, 9))
+    alone = [
+        spearmanr(np.delete(levels, i, axis=0).mean(axis=0), levels[i]).statistic for i in range(6)
+    ]
+    np.testing.assert_allclose(fixed_curve(levels).per_clip, alone)
+
+
+def test_words_tell_a_look_at_the_clip_from_a_habit():
+    rng = np.random.default_rng(4)
+    levels = np.zeros((60, 16))
+    for row, begin in zip(levels, rng.integers(3, 9, 60), strict=True):
+        row[begin : begin + 5] = 1  # about the middle, but not always at the same place
+    noise = rng.normal(size=levels.shape)
+    fixed = fixed_curve(levels)
+    habit = np.tile(levels.mean(axis=0), (60, 1))
+    looks = {"all": levels, "some": levels + noise, "none": habit}
+    said = {how: beyond_habit(rank_correlation(m_t, levels), fixed) for how, m_t in looks.items()}
+    assert "above a fixed curve too" in said["all"]
+    assert "follows its own clip.\nIt is not clearly above a fixed curve" in said["some"]
+    assert "nothing but habit" in said["none"]
 
 
 def test_shuffled_attention_falls_inside_the_interval_and_the_truth_outside():
