@@ -15,7 +15,7 @@
 #
 # *Hardware: any laptop, no training here, a few seconds.*
 #
-# **What was found, in two minutes.** Each finding stands above the table that it comes from. All numbers
+# **What was found, in two minutes.** Each finding links to the page that it comes from. All numbers
 # are read from run records when the book is built. They are about **synthetic** clips, a small network and
 # **stand-in** edits, which are the set's own truth. p-values are corrected for the comparisons of their
 # table (Holm). *Without edits* means the **control**: the same network, trained as long on the same
@@ -33,7 +33,7 @@ HTML(glance.claims())
 
 # %% [markdown]
 # The two sets differ, and so does the size of the networks: a *no* here does not refute the paper.
-# Whether our five seeds could have shown such an effect is asked on the pages of the tables.
+# Whether our five seeds could have shown such an effect is asked on the pages of Tables 1 and 2.
 
 # %% [markdown]
 # **Does attention make the network better?** [Table 1](results_table1.ipynb)

@@ -86,7 +86,8 @@ for whose, runs in {"study": study, "this build": tables.own()}.items():
             f"M_t's rank correlation {when:.2f}, M_s's peak on actor or hand {peak:.2f}"
         )
     made = {f"start {r.config['weights']}, commit {r.record['code']['commit']}" for r in attending}
-    print(*(f"   {one}" for one in sorted(made)), sep="\n")
+    for one in sorted(made):
+        print(f"   {one}")
 
 # %% [markdown]
 # ## Is the difference more than luck?

@@ -323,3 +323,12 @@ def test_most_of_the_papers_gain_lies_where_nobody_edited():
     assert "about 9 tenths of the gain lie on classes that nobody edited" in words
     assert table2.paper_gains() == pytest.approx({"modified": 5.8, "other": 1.9, "all": 2.1})
     assert table3.paper_falls() == pytest.approx({"before": 31.5, "knowledge": 40.6})
+
+
+def test_a_build_says_how_few_videos_it_edited(root, studied):
+    """Two classes of four, 10 videos each: one of 20 is worth 5 points."""
+    words = table2.few_in_words(studied)
+    assert "2 of 4 classes, 20 validation videos" in words
+    assert "by 5.0 points" in words
+    (root / "runs/mini_finetune/record.json").unlink()
+    assert "No run of this build" in table2.few_in_words(root)
