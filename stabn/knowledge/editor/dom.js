@@ -61,8 +61,7 @@ export function button(label, key, act, extra = "") {
   if (key) node.append(make("kbd", {}, key));
   node.words = words;
   node.addEventListener("click", (event) => {
-    if (node.getAttribute("aria-disabled") === "true") return;
-    act();
+    if (node.getAttribute("aria-disabled") !== "true") act();
     if (event.detail > 0) node.closest(".stabn-editor")?.dispatchEvent(new Event("se-refocus"));
   });
   return node;

@@ -8,6 +8,7 @@ import { refused } from "./status.js";
 import { paint } from "./steps.js";
 
 const NEAR = 5; // pixels from an edge at which the mouse takes hold of it
+const MEANT = 6; // pixels after which it is clear whether a drag on a bar goes along or up and down
 
 /**
  * Dragging and pointing on the strip. A finger that moves up or down scrolls the page (the style
@@ -48,6 +49,20 @@ export function frameAt(view, clientX) {
   return Math.min(Math.floor(along(view, clientX)), view.levels.length - 1);
 }
 
+/** The frame whose picture lies there: pictures in two rows are wider than the bars below them. */
+export function pictureAt(view, { clientX, clientY }) {
+  const under = frameAt(view, clientX);
+  const { strip, cells } = view.parts;
+  const { top } = strip.getBoundingClientRect();
+  const bars = cells[0].slider.getBoundingClientRect().top;
+  if (view.rows === 1 || clientY >= bars) return under;
+  const odd = Number(clientY < (top + bars) / 2);
+  const at = along(view, clientX);
+  const near = 2 * Math.round((at - 0.5 - odd) / 2) + odd;
+  const pictured = near >= 0 && near < view.levels.length && Math.abs(at - near - 0.5) <= 1;
+  return pictured ? near : under;
+}
+
 /** The frame that begins at the edge under the mouse; null where there is none to take hold of. */
 function edgeAt(view, event) {
   if (event.pointerType === "touch" || event.shiftKey || view.tool) return null;
@@ -64,7 +79,7 @@ function point(view, event) {
   if (event.pointerType === "touch") return;
   const edge = edgeAt(view, event);
   view.parts.strip.classList.toggle("se-over-edge", edge !== null);
-  hover(view, edge === null ? [frameAt(view, event.clientX)] : [edge - 1, edge]);
+  hover(view, edge === null ? [pictureAt(view, event)] : [edge - 1, edge]);
 }
 
 function hover(view, frames) {
@@ -74,16 +89,16 @@ function hover(view, frames) {
 }
 
 function startDrag(view, event) {
-  const frame = frameAt(view, event.clientX);
+  const frame = pictureAt(view, event);
   const edge = edgeAt(view, event);
   const slider = !view.tool && !event.shiftKey && event.pointerType !== "touch"
     && event.target.closest(".se-slider");
-  const kind = edge !== null ? "edge" : slider ? "slider" : view.tool ? "paint" : "select";
+  const kind = edge !== null ? "edge" : slider ? "press" : view.tool ? "paint" : "select";
   const before = { anchor: view.anchor, current: view.current };
-  const level = view.tool ? view.tool.level : slider ? levelAt(slider, event) : null;
-  view.drag = { kind, pointer: event.pointerId, first: frame, last: frame, level, slider, before, edge, to: edge };
-  // Held still at a side it scrolls on
-  view.drag.timer = kind === "slider" ? null : setInterval(() => view.drag?.follow?.(), 40);
+  const level = view.tool ? view.tool.level : null;
+  const from = [event.clientX, event.clientY];
+  view.drag = { kind, pointer: event.pointerId, from, first: frame, last: frame, level, slider, before, edge, to: edge };
+  view.drag.timer = setInterval(() => view.drag?.follow?.(), 40); // held still at a side it scrolls on
   go(view, frame, kind === "select" && event.shiftKey);
   focusCurrent(view);
   showLevels(view);
@@ -91,6 +106,8 @@ function startDrag(view, event) {
 
 function moveDrag(view, event) {
   const { drag } = view;
+  if (drag.kind === "press") drag.kind = meant(drag, event);
+  if (drag.kind === "press") return;
   if (drag.kind === "slider") drag.level = levelAt(drag.slider, event);
   else scrollAtSide(view, event);
   if (drag.kind === "edge") {
@@ -98,7 +115,7 @@ function moveDrag(view, event) {
     Object.assign(drag, moved(view.levels, drag.edge, drag.to));
     drawPicture(view);
   } else if (drag.kind !== "slider") {
-    const frame = frameAt(view, event.clientX);
+    const frame = pictureAt(view, event);
     if (frame === drag.last) return;
     drag.last = frame;
     go(view, frame, true);
@@ -106,11 +123,17 @@ function moveDrag(view, event) {
   showLevels(view);
 }
 
+/** What a press on a bar becomes: along the bars it selects, up and down it sets the one. */
+function meant({ kind, from: [x, y] }, { clientX, clientY }) {
+  const [along, across] = [Math.abs(clientX - x), Math.abs(clientY - y)];
+  return Math.max(along, across) < MEANT ? kind : along > across ? "select" : "slider";
+}
+
 function endDrag(view) {
   const { kind, first, last, level, timer, edge, to } = view.drag;
   clearInterval(timer);
   view.drag = null;
-  if (kind !== "select" && (kind !== "edge" || to !== edge)) {
+  if (!["press", "select"].includes(kind) && (kind !== "edge" || to !== edge)) {
     view.anchor = view.current; // what was painted needs no selection any more
     paint(view, level, [Math.min(first, last), Math.max(first, last)]);
   }

@@ -14,7 +14,7 @@ import { connect } from "./line.js";
 import { player, stop } from "./player.js";
 import { scores, showScores } from "./scores.js";
 import { focusCurrent, showCurrent, showLevels, showTruth } from "./show.js";
-import { showState, showSummary, summary } from "./status.js";
+import { showState, showSummary, summary, touch } from "./status.js";
 import { receive } from "./steps.js";
 import { followTheme } from "./theme.js";
 import { timeline } from "./timeline.js";
@@ -34,7 +34,10 @@ function render({ model, el }) {
     current: 0, anchor: 0,
     mark: null, // where something was marked to begin
     hover: null, // the frames that the mouse rests over
+    chosen: false, // whether the current frame was chosen, or only is the first
     tool: null, // the level in hand
+    seen: null, // when the picture was first seen, in ms; 0 once something was done with it
+    early: false, // whether somebody would go on before that was long enough ago
     overlay: false, speed: 1, loop: true, // which another video keeps
     drag: null, // {kind, first, last, level, before} and what each kind needs
     playing: null,
@@ -43,6 +46,7 @@ function render({ model, el }) {
   view.line = connect(model, () => showState(view));
   view.open = () => openVideo(view);
   root.addEventListener("keydown", (event) => onKey(view, event));
+  root.addEventListener("pointerdown", ({ target }) => target.closest(".se-next") || touch(view));
   root.addEventListener("se-refocus", () => focusCurrent(view));
   root.addEventListener("se-kernel", ({ detail: alive }) => { // what the page around knows of it
     view.line.away = !alive;
@@ -83,7 +87,8 @@ function openVideo(view) {
   view.sampled = new Set(video.sampled);
   view.levels = [...state.levels];
   view.current = view.anchor = 0;
-  view.mark = view.hover = null;
+  view.mark = view.hover = view.seen = null;
+  view.early = false;
   view.line.pending = view.line.pending.filter((step) => step.op === "hello");
   loadImages(view);
   view.maps = readMaps(view);

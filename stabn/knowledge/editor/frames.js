@@ -12,7 +12,9 @@ export function loadImages(view) {
     const image = make("img", { alt: "", draggable: "false", decoding: "async" });
     image.addEventListener("load", () => {
       if (frame === 0) view.root.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
-      if (large(view).includes(frame)) drawPicture(view);
+      if (!large(view).includes(frame)) return;
+      drawPicture(view);
+      view.seen ??= Date.now();
     });
     image.src = url;
     return image;

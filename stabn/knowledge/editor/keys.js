@@ -5,6 +5,7 @@ import { cancelDrag } from "./drag.js";
 import { STEP, say } from "./levels.js";
 import { changeSpeed, stop, toggleLoop, togglePlay } from "./player.js";
 import { focusCurrent, go } from "./show.js";
+import { touch } from "./status.js";
 import { command, fill, nudge, paint, step } from "./steps.js";
 import { LEVELS, take } from "./tools.js";
 import { hold, markIn, markOut } from "./watch.js";
@@ -53,6 +54,7 @@ export function onKey(view, event) {
   if (!act) return;
   event.preventDefault();
   event.stopPropagation();
+  if (key !== "Enter") touch(view);
   const moves = key.startsWith("Arrow") || key === "Home" || key === "End";
   if (view.playing && moves) stop(view);
   act();
@@ -104,6 +106,7 @@ function escape(view) {
   if (view.tool) return take(view, null);
   view.mark = null;
   go(view, view.current);
+  view.chosen = false;
 }
 
 export function help(view) {
@@ -112,9 +115,9 @@ export function help(view) {
   view.parts.help = make("section", { class: "se-help", hidden: true, "aria-label": "keys" },
     make("p", { class: "se-headline" }, "Keys, while the editor has the focus (click on a frame)"),
     make("table", {}, make("tbody", {}, ...rows)),
-    make("p", {}, "Mouse: drag a bar up or down to set one frame. Drag across frames to select them, ",
-      "then choose a level; or choose a level first and drag it across frames. Where equal bars ",
-      "begin or end, drag that edge along. A level says how much the network should look at a ",
+    make("p", {}, "Mouse: drag a bar up or down to set one frame. Drag sideways, over bars or pictures, to ",
+      "select frames, then choose a level; or, with no frame chosen (Esc), choose a level first and ",
+      "drag it across frames. Where equal bars begin or end, drag that edge along. A level says how much the network should look at a ",
       "frame: 0 irrelevant, 0.5 context, 1 the action itself."));
   return view.parts.help;
 }

@@ -40,6 +40,6 @@ export function moved(levels, edge, to) {
 
 /** The levels as they would be if the drag at hand ended now. */
 export function preview({ levels, drag }) {
-  if (!drag || drag.kind === "select" || (drag.kind === "edge" && drag.to === drag.edge)) return levels;
+  if (!drag || ["press", "select"].includes(drag.kind) || (drag.kind === "edge" && drag.to === drag.edge)) return levels;
   return painted(levels, drag.first, drag.last, drag.level);
 }

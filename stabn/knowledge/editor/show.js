@@ -49,6 +49,7 @@ export function go(view, frame, extend = false) {
   view.current = clamp(frame, 0, view.levels.length - 1);
   if (!extend) view.anchor = view.current;
   view.hover = null; // until the mouse moves again
+  view.chosen = true;
   showCurrent(view);
   reveal(view);
 }

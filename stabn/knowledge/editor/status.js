@@ -3,6 +3,8 @@
 import { make, setText } from "./dom.js";
 
 const QUIET = 600; // ms without a change before the summary is read out
+const GLANCE = 700; // ms for which a video is seen before one can go on
+const EARLY = "Too quick: look at this video first, then press Enter";
 
 export function banner(view) {
   return (view.parts.banner = make("p", { class: "se-banner", role: "alert", hidden: true }));
@@ -26,7 +28,8 @@ export function showState(view) {
   const busy = waiting > 0 || state.saving;
   view.root.dataset.connection = disconnected ? "lost" : busy ? "busy" : "ready";
   setText(parts.saved, disconnected ? "not connected" : busy ? "saving …"
-    : state.failed ? "not saved" : model.get("saved"));
+    : state.failed ? "not saved" : view.early ? EARLY : model.get("saved"));
+  parts.saved.classList.toggle("se-early", view.early);
   parts.saved.title = parts.saved.textContent; // of which two lines are seen
   setText(parts.note, model.get("note"));
   const text = disconnected ? lost(waiting) : view.trouble || state.problem;
@@ -53,11 +56,28 @@ export function refused(view) {
   return true;
 }
 
+/** Somebody did something with this video: they have seen it. */
+export function touch(view) {
+  view.seen = 0;
+  if (!view.early) return;
+  view.early = false;
+  showState(view);
+}
+
+/** Whether the video cannot have been seen yet; then that is said: Enter pressed twice is a slip. */
+export function tooEarly(view) {
+  view.early = Date.now() - (view.seen ?? Date.now()) < GLANCE;
+  if (view.early) {
+    showState(view);
+    view.parts.saved.animate({ opacity: [0, 1] }, 400);
+  }
+  return view.early;
+}
+
 export function showSummary(view) {
   const { summary, live } = view.parts;
   const text = view.model.get("summary");
   setText(summary, text);
-  summary.title = text; // of which a narrow page shows the beginning
   clearTimeout(view.reading);
   view.reading = setTimeout(() => setText(live, text), QUIET);
 }

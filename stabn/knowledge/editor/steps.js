@@ -3,7 +3,7 @@
 import { filled, nudged, painted, range, say } from "./levels.js";
 import { showScores } from "./scores.js";
 import { showLevels } from "./show.js";
-import { refused, showState } from "./status.js";
+import { refused, showState, tooEarly } from "./status.js";
 
 /** Send a step; `levels` is what it makes of them where the page can tell. */
 export function step(view, op, fields = {}, levels = null) {
@@ -45,7 +45,7 @@ export function typed(view) {
 }
 
 export function command(view) {
-  if (view.model.get("can_command")) step(view, "next");
+  if (view.model.get("can_command") && !tooEarly(view)) step(view, "next");
 }
 
 /** Python answered, or the draft changed elsewhere. */

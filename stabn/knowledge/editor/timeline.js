@@ -6,6 +6,7 @@ import { say } from "./levels.js";
 import { go } from "./show.js";
 
 const NUMBERED = 5; // every so manieth frame has its number under it, beside the current one
+const ONE_ROW = 22; // frames of which each picture is large enough over its own bar
 
 export function timeline(view) {
   const { parts } = view;
@@ -18,7 +19,8 @@ export function timeline(view) {
   parts.slots = make("div", { class: "se-slots" }, parts.strip);
   const axis = ["1", "0.5", "0"].map((level) => make("span", {}, level));
   view.root.style.setProperty("--frames", view.levels.length);
-  return make("section", { class: "se-timeline", "aria-label": "levels of all frames" }, legend(view),
+  view.rows = view.levels.length > ONE_ROW ? 2 : 1; // of pictures: odd frames above even ones
+  return make("section", { class: "se-timeline", "data-rows": view.rows, "aria-label": "levels of all frames" }, legend(view),
     make("div", { class: "se-axis", "aria-hidden": "true" }, ...axis), parts.slots);
 }
 

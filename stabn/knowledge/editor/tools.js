@@ -46,10 +46,10 @@ function levelButton(view, tool) {
   return node;
 }
 
-/** Selected frames get the level; where none are, it is taken in hand, to be dragged over frames. */
+/** Chosen frames get the level; where none are, it is taken in hand, to be dragged over frames. */
 function press(view, tool) {
   const [low, high] = range(view);
-  if (high > low) paint(view, tool.level);
+  if (high > low || (view.chosen && !view.tool)) paint(view, tool.level);
   else take(view, view.tool === tool ? null : tool);
 }
 
@@ -57,6 +57,7 @@ function press(view, tool) {
 export function take(view, tool) {
   const { parts, root } = view;
   view.tool = tool;
+  view.chosen = false; // what was painted over is not chosen
   root.dataset.tool = tool ? tool.key : "select";
   LEVELS.forEach((other, k) => parts.levels[k].setAttribute("aria-pressed", String(other === tool)));
   parts.hint.textContent = tool

@@ -173,6 +173,35 @@ class TestMouse:
         assert not it.editor.draft.can_undo
         expect(page.locator(".se-saved")).to_have_text("saved, revision 2")
 
+    def test_a_drag_along_the_bars_selects_however_the_hand_shakes(self, it):
+        start, page = it.agreed(), it.page
+        x, y = centre(page, ".se-slider", 5)
+        to, _ = centre(page, ".se-slider", 11)
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for k in range(1, 31):
+            page.mouse.move(x + (to - x) * k / 30, y + (-4, 3, 0)[k % 3])
+            assert shown(page) == start
+        page.mouse.up()
+        expect(page.locator(".se-range")).to_have_text("Frames 5–11")
+        assert it.agreed() == start
+        it.press("1")
+        assert it.agreed() == [*start[:5], *[1.0] * 7, *start[12:]]
+
+    def test_a_click_on_a_bar_chooses_its_frame_and_changes_nothing(self, it):
+        start, page = it.agreed(), it.page
+        page.mouse.click(*centre(page, ".se-slider", 16, 0.9))
+        expect(page.locator(".se-range")).to_have_text("Frame 16")
+        assert it.agreed() == start
+        width = page.locator(".se-colour").last.bounding_box()["width"]
+        choose(page, "the action")  # does what its key does
+        assert it.agreed() == [*start[:16], 1.0, *start[17:]]
+        expect(page.locator(".stabn-editor")).to_have_attribute("data-tool", "select")
+        it.press("Escape")
+        choose(page, "the action")  # no frame is chosen: it is taken in hand
+        expect(page.get_by_role("button", name="the action", pressed=True)).to_be_visible()
+        assert page.locator(".se-colour").last.bounding_box()["width"] == width
+
     def test_a_level_in_hand_paints_the_frames_it_is_dragged_across(self, it):
         start, page = it.agreed(), it.page
         choose(page, "the action")
@@ -211,6 +240,24 @@ class TestMouse:
             page.mouse.click(x, y)
             page.keyboard.up("Shift")
             expect(page.locator(".se-current")).to_have_attribute("data-frame", str(frame))
+
+    @pytest.mark.parametrize("n", [11, N, 48])
+    def test_every_picture_is_whole_and_stands_for_its_frame(self, show, n):
+        page = show(n=n).page
+        boxes = [thumb.bounding_box() for thumb in page.locator(".se-thumb").all()]
+        bar = page.locator(".se-slider").first.bounding_box()["width"]
+        for frame, box in enumerate(boxes):
+            assert box["width"] / box["height"] == pytest.approx(96 / 54, rel=0.02)
+            assert box["width"] > (1.3 if n > 22 else 0.8) * bar
+            for other in boxes[frame + 1 :]:
+                beside = other["x"] - box["x"] - box["width"]
+                above = abs(other["y"] - box["y"]) - box["height"]
+                assert max(beside, above) >= 3, "room for the border around the picture"
+        for frame in (0, 5, 6, n - 1):
+            for share in (0.05, 0.95):  # near its left side, near its right
+                box = boxes[frame]
+                page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+                expect(page.locator(".se-current")).to_have_attribute("data-frame", str(frame))
 
     def test_an_edge_is_dragged_with_both_its_frames_in_sight(self, it):
         page = it.page
@@ -366,6 +413,44 @@ class TestTyping:
         it.quiet()
         assert it.heard == ["next"]
 
+    def test_enter_goes_on_after_a_click_on_a_button(self, it):
+        start, page = it.agreed(), it.page
+        focus(page, 3)
+        it.press("1")
+        for _ in range(2):  # the second time there is nothing to undo any more
+            page.locator(".se-button", has_text="Undo").click(force=True)
+            expect(page.locator(".se-current .se-slider")).to_be_focused()
+            assert it.agreed() == start
+        it.press("Enter")
+        it.quiet()
+        assert it.heard == ["next"]
+
+    def test_enter_is_refused_until_the_video_can_have_been_seen(self, it):
+        page = it.page
+        ready = page.locator(".stabn-editor[data-connection=ready]")
+        page.evaluate("() => { window.now = 1000; Date.now = () => window.now; }")
+        video = {"sampled": [0], "truth": "A", "predicted": "B", "on_command": it.heard.append}
+        it.editor.show(pictures(8), Draft([0.5] * 8), **video)
+        expect(page.locator(".se-cell")).to_have_count(8)
+        page.wait_for_function("() => document.querySelector('.se-thumb img').naturalWidth")
+        next_video, said = page.get_by_role("button", name="Next video"), page.locator(".se-saved")
+        page.locator(".se-slider").first.focus()
+        for ignored in (lambda: it.press("Enter"), next_video.click):
+            ignored()
+            expect(said).to_contain_text("Too quick: look at this video first")
+        page.evaluate("window.now = 1701")
+        it.press("Enter")
+        expect(ready).to_be_visible()
+        assert it.heard == ["next"]
+        it.editor.show(pictures(9), Draft([0.5] * 9), **video)
+        expect(page.locator(".se-cell")).to_have_count(9)
+        it.press("Enter")
+        expect(said).to_contain_text("Too quick")
+        it.press("ArrowRight", "Enter")  # who does something has seen it
+        expect(ready).to_be_visible()
+        assert it.heard == ["next", "next"]
+        expect(said).not_to_contain_text("Too quick")
+
 
 class TestWatching:
     def clock(self, page: Page) -> Callable[[float], int]:
@@ -485,6 +570,7 @@ class TestSaid:
     def test_the_next_video_takes_the_same_place_and_the_focus_stays(self, it):
         page, before = it.page, it.editor.draft
         focus(page, 20)
+        it.press("Escape")
         choose(page, "the action")  # which is put down again: no click in a new video paints
         it.editor.show(pictures(8), Draft([0.5] * 8), sampled=[0, 4], truth="A", predicted="B")
         expect(page.locator(".se-cell")).to_have_count(8)

@@ -146,8 +146,10 @@ def test_what_is_seen_during_a_drag_is_what_it_will_leave(page):
     code = """const levels = [0, 0.1, 0.2, 0.3];
       const seen = drag => m.preview({ levels, drag });
       return [seen(null), seen({ kind: "select", first: 0, last: 2, level: 1 }),
+        seen({ kind: "press", first: 1, last: 1, level: null }),
         seen({ kind: "paint", first: 2, last: 1, level: 1 })]"""
-    assert run(page, "levels", code) == [[0, 0.1, 0.2, 0.3], [0, 0.1, 0.2, 0.3], [0, 1, 1, 0.3]]
+    same = [0, 0.1, 0.2, 0.3]
+    assert run(page, "levels", code) == [same, same, same, [0, 1, 1, 0.3]]
 
 
 def test_the_colours_are_viridis(page):
@@ -249,6 +251,21 @@ def test_a_place_on_the_strip_is_the_frame_that_is_drawn_there(page):
       return a.map(x => m.frameAt(view, x))"""
     places = [0, 100, 119, 120, 299, 300, 999]  # 20 pixels a frame
     assert run(page, "drag", code, places) == [0, 0, 0, 1, 9, 9, 9]
+
+
+def test_a_place_in_two_rows_of_pictures_is_the_picture_there(page):
+    """Even frames below, odd ones above; where there is none, the frame whose bar lies below."""
+    code = """const box = (top, width) =>
+        ({ getBoundingClientRect: () => ({ left: 100, top, width }) });
+      const parts = { strip: box(10, 200), cells: [{ slider: box(90, 20) }] };
+      const view = { rows: 2, parts, levels: Array(10).fill(0) };
+      return a.map(([clientX, clientY]) => m.pictureAt(view, { clientX, clientY }))"""
+    lower = {101: 0, 129: 0, 131: 2, 168: 2, 172: 4, 289: 8, 295: 9}
+    upper = {105: 0, 111: 1, 148: 1, 152: 3, 271: 9, 299: 9}
+    bars = {101: 0, 131: 1, 172: 3, 299: 9}
+    places = [(x, y) for y, row in ((60, lower), (20, upper), (95, bars)) for x in row]
+    wanted = [frame for row in (lower, upper, bars) for frame in row.values()]
+    assert run(page, "drag", code, places) == wanted
 
 
 def test_an_edge_is_where_a_stretch_of_one_level_begins_or_ends(page):
