@@ -464,7 +464,7 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # - the [annotators' page](app/annotate.ipynb): short guidelines with drawn examples, a clip to practise
 #   on, a name, and then video after video in the editor of [chapter 13](13_editing_attention.ipynb).
 #   Every change is saved at once, and the page says so, or says that it is *not* saved and tries again.
-#   It says how far one is ("6 of your 163"), and after each video a line offers to undo for ten seconds.
+#   It says how far one is ("6 of about 163"), and after each video a line leads back to it for ten seconds.
 #   Who comes back under the same name goes on where they were;
 # - the [organiser's page](app/organise.ipynb): progress by class and by annotator, agreement, any video
 #   with everybody's levels, whose word counts, and exports and backups to download. It sees by itself

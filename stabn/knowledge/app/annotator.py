@@ -19,7 +19,7 @@ from stabn.knowledge.app.guidelines import Guidelines
 from stabn.knowledge.app.loading import Loader
 from stabn.knowledge.app.parts import button, close, row, text, write
 from stabn.knowledge.app.session import NAME_LENGTH, Session, SessionError
-from stabn.knowledge.app.telling import AGAIN, without_folders
+from stabn.knowledge.app.telling import AGAIN, way_back, without_folders
 from stabn.knowledge.app.toast import Toast
 from stabn.knowledge.editor.editor import Editor
 from stabn.knowledge.edits.edit import Draft
@@ -73,7 +73,7 @@ class App(widgets.VBox):
         self._loader = Loader(queue)
         self._message, self._above = widgets.HTML(layout={"order": "-2"}), widgets.VBox()
         self._guidelines = Guidelines(self._try)
-        self._toast = Toast(lambda: self._step(self.session.undo))
+        self._toast = Toast(self._undo)
         super().__init__()
         self._welcome()
         if name:
@@ -114,7 +114,8 @@ class App(widgets.VBox):
         draft = Draft(np.full(len(clip.levels), 0.5))  # the made-up network looks at all alike
         self._use_editor(clip.frames, draft, sampled=(), truth=clip.truth, predicted=clip.predicted)
         self.editor.saved, self.editor.note = "nothing is kept", "practice"
-        truth = text("")
+        truth = text("“Show the truth” compares what you marked with what is true.")
+        truth.layout.min_height = "3.4em"  # of the longest comparison: nothing moves below it
 
         def tell() -> None:
             self.editor.true_levels = clip.levels.tolist()
@@ -234,11 +235,18 @@ class App(widgets.VBox):
                 if self.session.draft is not before or self.session.draft is None:
                     self._open()
             if self.session.left is not None and self.session.left is not left:
-                self._toast.say(self.session.left.said, undo=True)
+                left = self.session.left
+                self._toast.say(left.said, back=way_back(left.judged)[0])
 
         self._try(do)
         if self.editor in self.children:  # a button was pressed: the keys go to the frames again
             self.editor.focus()
+
+    def _undo(self) -> None:
+        left = self.session.left
+        self._step(self.session.undo)
+        if self.session.left is None:  # it was done
+            self._toast.say(way_back(left.judged)[1])
 
     def _try(self, step: Callable[..., object], *arguments, keep_message: bool = False) -> None:
         """Do something; say what went wrong, if it did, where it is seen."""
@@ -303,10 +311,12 @@ class App(widgets.VBox):
 def _where(session: Session) -> str:
     """Whose page it is and how far they are: words and a bar."""
     name, position = html.escape(session.annotator, quote=True), session.position
-    of_all = f"{position.done} of your {position.of}"
+    of_all = f"{position.done} of about {position.of}"
     at = f"{of_all} done" if session.current is None else f"<b>{position}</b>"
     bar = f"<progress value='{position.done}' max='{position.of}' aria-label='{of_all} done'>"
-    return f'<p class="stabn-where" data-annotator="{name}">{name} · {at} {bar}</progress></p>'
+    why = "about: others work on the same videos"
+    where = f'<p class="stabn-where" data-annotator="{name}" title="{why}">'
+    return f"{where}{name} · {at} {bar}</progress></p>"
 
 
 def _is_enter(message: object) -> bool:

@@ -12,23 +12,31 @@ GUIDELINES = """
 frame, how much it relied on that frame. Please put that right: say <b>when</b> there is something
 to see.</p>
 <ul>
-<li><b>1</b>: the action that the title names is going on in this frame.</li>
+<li><b>1</b>: the action that the title names is going on in this frame: from the frame in which the
+hand has reached its thing to the last one before the hand goes away.</li>
 <li><b>0.5</b>: it is not, but the frame helps to understand it: the hand comes or goes, and can be
-seen.</li>
+seen, if only a finger at the edge.</li>
 <li><b>0</b>: nothing in this frame has to do with it. The thing that only lies there is 0, and so
 is whatever else moves.</li>
 </ul>
-<p>The quickest way: <b>All 0</b>; drag from the first frame to the last that you mean (or click the
-one, hold Shift and click the other), and press a key: <kbd>1</kbd> sets them to 1, <kbd>5</kbd> to
-0.5, <kbd>0</kbd> to 0. Or choose a level first and drag it over the frames; or play the video and
-hold the key for as long as what you see has that level. Every change is saved at once, and every
-change can be undone. <kbd>Enter</kbd> goes on to the next video.</p>
+<p>The quickest way: <b>All 0</b>; drag sideways from the first frame to the last that you mean,
+over pictures or bars (or click the one, hold Shift and click the other), and press a key:
+<kbd>1</kbd> sets them to 1, <kbd>5</kbd> to 0.5, <kbd>0</kbd> to 0. Or choose a level first and
+drag it over the frames; or play the video and hold the key for as long as what you see has that
+level. Every change is saved at once, and every change can be undone. <kbd>Enter</kbd> goes on to
+the next video.</p>
 <p>If the network was right already, change nothing and go on: “Next video” on a video that you did
-not change says “nothing to correct”. After each video a line offers to undo that. If you do not
-want to answer now, press “Skip”: the video comes again at the end. If you cannot tell, say so: that
-is an answer too. A frame more or less at the edges does not matter.</p>
+not change says “nothing to correct”. After each video a line leads back to it. If you do not want
+to answer now, press “Skip”: the video comes again at the end. If you cannot tell, say so: that is
+an answer too. A frame more or less at the edges does not matter.</p>
 <p>The table of probabilities shows what this network makes of your levels. It is no mark for them:
-a right correction may well lower the right answer, until the network has learned from it.</p></div>
+a right correction may well lower the right answer, until the network has learned from it.</p>
+<details><summary>Words on the page</summary>
+<p><b>Bad video</b>: it is broken, or shows something else than its title says. <b>True class</b>:
+what the video shows, as its title says. <b>Frame that the network saw</b> (a diamond): the network
+looked at these frames only; mark the others all the same. <b>Fill</b>: a straight line from the
+level of the first selected frame to that of the last. <b>Smooth</b>: every level moves a little
+towards its neighbours’.</p></details></div>
 """
 
 

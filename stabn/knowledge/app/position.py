@@ -8,7 +8,8 @@ class Position(NamedTuple):
 
     Attributes:
         place: of the video among theirs, from 1.
-        of: how many are theirs: done, opened, or still to be had.
+        of: how many are theirs: done, opened, or still to be had. Others take from the last, so
+            it changes.
         done: by them.
     """
 
@@ -17,12 +18,12 @@ class Position(NamedTuple):
     done: int
 
     def __str__(self) -> str:
-        return f"{self.place} of your {self.of}"
+        return f"{self.place} of about {self.of}"
 
 
 class Left(NamedTuple):
-    """The video that was left last: its id, what was said of it, whether leaving said it."""
+    """The video that was left last: its id, what is told of it, the verdict given to it, if any."""
 
     video_id: str
     said: str
-    judged: bool
+    judged: str  # in words; "" where its levels were kept

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Literal
 
 from stabn.knowledge.app.position import Left, Position
-from stabn.knowledge.app.telling import AGAIN, SKIPPED, leaving, told
+from stabn.knowledge.app.telling import AGAIN, SKIPPED, VERDICTS, leaving, told
 from stabn.knowledge.app.work import Work
 from stabn.knowledge.edits.edit import OPEN, Draft, Edit
 from stabn.knowledge.selection.queue import Queue, QueuedVideo
@@ -166,7 +166,7 @@ class Session:
         self._store.skip(self.annotator, work.video.video_id)
         self._skipped.add(work.video.video_id)
         self._go_on()
-        self.left = Left(work.video.video_id, SKIPPED, judged=False)
+        self.left = Left(work.video.video_id, SKIPPED, judged="")
 
     def verdict(self, verdict: Literal["cannot_tell", "bad_video"]) -> None:
         """Say that the video cannot be judged, or cannot be used, and open the next.
@@ -287,7 +287,8 @@ class Session:
         if not work.push():
             raise SessionError(self.state)
         work.push_time()
-        return Left(work.video.video_id, leaving(work), work.judged)
+        judged = VERDICTS[work.stored[0]] if work.judged else ""
+        return Left(work.video.video_id, leaving(work), judged)
 
     def _go_back(self, at: int) -> None:
         if self._work is not None:

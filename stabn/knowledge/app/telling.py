@@ -8,11 +8,14 @@ from stabn.knowledge.edits.edit import OPEN, Verdict
 from stabn.knowledge.store.database import ConnectionLost
 
 UNTOUCHED = "nothing to correct"  # what it means to leave a video as it came
+VERDICTS: dict[Verdict, str] = {
+    "nothing_to_correct": UNTOUCHED,
+    "cannot_tell": "cannot tell",
+    "bad_video": "bad video",
+}
 WORDS: dict[Verdict, str] = {
     "edited": "saved",
-    "nothing_to_correct": f"saved as “{UNTOUCHED}”",
-    "cannot_tell": "saved as “cannot tell”",
-    "bad_video": "saved as “bad video”",
+    **{verdict: f"saved as “{word}”" for verdict, word in VERDICTS.items()},
 }
 SKIPPED = "Skipped: it comes again at the end."
 AGAIN = "Look again"  # the button, where nothing is left
@@ -63,6 +66,17 @@ def leaving(work: Work) -> str:
         return SKIPPED
     said = WORDS[work.stored[0]]
     return f"{said[0].upper()}{said[1:]}."
+
+
+def way_back(judged: str) -> tuple[str, str]:
+    """The button back to a video that was left, and what is told once it was pressed.
+
+    Args:
+        judged: The verdict that is taken back, in words; "" where none was given.
+    """
+    if judged:
+        return f"Undo “{judged}”", f"“{judged}” is taken back: this video is open again."
+    return "Back to that video", "This is that video again, as you left it."
 
 
 def without_folders(message: str) -> str:

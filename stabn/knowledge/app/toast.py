@@ -1,4 +1,4 @@
-"""A line that says for some seconds what was done, with a button that takes it back."""
+"""A line that says for some seconds what was done, with a button back."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,22 +14,22 @@ class Toast(widgets.Box):
     """Out of sight until there is something to say.
 
     Args:
-        undo: called by the button.
+        back: called by the button.
     """
 
-    def __init__(self, undo: Callable[[], None]):
+    def __init__(self, back: Callable[[], None]):
         self._words = widgets.HTML()
-        self._button = button("Undo", undo)
+        self._button = button("", back)
         self._end: asyncio.TimerHandle | None = None
         super().__init__([self._words, self._button])
         self.add_class("stabn-toast")  # the page's style keeps it at the foot of the window
         self.hide()
 
-    def say(self, what: str, *, undo: bool) -> None:
-        """Say it; `undo`: with the button."""
+    def say(self, what: str, *, back: str = "") -> None:
+        """Say it; `back`: with the button, which says this."""
         self.hide()
         write(self._words, what)
-        self._button.layout.display = None if undo else "none"
+        self._button.description, self._button.layout.display = back, None if back else "none"
         self.layout.display = "flex"
         try:
             self._end = asyncio.get_running_loop().call_later(SECONDS, self.hide)

@@ -12,6 +12,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from stabn.data.mini.make import example
+from stabn.data.mini.tracks import draw_timing
 from stabn.data.ssv2 import VideoFolder
 from stabn.data.video import write_video
 from stabn.knowledge.app import annotator as page
@@ -174,6 +175,16 @@ class TestBeforeAName:
         assert not hand[np.array(app.editor.true_levels) == 0].any()
 
 
+def test_the_action_lasts_while_the_hand_is_at_its_thing():
+    """What the guidelines tell people to mark is what the drawn clips hold for true."""
+    told = " ".join(GUIDELINES.split())
+    assert "the hand has reached its thing to the last one before the hand goes away" in told
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        timing = draw_timing(rng)
+        assert ((timing.away == 0) == (timing.levels == 1)).all()
+
+
 def test_compare_by_hand():
     truth = np.array([0, 0.5, 1, 1, 0.5, 0])
     assert compare(np.array([0, 0.5, 1, 0.9, 1, 0.5]), truth) == (
@@ -190,8 +201,8 @@ class TestVideoByVideo:
     def test_the_first_video_is_there_with_its_words(self, ada, queue):
         video = ada.editor._video
         assert (video["truth"], video["predicted"]) == (queue.classes[0], "Lifting")
-        assert "Ada · <b>1 of your 3</b>" in seen(ada)
-        assert "<progress value='0' max='3' aria-label='0 of your 3 done'>" in seen(ada)
+        assert "Ada · <b>1 of about 3</b>" in seen(ada)
+        assert "<progress value='0' max='3' aria-label='0 of about 3 done'>" in seen(ada)
         assert ada.editor.saved == "not changed yet; “Next video” says “nothing to correct”"
         assert len(ada.editor._frames) == queue.videos[0].frames
         assert "Probabilities cannot be shown" in seen(ada)  # this queue has no head.pt
@@ -202,7 +213,7 @@ class TestVideoByVideo:
         assert store.edits()[0].levels[:2] == (1.0, 0.4)
         do(ada, "next")
         assert ada.session.current == queue.videos[1]
-        assert "<b>2 of your 3</b> <progress value='1' max='3'" in seen(ada)
+        assert "<b>2 of about 3</b> <progress value='1' max='3'" in seen(ada)
         press(ada, "Previous video")
         assert ada.session.current == queue.videos[0]
         assert ada.editor.draft.levels[0] == 1.0
@@ -221,8 +232,8 @@ class TestVideoByVideo:
         paint(ada)
         do(ada, "next")
         assert (line.layout.display, "Saved." in seen(ada)) == ("flex", True)
-        press(line, "Undo")
-        assert line.layout.display == "none"
+        press(line, "Back to that video")
+        assert "This is that video again, as you left it." in seen(ada)
         assert ada.session.current == queue.videos[0]
         assert ada.editor.draft.levels[0] == 1.0
         press(ada, "Skip")
@@ -231,6 +242,15 @@ class TestVideoByVideo:
         assert line.layout.display == "flex"
         press(ada, "Previous video")
         assert line.layout.display == "none"
+
+    def test_the_line_names_the_verdict_that_it_takes_back(self, ada, store, queue):
+        for op, words in (("next", "nothing to correct"), ("Cannot tell", "cannot tell")):
+            do(ada, op) if op == "next" else press(ada, op)
+            press(ada._toast, f"Undo “{words}”")
+            assert f"“{words}” is taken back: this video is open again." in seen(ada)
+            assert ada._toast._button.layout.display == "none"  # there is nothing more to undo
+            assert ada.session.current == queue.videos[0]
+            assert store.edits() == []
 
     def test_the_line_goes_by_itself(self, queue, store, monkeypatch):
         monkeypatch.setattr(toast, "SECONDS", 0.01)
@@ -333,7 +353,7 @@ class TestVideoByVideo:
         assert app.editor is None
         press(app, "Bad video")
         assert store.edits()[0].verdict == "bad_video"
-        assert "<b>2 of your 3</b>" in seen(app)
+        assert "<b>2 of about 3</b>" in seen(app)
         press(app, "Previous video")
         assert "saved as “bad video”" in seen(app)
 

@@ -131,12 +131,12 @@ class TestGoingThroughTheQueue:
         assert visit(session) == "a"
         assert levels(session) == ATTENTION
         assert session.state == ("not changed yet; “Next video” says “nothing to correct”")
-        assert str(session.position) == "1 of your 4"
+        assert str(session.position) == "1 of about 4"
 
     def test_leaving_a_video_untouched_says_that_its_attention_is_right(self, session, store):
         session.next()
         assert visit(session) == "b"
-        assert str(session.position) == "2 of your 4"
+        assert str(session.position) == "2 of about 4"
         (revision,) = store.revisions()
         assert (revision.edit.video_id, revision.edit.verdict) == ("a", "nothing_to_correct")
         assert revision.edit.levels == ()
@@ -191,7 +191,7 @@ class TestGoingThroughTheQueue:
         session.next()
         assert visit(session) == "b"
         assert store.revisions() == []
-        assert str(session.position) == "2 of your 4"
+        assert str(session.position) == "2 of about 4"
         for _ in "bcd":
             session.next()
         assert visit(session) == "a"  # it was promised to come again at the end
