@@ -29,7 +29,8 @@ class Toast(widgets.Box):
         """Say it; `back`: with the button, which says this."""
         self.hide()
         write(self._words, what)
-        self._button.description, self._button.layout.display = back, None if back else "none"
+        self._button.description = back or self._button.description
+        self._button.layout.display = None if back else "none"
         self.layout.display = "flex"
         try:
             self._end = asyncio.get_running_loop().call_later(SECONDS, self.hide)
