@@ -115,7 +115,7 @@ class App(widgets.VBox):
         self._use_editor(clip.frames, draft, sampled=(), truth=clip.truth, predicted=clip.predicted)
         self.editor.saved, self.editor.note = "nothing is kept", "practice"
         truth = text("“Show the truth” compares what you marked with what is true.")
-        truth.layout.min_height = "60px"  # of the longest comparison: nothing moves below it
+        truth.layout.min_height = "66px"  # of the longest comparison: nothing moves below it
 
         def tell() -> None:
             self.editor.true_levels = clip.levels.tolist()
