@@ -20,12 +20,18 @@ from tests.training.cluster.launched import PATIENCE, until
 WORKER = """
 import os, sys, time
 from contextlib import nullcontext
+from pathlib import Path
 from stabn.training.ending import leave_with_the_launcher, on_sigterm
 
+other = Path(__file__).with_name("rank 0 has spoken")
 leave_with_the_launcher()
 with on_sigterm(lambda: None) if "hang" in sys.argv else nullcontext():
     sys.stdout.write(f"worker {os.getpid()}\\n")  # in one piece: the other rank writes as well
-    if os.environ.get("RANK") == "1" and sys.argv[1:] == ["die"]:
+    if os.environ.get("RANK") == "0":
+        other.touch()
+    elif sys.argv[1:] == ["die"]:
+        while not other.exists():  # whose pid the test wants to read
+            time.sleep(0.01)
         print("no memory left for rank 1")
         os._exit(7)
     time.sleep(600)
