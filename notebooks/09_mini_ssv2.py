@@ -51,7 +51,7 @@ _ = torch.manual_seed(0)
 # in training.
 #
 # There are three **splits**. A network learns from *train*. *tuning* is for choices: settings, and which
-# classes are weak. *validation* is scored at the end. `tuning.json` is the one file that the real set lacks.
+# classes are weak. *validation* is scored at the end. The real set has no `tuning.json`.
 
 # %%
 size = SIZES["mini"]
@@ -338,8 +338,8 @@ print(beyond_habit(score, fixed))
 # The fixed curve has no network in it at all: it is the best guess from position alone.
 #
 # **The rule:** above the truth of other clips, $M_t$ follows its own clip; only above a fixed curve too
-# does it show more of *when* than habit does. The last line says what holds for
-# the network loaded here ([chapter 5](05_temporal_head.ipynb) has the reasons).
+# does it show more of *when* than habit does. The last lines say what holds for the network loaded here
+# ([chapter 5](05_temporal_head.ipynb) has the reasons).
 
 # %%
 best, typical, worst = np.argsort(-score.per_clip)[[5, len(batch) // 2, -6]]

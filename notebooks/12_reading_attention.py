@@ -146,8 +146,7 @@ print(f"wrong answers {np.nanmean(agreement.per_clip[~right.numpy()]):.2f}")
 # ([chapter 5](05_temporal_head.ipynb)). A fixed curve has nothing but habit.
 #
 # **The rule:** above the truth of other clips, $M_t$ follows its own clip; only above a fixed curve too
-# does it show more of *when* than habit does. The sentence above applies
-# it to this network.
+# does it show more of *when* than habit does. The sentences printed above apply it to this network.
 #
 # The last line is the reason to correct attention by hand: if the network looks at the wrong time where
 # it is wrong, then correcting *when* may help. If the two numbers are close, there is little to correct.
@@ -181,7 +180,8 @@ print(f"raw values of M_s lie between {low:.2f} and {high:.2f}")
 # A mass above chance means high values on the thing, a mass below chance low values. Both can serve the
 # network: its maps weigh features as $(1 + M_s)\cdot f$, a convolution follows, and the loss does not ask
 # which of the two it is. Training decides. On the page of [Figure 3](results_figure3.ipynb) the mass lies
-# above chance for every seed of the study, and by about as much. The paper's pictures show maps that are high on the hand and the object.
+# above chance for every seed of the study, and by about as much. The paper's pictures show maps that are
+# high on the hand and the object.
 #
 # ## Does the answer depend on it?
 #

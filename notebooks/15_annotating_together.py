@@ -101,9 +101,8 @@ print("kept:", *tiny.all("7", "simulated"))
 # The library's `Store` keeps the same promise for whole edits, with their provenance, with one exception
 # to "only adds": strokes of one annotator on one video within one second are one revision, whose row the
 # later stroke replaces. (A minute at the keys would else be hundreds of rows. The number grows with each
-# stroke, so the other tab notices all the same.) Its refusal is
-# a `Conflict`, which holds what the other tab saved, so that a person can choose. To keep one's own is
-# to save it as a *further* revision.
+# stroke, so the other tab notices all the same.) Its refusal is a `Conflict`, which holds what the other
+# tab saved, so that a person can choose. To keep one's own is to save it as a *further* revision.
 
 
 # %%
@@ -493,10 +492,10 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 #
 # **Who takes care?** The organiser's page sorts the annotators by four signs, which
 # `annotators.csv` in an export holds under the same names. `unchanged` is the share of the videos they
-# judged that they left as the network had them; `fast` the share done in less time than the
-# fastest tenth of all other people's, about 10% for most; `apart` how far their levels, from 0 to 1, are from the
-# median of the others (over `common` videos); `off gold` how far from gold (over `gold` videos). A sign
-# is a reason to open some of their videos and to ask; it is no proof. Who did not look is *set aside*,
+# judged that they left as the network had them; `fast` the share done in less time than the fastest
+# tenth of all other people's, about 10% for most; `apart` how far their levels, from 0 to 1, are from
+# the median of the others (over `common` videos); `off gold` how far from gold (over `gold` videos). A
+# sign is a reason to open some of their videos and to ask; it is no proof. Who did not look is *set aside*,
 # with a reason: nothing is removed, and nothing that is computed from then on counts it. Whoever is set
 # aside as a whole stays so: what they save later does not count either, until you hear them again.
 #

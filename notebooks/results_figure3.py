@@ -72,9 +72,9 @@ figure_3(10)
 #
 # ## From looking to measuring
 #
-# Three pictures can show anything. Over the whole validation split, the truth allows three numbers,
+# Three pictures can show anything. Over the whole validation split, the truth allows these numbers,
 # each beside the level that attention without knowledge reaches. Rank correlation asks whether frames
-# with motion get more weight than those without (chance: 0). The other two ask how much of $M_s$ lies
+# with motion get more weight than those without (chance: 0). The last two ask how much of $M_s$ lies
 # on the acting object or the hand, in frames with motion (chance: that region's share of the area).
 
 # %%
@@ -85,9 +85,10 @@ HTML(tables.attention_table())
 # a habit such as "the middle of the clip matters" does far better than that.
 #
 # **The rule:** above the truth of other clips, $M_t$ follows its own clip; only above a fixed curve too
-# does it show more of *when* than habit does. The records hold no fixed curve, so the first row alone
-# does not show it. Chapters [9](09_mini_ssv2.ipynb) and [12](12_reading_attention.ipynb) print this
-# build's $M_t$ and a fixed curve side by side, and say what they show.
+# does it show more of *when* than habit does. The second row is the truth of other clips. The records
+# hold no fixed curve, so what lies above one cannot be read here: chapters [9](09_mini_ssv2.ipynb) and
+# [12](12_reading_attention.ipynb) print this build's $M_t$ and a fixed curve side by side, and say what
+# they show.
 #
 # A network can mark a thing by low values of $M_s$ as well as by high ones, so a figure of
 # $M_s$ below chance would not show that it is wrong.

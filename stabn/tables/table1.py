@@ -125,17 +125,18 @@ def power1(root: Path = REPOSITORY) -> str:
 def attention_table(root: Path = REPOSITORY) -> str:
     """How ST-ABN's attention agrees with the truth, study and own run, beside its chance level."""
     measures = {
-        "rank_correlation": "M<sub>t</sub> against the levels: rank correlation",
-        "pointing": "M<sub>s</sub>'s peak on actor or hand: share of frames",
-        "mass_in_mask": "M<sub>s</sub>'s sum on actor or hand: share",
+        ("rank_correlation", "value"): "M<sub>t</sub> against the levels: rank correlation",
+        ("rank_correlation", "exchanged"): "the same with other clips’ levels (habit)",
+        ("pointing", "value"): "M<sub>s</sub>'s peak on actor or hand: share of frames",
+        ("mass_in_mask", "value"): "M<sub>s</sub>'s sum on actor or hand: share",
     }
     rows = []
-    for key, name in measures.items():
+    for (key, field), name in measures.items():
         cells, levels = [name], []
         for found, remedy in ((study(root), "make study"), (own(root), "make book")):
             having = [r for r in found if r.arm == "st_abn" and r.results.get(key)]
             levels += [run.results[key]["chance"] for run in having]
-            values = [run.results[key]["value"] for run in having]
+            values = [run.results[key][field] for run in having]
             cells.append(linked(having, values, 2, gap=f"{DASH} <code>{remedy}</code>"))
         rows.append([*cells, f"{np.mean(levels):.2f}" if levels else DASH])
     head = ["ST-ABN on mini-SSv2 (synthetic)", "Our study", "This build", "Chance"]

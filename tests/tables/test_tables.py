@@ -58,7 +58,8 @@ def record(arm: str, seed: int, top1: float, **changes) -> dict:
     config = RunConfig(name=changes.pop("name", f"mini_{arm}"), data_root="data/mini", **settings)
     results = {"top1": top1, "top5": 0.9, "videos": 100}
     if arm == "st_abn":
-        results["rank_correlation"] = {"value": 0.6 + seed / 100, "chance": 0.0, "n": 100}
+        found = {"value": 0.6 + seed / 100, "exchanged": 0.1 * seed}
+        results["rank_correlation"] = found | {"chance": 0.0, "n": 100}
         results["pointing"] = {"value": 0.4, "chance": 0.1, "n": 90}
     return {
         "name": config.name,
@@ -252,6 +253,8 @@ def test_attention_table_beside_chance(studied):
     correlation = next(v for k, v in rows.items() if "rank correlation" in k)
     assert correlation[0].startswith("0.62 ± 0.02")
     assert correlation[1:] == ["0.60", "0.00"]
+    habit = next(v for k, v in rows.items() if "other clips" in k)
+    assert habit[0].startswith("0.20 ± 0.16")  # 0, 0.1, 0.2, 0.3, 0.4
     mass = next(v for k, v in rows.items() if "sum on actor" in k)
     assert mass[0].startswith(DASH)
 
