@@ -519,7 +519,7 @@ for what in ("the truth", "another video's truth"):
 # | w | show or hide where the network looks, $M_s$ |
 # | Enter | next video, where there is a queue |
 #
-# ![The editor. Above, what the video shows and what the network answered. Left, the frame that is looked at, with the spatial attention laid over it, and the player. Right, buttons for the levels and the probabilities before and after. Below, all frames in a row, each over the bar of its level, with the network's attention as a line.](../book/assets/editor.png)
+# ![The editor. Above, what the video shows and what the network answered. Left, the frame that is looked at, with the spatial attention laid over it, and the player. Right, buttons for the levels and the probabilities before and after. Below, all frames in two rows, each over the bar of its level, with the network's attention as a line.](../book/assets/editor.png)
 #
 # *The editor with a synthetic clip, on the annotators' page of
 # [chapter 15](15_annotating_together.ipynb); `make screens` takes the picture.*

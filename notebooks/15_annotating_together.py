@@ -469,7 +469,7 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 #   with everybody's levels, whose word counts, and exports and backups to download. It sees by itself
 #   who and what is new.
 #
-# ![The annotators' page. Above, a name, "6 of your 163" with a bar, and the buttons Previous video, Skip, Cannot tell, Bad video, Guidelines. Below, the editor: the frame that is looked at, buttons for the levels, the probabilities before and after the edit, and all frames in a row over their bars.](../book/assets/annotators_page.png)
+# ![The annotators' page. Above, a name, "6 of about 163" with a bar, and the buttons Previous video, Skip, Cannot tell, Bad video, Guidelines. Below, the editor: the frame that is looked at, buttons for the levels, the probabilities before and after the edit, and all frames over their bars.](../book/assets/annotators_page.png)
 #
 # *The annotators' page with a synthetic clip, marked by a simulated annotator.*
 #
