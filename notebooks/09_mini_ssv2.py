@@ -124,8 +124,9 @@ clips, epochs = record["config"]["pretext_clips"], record["config"]["epochs"]
 print(f"{clips} clips, {epochs} epochs: right on {top1:.1%} of new ones, of {len(MOTIONS)} motions")
 
 # %% [markdown]
-# Stem and stages of this network come with the book (`book/assets/mini_pretext.pt`), and every network of a
-# comparison starts from them. The attention branch, the fusion and the last layer start untrained.
+# Stem and stages of this network come with the book (`book/assets/mini_pretext.pt`), and every network that
+# a build trains starts from them. The committed study's networks share a start too, of the same recipe; of
+# that one no copy was kept. The attention branch, the fusion and the last layer start untrained.
 #
 # ## The networks
 #
@@ -339,7 +340,9 @@ print(beyond_habit(score, fixed))
 #
 # **The rule:** above the truth of other clips, $M_t$ follows its own clip; only above a fixed curve too
 # does it show more of *when* than habit does. The last lines say what holds for the network loaded here
-# ([chapter 5](05_temporal_head.ipynb) has the reasons).
+# ([chapter 5](05_temporal_head.ipynb) has the reasons), and for these clips. Chapters 5 and
+# [12](12_reading_attention.ipynb) ask the same over other clips. Where the two are close, as for $M_t$ and
+# the fixed curve, one page may see a difference that another does not: then it is not settled.
 
 # %%
 best, typical, worst = np.argsort(-score.per_clip)[[5, len(batch) // 2, -6]]

@@ -612,7 +612,8 @@ print(f"{large.batch_size} clips a step at {large.scaled_lr:g}, as 64 at {large.
 # %% [markdown]
 # ## The rest of a recipe
 #
-# The defaults are the paper's settings. Other published recipes need these parameters, which do nothing
+# The defaults are the paper's settings; where its text and its code differ, they follow
+# [chapter 8's table](08_st_abn.ipynb). Other published recipes need these parameters, which do nothing
 # unless they are set:
 #
 # | parameter | what it does |

@@ -191,6 +191,10 @@ assert both[0].max() <= n // 2 <= both[1].min()  # one half each
 # whole. Each can be killed at any moment and started again, works on one machine or as the array of a
 # cluster, and ends by saying what it found.
 #
+# ```bash
+# python data_scripts/assemble.py ~/Downloads/ssv2 --out data/ssv2
+# ```
+#
 # - **assemble** puts the parts in numeric order (shells sort part 10 before part 2), checks them, and
 #   unpacks with a check of every video's size, without writing the joined archive.
 # - **verify** decodes every video to its last frame, with two decoders and in workers that a time limit
@@ -288,7 +292,8 @@ HTML(table("What bringing the set in costs (projected from 120 files)", head, ro
 # ## Which file fills which cell
 #
 # A training is one notebook and one file of parameters. What a file does not name has the notebook's
-# default, and the defaults are the paper's settings. The table is read from the files.
+# default, and the defaults are the paper's settings; where its text and its code differ, they follow
+# [chapter 8's table](08_st_abn.ipynb). The table is read from the files.
 
 # %%
 WORDS = {"segments": "32", "two_clip": "32×2", "official_32x2": "32×2, the code's"}

@@ -146,7 +146,9 @@ print(f"wrong answers {np.nanmean(agreement.per_clip[~right.numpy()]):.2f}")
 # ([chapter 5](05_temporal_head.ipynb)). A fixed curve has nothing but habit.
 #
 # **The rule:** above the truth of other clips, $M_t$ follows its own clip; only above a fixed curve too
-# does it show more of *when* than habit does. The sentences printed above apply it to this network.
+# does it show more of *when* than habit does. The sentences printed above apply it to this network
+# and these clips; over those of chapters 5 and [9](09_mini_ssv2.ipynb) the verdict on the fixed curve may
+# be another one. Then it is not settled.
 #
 # The last line is the reason to correct attention by hand: if the network looks at the wrong time where
 # it is wrong, then correcting *when* may help. If the two numbers are close, there is little to correct.

@@ -503,7 +503,9 @@ for what in ("the truth", "another video's truth"):
 # ## The editor
 #
 # The library's editor shows all source frames, the network's attention, the draft, and the
-# probabilities before and after, which follow each stroke. It is mouse or keys:
+# probabilities before and after, which follow each stroke. It is mouse or keys. The mouse:
+# drag sideways to select frames, drag a bar up or down to set its level, click a frame to look at it and a
+# level's button to set it. The keys:
 #
 # | key | what it does |
 # |---|---|

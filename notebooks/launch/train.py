@@ -47,8 +47,8 @@ NAMES_BEFORE = set(globals())  # a plain value that is new after the next cells 
 # %% [markdown]
 # ## Parameters
 #
-# Their defaults are the paper's settings on Something-Something v2; only `name` has none. `null`
-# in a YAML file is `None` here.
+# Their defaults are the paper's settings on Something-Something v2 (where its text and its code differ:
+# what chapter 8's table calls ours); only `name` has none. `null` in a YAML file is `None` here.
 
 # %% tags=["parameters"]
 name: str = ""  # the run's folder is out_dir/name
