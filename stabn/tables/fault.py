@@ -21,7 +21,11 @@ from stabn.training.checkpoint import REPOSITORY
 
 FINETUNINGS = "book/results/fault/*_finetune_seed*.json"
 CLEAN = "book/results/fault/mini_biased_clean_seed*.json"
-FUSIONS = {"paper": "the paper’s fusion", "gated": "gated fusion (ours)"}
+FUSIONS = {
+    "paper": "the paper’s fusion",
+    "gated": "gated fusion (ours)",
+    "closing": "gate that closes (ours)",
+}
 LISTS = {
     "validation_swapped": "Swapped",
     "validation_aligned": "Aligned",
@@ -34,9 +38,14 @@ CHOSEN = 0  # settings were chosen with this seed
 
 
 def study(fusion: str, root: Path = REPOSITORY) -> list[Finetuning]:
-    """The committed fine-tunings of networks with one fusion, all seeds."""
-    found = read_finetunings(root, FINETUNINGS)
-    return [one for one in found if one.record["config"]["fusion"] == fusion]
+    """The committed fine-tunings with one of :data:`FUSIONS`, all seeds."""
+    return [one for one in read_finetunings(root, FINETUNINGS) if fusion_of(one) == fusion]
+
+
+def fusion_of(one: Finetuning) -> str:
+    """Which of :data:`FUSIONS` a fine-tuning was done with."""
+    config = one.record["config"]
+    return "closing" if config.get("closed") else config["fusion"]
 
 
 def clean(root: Path = REPOSITORY) -> list[Run]:

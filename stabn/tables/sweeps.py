@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stabn.knowledge.edits.standin import noise_of
 from stabn.tables.comparison import mean_sd, paired_test
-from stabn.tables.fault import SWAPPED, study, top1
+from stabn.tables.fault import SWAPPED, fusion_of, study, top1
 from stabn.tables.finetunings import Finetuning, Value, read_finetunings
 from stabn.tables.html import DASH, NOTHING, linked, table
 from stabn.training.checkpoint import REPOSITORY
@@ -29,9 +29,10 @@ Points = Mapping[float, Mapping[int, Finetuning]]  # what is varied → {seed: f
 
 
 def points(sweep: str, root: Path = REPOSITORY) -> Points:
-    """All points of a sweep, the study's own among them, by what is varied."""
+    """All points of a sweep of the gated fusion, the study's own among them, by what is varied."""
     found: dict[float, dict[int, Finetuning]] = defaultdict(dict)
     done = read_finetunings(root, RECORDS.format(sweep=sweep))
+    done = [one for one in done if fusion_of(one) == "gated"]
     done += study("gated", root) if sweep != "batch" else []
     for one in done:
         found[_varied(sweep, one)][one.seed] = one

@@ -17,6 +17,11 @@ from tests.records import rows, write
 
 SEEDS = range(3)
 LISTS = tuple(fault.LISTS)
+FUSED = {  # how each is described in a run's configuration
+    "paper": {"fusion": "paper"},
+    "gated": {"fusion": "gated", "closed": 0.0},
+    "closing": {"fusion": "gated", "closed": 0.3},
+}
 
 
 def top1(fusion: str, seed: int, arm: str, name: str) -> float:
@@ -45,7 +50,7 @@ def record(fusion: str, seed: int, arms=tuple(ARMS), **changes) -> dict:
         "m_t": {"sign": 0.1, "action": 0.9, "idle": 0.2},
     }
     return {
-        "config": {"report_split": fault.SWAPPED, "fusion": fusion},
+        "config": {"report_split": fault.SWAPPED, **FUSED[fusion]},
         "finetuning": {"gamma": 100.0, "divisor": "edited"},
         "edits": {"videos": 192, "share_of_training": 0.2, "annotators": [ANNOTATOR]},
         "modified": [0, 1, 2, 3],
@@ -87,6 +92,12 @@ def root(tmp_path) -> Path:
             changed = record("gated", seed, arms, **changes)
             write(tmp_path, f"book/results/sweeps/{name}_seed{seed}.json", changed)
     return tmp_path
+
+
+def test_a_sweep_of_another_gate_is_no_point_of_the_gated_one(root):
+    before = sweeps.sweep_table("gamma", root)
+    write(root, "book/results/sweeps/gamma_1_seed9.json", record("closing", 9))
+    assert sweeps.sweep_table("gamma", root) == before
 
 
 def test_every_cell_is_the_mean_of_its_records(root):
