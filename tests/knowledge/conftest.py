@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,7 @@ from stabn.data.mini.truth import read_truth
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import write_json
 from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.knowledge.selection.queue import Queue, QueuedVideo
 from stabn.knowledge.store.store import Store
 from stabn.training.build import split_videos
 from stabn.training.config import parse
@@ -80,6 +81,30 @@ def make_edit() -> Callable[..., Edit]:
             "seconds": 12.5,
         }
         return Edit(video_id=video_id, annotator=annotator, **(standard | values))
+
+    return make
+
+
+@pytest.fixture
+def make_queue(tmp_path) -> Callable[..., Queue]:
+    """A queue of two-frame clips of a network that was never trained, with these videos."""
+
+    def make(videos: Iterable[QueuedVideo]) -> Queue:
+        return Queue(
+            folder=tmp_path / "queue",
+            run="runs/tiny",
+            checkpoint="best",
+            model="ab" * 32,
+            data_root="data/tiny",
+            classes=("Covering", "Lifting"),
+            num_frames=2,
+            splits=("train", "tuning"),
+            weak=(0,),
+            accuracy={},
+            videos=tuple(videos),
+            key="cd" * 32,
+            provenance={},
+        )
 
     return make
 

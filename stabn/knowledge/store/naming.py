@@ -13,6 +13,7 @@ from stabn.errors import UserError
 from stabn.knowledge.edits.exchange import read_json
 from stabn.knowledge.selection.queue import read_queue
 from stabn.knowledge.store.store import Store
+from stabn.words import counted
 
 
 @click.command()
@@ -51,4 +52,4 @@ def command(
         opened.gold.name(edits, train=train)
     elif none:
         opened.gold.name([])
-    click.echo(f"{opened.name}: {len(opened.gold.edits())} videos are gold")
+    click.echo(f"{opened.name}: {counted(len(opened.gold.edits()), 'gold video')}")

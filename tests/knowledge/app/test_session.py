@@ -46,23 +46,9 @@ class Flaky:
 
 
 @pytest.fixture
-def queue(tmp_path) -> Queue:
-    return Queue(
-        folder=tmp_path / "queue",
-        run="runs/tiny",
-        checkpoint="best",
-        model="ab" * 32,
-        data_root="data/tiny",
-        classes=("Covering", "Lifting"),
-        num_frames=2,
-        splits=("train", "tuning"),
-        weak=(0,),
-        accuracy={},
-        videos=tuple(
-            QueuedVideo(video_id, 0, 1, 0.2, ATTENTION, (0, 2), None) for video_id in "abcd"
-        ),
-        key="cd" * 32,
-        provenance={},
+def queue(make_queue) -> Queue:
+    return make_queue(
+        QueuedVideo(video_id, 0, 1, 0.2, ATTENTION, (0, 2), None) for video_id in "abcd"
     )
 
 

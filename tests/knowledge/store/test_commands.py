@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stabn.knowledge.edits.exchange import write_json, write_npy
-from stabn.knowledge.selection.queue import Queue, QueuedVideo, write_queue
+from stabn.knowledge.selection.queue import QueuedVideo, write_queue
 from stabn.knowledge.store.store import Store
 
 
@@ -77,22 +77,8 @@ def test_what_does_not_fit_is_said_and_nothing_is_imported(store, stabn, make_ed
     assert len(store.revisions()) == 2
 
 
-def test_a_queue_makes_a_store_that_knows_its_videos(stabn, make_edit, tmp_path):
-    queue = Queue(
-        folder=tmp_path / "queue",
-        run="runs/tiny",
-        checkpoint="best",
-        model="ab" * 32,
-        data_root="data/tiny",
-        classes=("Covering", "Lifting"),
-        num_frames=2,
-        splits=("train", "tuning"),
-        weak=(0,),
-        accuracy={},
-        videos=(QueuedVideo("a", 0, 1, 0.2, (0.1,) * 8, (0, 2), None),),
-        key="cd" * 32,
-        provenance={},
-    )
+def test_a_queue_makes_a_store_that_knows_its_videos(stabn, make_queue, make_edit, tmp_path):
+    queue = make_queue([QueuedVideo("a", 0, 1, 0.2, (0.1,) * 8, (0, 2), None)])
     write_queue(queue)
     write_json([make_edit()], tmp_path / "edits.json")
     path = str(tmp_path / "new.sqlite")
@@ -106,7 +92,7 @@ def test_naming_gold(store, stabn, make_edit, tmp_path, capsys):
     known = make_edit("b", "an expert")
     write_json([known], tmp_path / "expert.json")
     stabn("gold", store.name, str(tmp_path / "expert.json"))
-    assert capsys.readouterr().out == f"{store.name}: 1 videos are gold\n"
+    assert capsys.readouterr().out == f"{store.name}: 1 gold video\n"
     assert store.gold.edits() == [known]
     stabn("gold", store.name, "--annotator", "Ada")
     assert store.gold.edits() == [make_edit()]

@@ -5,7 +5,7 @@ import random
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,26 @@ STRANGE = [
     "名無し\n\ttab",
     " leading and trailing ",
 ]
+
+
+def at_once(store_url: str, save: Callable[[Store, int], int]) -> list[float]:
+    """What six who save at the very same moment are told: a number, or the seconds of the other."""
+    outcomes, start = [], threading.Barrier(6)
+
+    def attempt(i: int) -> None:
+        own = Store(store_url)
+        start.wait()
+        try:
+            outcomes.append(float(save(own, i)))
+        except Conflict as conflict:
+            outcomes.append(conflict.theirs.seconds)
+
+    threads = [threading.Thread(target=attempt, args=(i + 10,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
 
 
 class TestSaving:
@@ -89,21 +109,9 @@ class TestSaving:
 
     def test_at_the_very_same_moment(self, store_url, store, make_edit):
         """Of many who follow the same revision, exactly one is heard."""
-        outcomes, start = [], threading.Barrier(6)
-
-        def save(i: int) -> None:
-            own = Store(store_url)
-            start.wait()
-            try:
-                outcomes.append(own.save(make_edit(seconds=float(i)), after=None))
-            except Conflict as conflict:
-                outcomes.append(conflict.theirs.seconds)
-
-        threads = [threading.Thread(target=save, args=(i + 10,)) for i in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        outcomes = at_once(
+            store_url, lambda own, i: own.save(make_edit(seconds=float(i)), after=None)
+        )
         (kept,) = store.revisions()
         assert sorted(outcomes) == [1, *[kept.edit.seconds] * 5]
 
@@ -128,22 +136,10 @@ class TestSaving:
 
     def test_one_breath_of_two_tabs_at_the_very_same_moment(self, store_url, store, make_edit):
         store.save(make_edit(), after=None)
-        outcomes, start = [], threading.Barrier(6)
-
-        def save(i: int) -> None:
-            own = Store(store_url)
-            start.wait()
-            try:
-                number = own.save(make_edit(seconds=float(i)), after=1, replacing=i % 2 == 0)
-                outcomes.append(float(number))
-            except Conflict as conflict:
-                outcomes.append(conflict.theirs.seconds)
-
-        threads = [threading.Thread(target=save, args=(i + 10,)) for i in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        outcomes = at_once(
+            store_url,
+            lambda own, i: own.save(make_edit(seconds=float(i)), after=1, replacing=i % 2 == 0),
+        )
         assert sorted(outcomes) == [2.0, *[store.latest("a", "Ada").edit.seconds] * 5]
 
     def test_after_a_revision_that_is_not_there(self, store, make_edit):
