@@ -10,7 +10,13 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from studies.graph import task_biased, task_prepare_biased, task_study
+from studies.graph import (
+    task_biased,
+    task_biased_chosen,
+    task_prepare_biased,
+    task_prepare_biased_chosen,
+    task_study,
+)
 from tools import built, closure, stage, status, steps
 from tools.graph import (
     LAUNCH,
@@ -33,7 +39,10 @@ from tools.graph import (
 
 # of `doit info`, `doit forget`; `python -m tools.build` runs the tasks
 DOIT_CONFIG = {"default_tasks": ["book"], "backend": "json", "dep_file": "_build/doit.json"}
-STUDIES = (task_biased, task_prepare_biased, task_study)  # tasks of `make study`
+STUDIES = (  # tasks of `make study`
+    *(task_biased, task_prepare_biased, task_biased_chosen, task_prepare_biased_chosen),
+    task_study,
+)
 
 SITE, EXECUTED, QUICK, EXECUTED_QUICK = (
     path.relative_to(steps.ROOT)

@@ -273,8 +273,42 @@ leak()
 # has at the left edge is the leak.
 #
 # Why it matters: a person who sets a frame to 0 expects it to be out. We keep the paper's fusion as
-# the default, and offer the gated one under its own name. What the leak costs when a network has
-# learned to look at the wrong time is measured on [a set with a known fault](results_fault.ipynb).
+# the default, and offer the gated one under its own name.
+#
+# ### A weight that is nearly 0
+#
+# A person can set $M_t = 0$. A network cannot: its $M_t$ comes out of a sigmoid. Train it towards 0, and
+# it may end at 0.15. A frame at 15 % of its size is small, but not gone, and size is cheap: the
+# convolution that follows can multiply by seven. So we offer a **gate that closes**, `closed=τ`. In
+# place of $M_t$ the gated fusion takes
+#
+# $$ g = \max\Bigl(0,\; \frac{M_t - \tau}{1 - \tau}\Bigr) . $$
+#
+# At 1 nothing changes. At $\tau$ and below the frame is out, exactly, and so is its gradient.
+
+# %%
+closing = Fusion(C, "gated", config.fusion_relu, closed=0.3).eval()
+closing.load_state_dict(model.fusion.state_dict())
+for weight in (0.0, 0.15, 0.3, 0.65, 1.0):
+    at = m_t.clone()
+    at[:, j] = weight
+    gate = max(0.0, (weight - 0.3) / 0.7)  # by hand
+    at_gate = m_t.clone().sub(0.3).div(0.7).clamp(min=0)
+    at_gate[:, j] = gate
+    torch.testing.assert_close(closing(f, m_s, at), gated(f, m_s, at_gate))
+    moves = {
+        name: (fuse(f, m_s, at) - fuse(swapped, m_s, at)).norm().item()
+        for name, fuse in (("gated", gated), ("closing", closing))
+    }
+    print(
+        f"M_t {weight:4.2f}   g {gate:4.2f}   the swap moves f': gated {moves['gated']:6.2f}"
+        f"   closing {moves['closing']:6.2f}"
+    )
+    assert (moves["closing"] == 0) == (weight <= 0.3)
+
+# %% [markdown]
+# What the two leaks cost when a network has learned to look at the wrong time, and what closing them
+# gives, is measured on [a set with a known fault](results_fault.ipynb).
 #
 # Is a gated frame out of the *video*, then? Not quite. The extractor and the attention branch look
 # across frames, so the features and maps of the neighbours hold something of frame $j$. We open
@@ -430,6 +464,7 @@ print(f"f' is up to {full.max():.2f}; largest difference {(full - weak).abs().ma
 # - Concatenate-and-convolve is a blend of two matrices, chosen at each place by two numbers.
 # - With the paper's fusion a frame of $M_t = 0$ still reaches the answer through the spatial half.
 #   With our gated one its features do not, exactly; only what its neighbours saw of it remains.
+# - A learned weight is never 0. A gate that closes takes what is below a threshold for 0.
 # - Inverting $M_s$ swaps 1 and 2 as weights; ½ is its fixed point.
 # - Constant attention is a plain convolution, which makes a fair control.
 #

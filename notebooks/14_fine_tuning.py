@@ -286,12 +286,31 @@ print(
 # call trains all arms and scores all of them, with $1 - M_s$ too. The paper's settings stand in
 # `ssv2_finetune.yaml`.
 #
+# ## Will the answer follow?
+#
+# $\mathcal{L}_{temp}$ moves $M_t$. Whether the *answer* moves with it is the fusion's affair
+# ([chapter 6](06_fusion.ipynb)): in the paper's, a frame of weight 0 still speaks through the spatial
+# half, and a learned weight is never quite 0. Where edits are to mend a network that looks at the wrong
+# time, fine-tune with **a gate that closes**, ours:
+#
+# ```bash
+# papermill notebooks/launch/finetune.ipynb runs/mini_finetune_closing/notebook.ipynb \
+#     -f notebooks/launch/mini_finetune.yaml -p name mini_finetune_closing \
+#     -p fusion gated -p closed 0.3 -p gamma 100
+# ```
+#
+# The weights are the same, so a network that was trained with the paper's fusion can take it; the arm
+# *before* keeps its own. The control gets the gate, too: what the gate does by itself is not credited to
+# the edits. `ssv2_finetune_closing.yaml` is the same for Something-Something v2.
+# [A known fault](results_fault.ipynb) has what this mends, what it costs, and where it changes nothing.
+#
 # ## What we learned
 #
 # - Targets are looked up by source frame, because every epoch samples other frames.
 # - Freezing means weights *and* batch-normalisation statistics.
-# - $\mathcal{L}_{temp}$ does change $M_t$; whether that helps the answer is another question. On
-#   [a set with a known fault](results_fault.ipynb), where there is something to mend, it is asked again.
+# - $\mathcal{L}_{temp}$ does change $M_t$; whether that reaches the answer is the fusion's affair. On
+#   [a set with a known fault](results_fault.ipynb), where there is something to mend, a gate that
+#   closes decides it.
 # - Without a control, "after" measures more training; without a placebo, it measures what edits look
 #   like. Only what is left is knowledge.
 #

@@ -25,7 +25,7 @@
 from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure
-from stabn.tables import fault, table2, table3
+from stabn.tables import fault_tables, table2, table3
 from stabn.tables.finetunings import ARMS, NAMES
 from stabn.tables.runs import provenance
 
@@ -83,7 +83,7 @@ Markdown(table3.findings3())
 # Nor need there be a fall. In the set with a fault, where the sign misleads:
 
 # %%
-Markdown(fault.inverted_in_words())
+Markdown(fault_tables.inverted_in_words())
 
 # %% [markdown]
 # Where this is a gain, a likely reason is that $M_s$ was high on the sign; [that page](results_fault.ipynb)

@@ -1,8 +1,8 @@
 """What the misleading sign of the biased mini-SSv2 does to a network, and by which way.
 
-``python -m studies.fault runs/mini_fault_finetune`` measures every arm of a fine-tuning
-and enters it in its record. The lists of validation show the same scenes with another sign or
-with none, so one thing is changed at a time:
+``python -m studies.fault runs/mini_fault_finetune`` measures every arm of a fine-tuning, or the
+one network of a training, and enters it in its record. The lists of validation show the same scenes
+with another sign or with none, so one thing is changed at a time:
 
 - *effect*: how far the partner's sign moves the answer from the clip's own class to the partner's,
   if both halves of the fusion see it, or only one (the other gets the same scene without a sign);
@@ -140,17 +140,24 @@ def partners(classes: tuple[str, ...]) -> Tensor:
 def measure_arms(folder: Path) -> Mapping[str, dict[str, dict[str, float]]]:
     """:func:`measure` of ``before`` and of every arm; kept under ``fault`` in the record.
 
+    A run that was not fine-tuned has one network, ``trained``.
+
     Raises:
-        CheckpointError: no fine-tuning is there, or one of another data set.
+        CheckpointError: the run is not finished, or of another data set.
         AnnotationError, PreparationError, VideoError, FileNotFoundError: the set cannot be read.
     """
     record = read_record(folder / "record.json")
-    if "finetuning" not in record or record.get("wall_seconds") is None:
-        raise CheckpointError(f"{folder}: holds no finished fine-tuning; run the notebook finetune")
-    paths = {"before": Path(record["started_from"]["checkpoint"])}
-    paths |= {arm: folder / f"{arm}.pt" for arm in record["finetuning"]["arms"]}
+    if record.get("wall_seconds") is None:
+        raise CheckpointError(f"{folder}: is not finished; run its notebook again")
+    if "finetuning" in record:
+        paths = {arm: folder / f"{arm}.pt" for arm in record["finetuning"]["arms"]}
+        described = next(iter(paths.values()))  # the start may have been another fusion
+        paths = {"before": Path(record["started_from"]["checkpoint"])} | paths
+    else:
+        described = folder / "best.pt"
+        paths = {"trained": described}
     with joined() as me:
-        run = load(paths[record["finetuning"]["arms"][0]]).config
+        run = load(described).config
         found = {arm: measure(load(path), run, me) for arm, path in paths.items()}
     write_record(folder / "record.json", read_record(folder / "record.json") | {"fault": found})
     return found
@@ -161,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m studies.fault", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("folder", type=Path, help="folder of a fine-tuning on the biased mini-SSv2")
+    parser.add_argument("folder", type=Path, help="folder of a run on the biased mini-SSv2")
     try:
         for arm, found in measure_arms(parser.parse_args().folder).items():
             effect = "  ".join(f"{half} {value:.2f}" for half, value in found["effect"].items())

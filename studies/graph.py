@@ -9,8 +9,11 @@ from pathlib import Path
 from tools.graph import LAUNCH, PY, STREAMED, call, made, make, papermill, prepared, run
 
 BIASED, BIASED_PREPARED = Path("data/mini_biased"), Path("data/mini_biased_prepared")
-FRESH = 5  # settings were chosen with seed 0 on clips of seed 0; reported are seeds from here on
-CLOSED = "0.3"  # chosen with seed 0, too
+# settings were chosen with seed 0 on clips of seed 0; reported are seeds from FRESH on, other clips
+CHOSEN, CHOSEN_PREPARED = Path("data/mini_biased_chosen"), Path("data/mini_biased_chosen_prepared")
+FRESH = 5
+CLOSED = "0.3"  # chosen there, too, among these
+CANDIDATES = ("0.0", "0.2", "0.3", "0.4", "0.5")
 # trained fusion → what it is fine-tuned with, and under which name
 CLOSING = ["-p", "closed", CLOSED]
 WAYS = {
@@ -37,6 +40,16 @@ def task_prepare_biased():
     return prepared(BIASED, BIASED_PREPARED)
 
 
+def task_biased_chosen():
+    """The clips of that variant that settings were chosen on."""
+    return made(CHOSEN, "biased")
+
+
+def task_prepare_biased_chosen():
+    """Those, decoded once."""
+    return prepared(CHOSEN, CHOSEN_PREPARED)
+
+
 def task_study():
     """The launch notebooks over seeds and arms."""
     for seed in os.environ.get("SEEDS", "0 1 2 3 4").split():
@@ -47,6 +60,7 @@ def task_study():
         yield from studied_fault(fresh)
         yield from studied_sweeps(fresh)
         yield from studied_plain(seed)
+    yield from studied_choice()
 
 
 def studied(study, notebook, name, parameters, seed, *, need, given=(), first=(), then=()):
@@ -114,7 +128,8 @@ def studied_fault(seed):
         )
         for split in ("validation_aligned", "validation_absent")
     ]
-    yield studied("fault", "train", clean, "mini_biased_clean", seed, need=need, then=others)
+    then = [*others, [PY, "-m", "studies.fault", Path("runs/study") / clean]]
+    yield studied("fault", "train", clean, "mini_biased_clean", seed, need=need, then=then)
     for fusion, ways in WAYS.items():
         trained = f"mini_biased_{fusion}_seed{seed}"
         yield studied("fault", "train", trained, f"mini_biased_{fusion}", seed, need=need)
@@ -163,4 +178,22 @@ def studied_plain(seed):
             *("plain", "finetune", name, FINETUNED, seed),
             need=[f"study:{trained}_edits"],
             given=[*learning_from(trained), *options, "-p", "invert_spatial", "false"],
+        )
+
+
+def studied_choice():
+    """Where the gate should shut: on the tuning lists, with the one seed settings are chosen by."""
+    trained, need = "mini_biased_chosen", ["prepare_biased_chosen"]
+    sets = ["-p", "data_root", CHOSEN, "-p", "prepared", CHOSEN_PREPARED]
+    names = [f"closed_{closed}" for closed in CANDIDATES]
+    results = [Path("book/results/choice") / f"{name}.json" for name in names]
+    yield studied("choice", "train", trained, "mini_biased_gated", "0", need=need, given=sets)
+    yield edits_of(trained, "mini_biased_select", unless=results)
+    for name, closed in zip(names, CANDIDATES, strict=True):
+        lists = ["-p", "report_split", "tuning_swapped", "-p", "invert_spatial", "false"]
+        lists += ["-p", "also_report", "[tuning_absent, tuning]", "-p", "arms"]
+        yield studied(
+            *("choice", "finetune", name, "mini_biased_finetune", "0"),
+            need=[f"study:{trained}_edits"],
+            given=[*learning_from(trained), *lists, "[knowledge, control]", "-p", "closed", closed],
         )

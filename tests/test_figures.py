@@ -248,6 +248,20 @@ def test_sweep_figure_shows_every_seed_and_the_means():
     assert drawn == [[1.0, 3.0], [4.0], [2.0, 4.0]]
 
 
+def test_arms_figure_shows_every_seed_every_mean_and_the_line():
+    arms = {"control": [1.0, 3.0], "knowledge": [5.0], "placebo": []}
+    panels = {"swapped": {"paper": arms, "gated": arms}, "absent": {"paper": arms, "gated": arms}}
+    sheet = figures.arms_figure(panels, {"swapped": 7.0}, "top-1, %")
+    swapped, absent = sheet.axes
+    assert [line.get_ydata()[0] for line in swapped.lines[:3]] == [7.0, 1.0, 2.0]
+    assert len(swapped.lines) == 1 + 2 * 2 * 2  # the line; seeds and mean of two arms of two ways
+    assert len(absent.lines) == 2 * 2 * 2
+    assert [tick.get_text() for tick in absent.get_xticklabels()] == ["paper", "gated"]
+    words = figures.describe_arms(panels, {"swapped": 7.0}).splitlines()
+    assert words[0] == "swapped (to reach: 7.0), paper: control 2.0, knowledge 5.0"
+    assert words[3] == "absent, gated: control 2.0, knowledge 5.0"
+
+
 def test_filmstrip_shows_frames_in_order():
     frames = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 6, 3), np.uint8)
     sheet = figures.filmstrip(frames, frame_indices=[2, 4, 8], captions=["a", "b", "c"])
@@ -323,6 +337,9 @@ def test_text_stays_on_the_sheet_and_is_legible(clip):
         figures.confusion(np.eye(14, dtype=int), [long] * 14),
         figures.seeds_figure({"baseline": {0: 70.1}, "ST-ABN": {0: 73.2}}),
         figures.sweep_figure({"γ": {1: {0: 0.5}, 10: {0: 1.5}}}, label="points"),
+        figures.arms_figure(
+            {name: {way: {"control": [1.0]} for way in "abc"} for name in "xyz"}, {"x": 2.0}, "%"
+        ),
     ]
     for sheet in drawn:
         sheet.draw_without_rendering()

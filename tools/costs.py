@@ -11,6 +11,8 @@ KINDS = {
     "biased": (120, 800, None),
     "prepare": (30, 1200, None),
     "prepare_biased": (30, 1200, None),
+    "biased_chosen": (120, 800, None),
+    "prepare_biased_chosen": (30, 1200, None),
     "train": (540, 1200, 4),
     "evaluate": (30, 1200, 4),
     "select": (40, 1200, 4),

@@ -6,6 +6,7 @@ not see the picture.
 """
 
 from stabn.figures.architecture import architecture, describe_architecture
+from stabn.figures.arms import arms_figure, describe_arms
 from stabn.figures.attention import attention_figure, describe_attention, upsample
 from stabn.figures.charts import (
     confusion,
@@ -25,10 +26,12 @@ from stabn.figures.moving_clips import moving_clips
 
 __all__ = [
     "architecture",
+    "arms_figure",
     "attention_figure",
     "confusion",
     "curves",
     "describe_architecture",
+    "describe_arms",
     "describe_attention",
     "describe_confusion",
     "describe_curves",

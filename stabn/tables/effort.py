@@ -60,6 +60,6 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
     head = ["Training videos edited, %", "Videos", "Minutes", "Mean gain, points"]
     caption = (
         "Minutes by the editor’s clock (timed edits) for gains of stand-in edits: mini-SSv2, "
-        "biased (synthetic), gated fusion, swapped sign"
+        "biased (synthetic), a gate that closes, swapped sign"
     )
     return table(caption, [*head, "Minutes a point"], rows, text_columns=0)

@@ -1,51 +1,48 @@
-"""The set with a known fault as HTML: what edits repair of it, in both fusions, and what not."""
+"""The set with a known fault: what its records measure, by the way that edits reach the answer.
 
-from collections.abc import Mapping, Sequence
-from html import escape
+A network that learned a shortcut is *better* where the shortcut holds, so no mean over the lists
+tells a mended one. What should fall is the reliance and the leak, what should rise is the worst
+list, and the list without a sign must not suffer. A network that never saw the sign says how far.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 
-from stabn.tables.comparison import Tested, compare, in_words, mean_sd
-from stabn.tables.finetunings import (
-    ARMS,
-    NAMES,
-    PAIRS,
-    SHORT,
-    Finetuning,
-    Value,
-    paired,
-    read_finetunings,
-)
-from stabn.tables.html import DASH, differences_table, linked, remedies, table
-from stabn.tables.runs import Run, read_runs
+from stabn.tables.comparison import Tested, compare, mean_sd
+from stabn.tables.finetunings import ARMS, PAIRS, Finetuning, Value, paired, read_finetunings
+from stabn.tables.runs import Kept, Run, read_runs
 from stabn.training.checkpoint import REPOSITORY
 
 FINETUNINGS = "book/results/fault/*_finetune_seed*.json"
 CLEAN = "book/results/fault/mini_biased_clean_seed*.json"
-FUSIONS = {
+WAYS = {
     "paper": "the paper’s fusion",
     "gated": "gated fusion (ours)",
-    "closing": "gate that closes (ours)",
+    "closing": "a gate that closes (ours)",
+    "paper_closing": "the paper’s fusion in training, then a gate that closes (ours)",
 }
 LISTS = {
     "validation_swapped": "Swapped",
-    "validation_aligned": "Aligned",
     "validation_absent": "Absent",
+    "validation_aligned": "Aligned",
 }
-SWAPPED = "validation_swapped"
+SWAPPED, ABSENT, ALIGNED = LISTS
 NEVER_SAW = "a network without the fault: no sign in training"
-GAPS = ["make study"]
+TRAINED = ""  # the "arm" of a run that was not fine-tuned
 CHOSEN = 0  # settings were chosen with this seed
 
 
-def study(fusion: str, root: Path = REPOSITORY) -> list[Finetuning]:
-    """The committed fine-tunings with one of :data:`FUSIONS`, all seeds."""
-    return [one for one in read_finetunings(root, FINETUNINGS) if fusion_of(one) == fusion]
+def study(way: str, root: Path = REPOSITORY) -> list[Finetuning]:
+    """The committed fine-tunings of one of :data:`WAYS`, all seeds."""
+    return [one for one in read_finetunings(root, FINETUNINGS) if way_of(one) == way]
 
 
-def fusion_of(one: Finetuning) -> str:
-    """Which of :data:`FUSIONS` a fine-tuning was done with."""
+def way_of(one: Finetuning) -> str:
+    """Which of :data:`WAYS` a fine-tuning went: a fusion asked of it is not the training's own."""
     config = one.record["config"]
-    return "closing" if config.get("closed") else config["fusion"]
+    if not config.get("closed"):
+        return config["fusion"]
+    return "paper_closing" if one.settings.get("fusion") else "closing"
 
 
 def clean(root: Path = REPOSITORY) -> list[Run]:
@@ -55,184 +52,79 @@ def clean(root: Path = REPOSITORY) -> list[Run]:
 
 def top1(name: str) -> Value:
     """Top-1 in % on one of the lists."""
-    return lambda one, arm: 100 * one.record["results"][f"{arm}-{name}"]["top1"]
+    return lambda one, arm: 100 * _on(one, arm, name)["top1"]
 
 
-def fall(one: Finetuning, arm: str) -> float:
-    """Points of top-1 on the swapped list that 1 − M_s costs (Table 3)."""
-    results = one.record["results"]
-    straight, inverted = results[f"{arm}-{SWAPPED}"], results[f"{arm}-{SWAPPED}-inverted"]
-    return 100 * (straight["top1"] - inverted["top1"])
+def worst(one: Kept, arm: str) -> float:
+    """Top-1 in % on the list that this network is worst on."""
+    return min(top1(name)(one, arm) for name in LISTS)
 
 
-def fault_table(fusion: str, root: Path = REPOSITORY) -> str:
-    """Top-1 on the three lists, arm by arm; with the paper’s fusion also one without the fault."""
-    done = study(fusion, root)
-    columns = [*(top1(name) for name in LISTS), mean_of_both]
-    rows = [
-        [escape(words), *(_cell(done, arm, of, 1) for of in columns)] for arm, words in ARMS.items()
-    ]
-    if fusion == "paper":
-        runs = clean(root)
-        last = [_clean_cell(runs, [name]) for name in LISTS]
-        last.append(_clean_cell(runs, ["validation_swapped", "validation_aligned"]))
-        rows.append([escape(NEVER_SAW), *last])
-    head = [FUSIONS[fusion].capitalize(), *LISTS.values(), "Mean of both"]
-    caption = (
-        "mini-SSv2, biased (synthetic, stand-in edits): validation top-1 in %, mean ± sd over "
-        "seeds; “both” are swapped and aligned"
-    )
-    gaps = GAPS if any(DASH in row for row in rows) else []
-    return table(caption, head, rows, text_columns=1) + remedies(gaps, "")
-
-
-def mean_of_both(one: Finetuning, arm: str) -> float:
-    """Top-1 in %, mean of the lists with the partner's and with the class's own sign."""
-    return (top1("validation_swapped")(one, arm) + top1("validation_aligned")(one, arm)) / 2
-
-
-def reliance(one: Finetuning, arm: str) -> float:
+def reliance(one: Kept, arm: str) -> float:
     """Aligned − swapped, points of top-1: what the sign decides in the same scenes."""
-    return top1("validation_aligned")(one, arm) - top1("validation_swapped")(one, arm)
+    return top1(ALIGNED)(one, arm) - top1(SWAPPED)(one, arm)
 
 
-def clean_top1(name: str, root: Path = REPOSITORY) -> float:
-    """Top-1 in % on one of the lists, of the networks without the fault; NaN without a record."""
-    values = [100 * run.record["results"][name]["top1"] for run in clean(root)]
-    return mean_sd(values).mean if values else float("nan")
+def leak(one: Kept, arm: str) -> float:
+    """Logits by which the partner's sign moves the answer from the own class to the partner's."""
+    return measured(one, arm)["effect"]["both"]
 
 
-def counted_in_words(root: Path = REPOSITORY) -> str:
-    """Which seeds are counted: whether the one that settings were chosen with is among them."""
-    seeds = {one.seed for fusion in FUSIONS for one in study(fusion, root)}
-    among = "is one of the seeds counted" if CHOSEN in seeds else "is none of the seeds counted"
-    return (
-        f"Settings were chosen with seed {CHOSEN}, which {among} here. "
-        f"The network without the fault: {clean_in_words(root)}."
-    )
+def fall(one: Kept, arm: str) -> float:
+    """Points of top-1 on the swapped list that 1 − M_s costs (Table 3)."""
+    return 100 * (_on(one, arm, SWAPPED)["top1"] - _on(one, arm, f"{SWAPPED}-inverted")["top1"])
 
 
-def clean_in_words(root: Path = REPOSITORY) -> str:
-    """How many networks without the fault there are: one alone has no spread to judge it by."""
-    seeds = [run.seed for run in clean(root)]
-    return f"one run, seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} runs"
+def measured(one: Kept, arm: str) -> Mapping[str, Mapping[str, float]]:
+    """What :mod:`studies.fault` measured of an arm."""
+    return one.record["fault"][arm or "trained"]
 
 
-def inverted_in_words(root: Path = REPOSITORY) -> str:
-    """What turning M_s round does to top-1 where the sign misleads: arms' means, all fusions."""
-    arms = [values for fusion in FUSIONS for values in by_arm(fusion, fall, root).values()]
-    changes = [-mean_sd(values.values()).mean for values in arms if values]
-    if not changes:
-        return "No record yet: `make study` makes them."
-    low, high = (f"{change:+.1f}".replace("-", "−") for change in (min(changes), max(changes)))
-    return (
-        f"In the set with a misleading sign, where the sign misleads, turning M_s round changes "
-        f"accuracy by {low} to {high} points (means of the arms)."
-    )
+def agreement(measure: str, field: str) -> Value:
+    """How M_t or M_s of the swapped clips agrees with the truth."""
+    return lambda one, arm: _on(one, arm, SWAPPED)[measure][field]
 
 
-def share_mended(fusion: str, root: Path = REPOSITORY) -> float:
-    """How far knowledge goes from the control to a network without the fault: 0 to 1, NaN as there.
-
-    Both ends are means of top-1 on the swapped list.
-    """
-    means = by_arm(fusion, top1(SWAPPED), root)
-    if not (means["knowledge"] and means["control"]):
-        return float("nan")
-    knowledge, control = (mean_sd(means[arm].values()).mean for arm in ("knowledge", "control"))
-    return (knowledge - control) / (clean_top1(SWAPPED, root) - control)
+def _on(one: Kept, arm: str, name: str) -> Mapping:
+    """Figures of one list: an arm's, or of a run that has none."""
+    return one.record["results"][f"{arm}-{name}" if arm else name]
 
 
-def _cell(done: Sequence[Finetuning], arm: str, of: Value, digits: int) -> str:
-    having = [one for one in done if arm in one.arms]
-    return linked(having, [of(one, arm) for one in having], digits)
-
-
-def _clean_cell(runs: Sequence[Run], names: Sequence[str]) -> str:
-    having = [run for run in runs if all(name in run.record["results"] for name in names)]
-    values = [
-        100 * sum(run.record["results"][name]["top1"] for name in names) / len(names)
-        for run in having
-    ]
-    return linked(having, values, 1)
-
-
-def by_arm(fusion: str, of: Value, root: Path = REPOSITORY) -> dict[str, dict[tuple, float]]:
-    """{arm: {(seed, data): value}} of one fusion: only what shares both makes a pair."""
-    done = study(fusion, root)
+def by_arm(way: str, of: Value, root: Path = REPOSITORY) -> dict[str, dict[tuple, float]]:
+    """{arm: {(seed, data): value}} of one way: only what shares both makes a pair."""
+    done = study(way, root)
     return {arm: paired(done, arm, of) for arm in ARMS}
 
 
-def compared(fusion: str, of: Value, root: Path = REPOSITORY) -> list[Tested]:
-    """Paired tests between the arms of one fusion."""
-    return compare(by_arm(fusion, of, root), PAIRS)
+def by_seed(way: str, of: Value, root: Path = REPOSITORY) -> dict[str, dict[int, float]]:
+    """{arm: {seed: value}} of one way."""
+    arms = by_arm(way, of, root)
+    return {arm: {seed: v for (seed, _), v in values.items()} for arm, values in arms.items()}
 
 
-def paired_fault(fusion: str, of: Value, what: str, root: Path = REPOSITORY) -> str:
-    """Those tests as a table; ``what`` names the figure."""
-    caption = f"Paired t-tests over seeds, {FUSIONS[fusion]}"
-    return differences_table(caption, what, compared(fusion, of, root), SHORT)
+def means(way: str, of: Value, root: Path = REPOSITORY) -> dict[str, float]:
+    """{arm: mean over its seeds} of one way; NaN without a record."""
+    return {arm: _mean(values.values()) for arm, values in by_arm(way, of, root).items()}
 
 
-def findings_fault(fusion: str, of: Value, where: str, root: Path = REPOSITORY) -> str:
-    """What those tests allow to be said, as a Markdown list; ``where`` as in "in top-1 …"."""
-    return in_words(compared(fusion, of, root), PAIRS, NAMES, where)
+def clean_mean(of: Value, root: Path = REPOSITORY) -> float:
+    """Mean of the networks without the fault; NaN without a record."""
+    return _mean([of(run, TRAINED) for run in clean(root)])
 
 
-def ways_table(fusion: str, root: Path = REPOSITORY) -> str:
-    """By which half of the fusion the sign reaches the answer: weighted by M_t, or by the truth."""
-    kinds = {"effect": "the network’s M_t", "effect_truth": "the truth as M_t"}
-    halves = {"both": "Both halves", "spatial": "Spatial half alone", "temporal": "Temporal alone"}
-    done = _measured(study(fusion, root))
-    rows = [
-        [escape(words), escape(kind_words), *(_cell(done, arm, _fault(kind, h), 2) for h in halves)]
-        for arm, words in ARMS.items()
-        for kind, kind_words in kinds.items()
-    ]
-    head = [FUSIONS[fusion].capitalize(), "Weighted by", *halves.values()]
-    caption = (
-        "mini-SSv2, biased (synthetic): logits by which the partner’s sign moves the answer, if "
-        "both halves of the fusion see it, or one"
-    )
-    return table(caption, head, rows, text_columns=2)
+def _mean(values) -> float:
+    return mean_sd(values).mean if values else float("nan")
 
 
-def attention_table(fusion: str, root: Path = REPOSITORY) -> str:
-    """What the truth as M_t would repair without training, and where M_t and M_s lie."""
-    measures: Mapping[str, tuple[Value, int]] = {
-        "Top-1, %": (top1(SWAPPED), 1),
-        "Top-1 with the truth as M_t (oracle), %": (
-            lambda one, arm: 100 * _fault("oracle", SWAPPED)(one, arm),
-            1,
-        ),
-        "M_t on the sign": (_fault("m_t", "sign"), 2),
-        "M_t on the action": (_fault("m_t", "action"), 2),
-        "M_t on other idle frames": (_fault("m_t", "idle"), 2),
-        "M_t with the truth: rank correlation": (_attention("rank_correlation", "value"), 2),
-        "the same with other clips’ truth (habit)": (
-            _attention("rank_correlation", "exchanged"),
-            2,
-        ),
-        "M_s’s peak on actor or hand: share": (_attention("pointing", "value"), 2),
-        "Points lost by 1 − M_s": (fall, 1),
-    }
-    done = _measured(study(fusion, root))
-    rows = [
-        [escape(words), *(_cell(done, arm, of, digits) for arm in ARMS)]
-        for words, (of, digits) in measures.items()
-    ]
-    head = [FUSIONS[fusion].capitalize(), *(words.split(":")[0] for words in ARMS.values())]
-    caption = "mini-SSv2, biased (synthetic, stand-in edits), swapped sign"
-    return table(caption, head, rows, text_columns=1)
+def compared(way: str, of: Value, root: Path = REPOSITORY) -> list[Tested]:
+    """Paired tests between the arms of one way."""
+    return compare(by_arm(way, of, root), PAIRS)
 
 
-def _measured(done: Sequence[Finetuning]) -> list[Finetuning]:
-    return [one for one in done if "fault" in one.record]
+def share_mended(way: str, of: Value, root: Path = REPOSITORY) -> float:
+    """How far knowledge goes from the control to a network without the fault, in means.
 
-
-def _fault(kind: str, name: str) -> Value:
-    return lambda one, arm: one.record["fault"][arm][kind][name]
-
-
-def _attention(measure: str, field: str) -> Value:
-    return lambda one, arm: one.record["results"][f"{arm}-{SWAPPED}"][measure][field]
+    0 is not at all, 1 the whole way, over 1 beyond it; NaN without records.
+    """
+    ours = means(way, of, root)
+    return (ours["knowledge"] - ours["control"]) / (clean_mean(of, root) - ours["control"])

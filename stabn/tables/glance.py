@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from stabn.tables import fault, table2, table3
+from stabn.tables import fault, fault_tables, table2, table3
 from stabn.tables.comparison import SIGNIFICANT, Tested, comparisons, mean_sd, p_words
 from stabn.tables.finetunings import ARMS, SHORT
 from stabn.tables.html import DASH, table
@@ -12,7 +12,8 @@ from stabn.tables.table1 import paper_gains, study
 from stabn.training.checkpoint import REPOSITORY
 
 MISSING = "No record yet: `make study` makes them."
-SWAPPED, ALIGNED = fault.top1(fault.SWAPPED), fault.top1("validation_aligned")
+WAY = "closing"  # the way that mends
+SWAPPED, ALIGNED, ABSENT = map(fault.top1, (fault.SWAPPED, fault.ALIGNED, fault.ABSENT))
 
 
 def claims(root: Path = REPOSITORY) -> str:
@@ -94,47 +95,53 @@ def answers_follow(root: Path = REPOSITORY) -> str:
 
 
 def sign_relied_on(root: Path = REPOSITORY) -> str:
-    """The set with a known fault, gated fusion: how much the misleading sign decides."""
-    test = _of("knowledge", "control", fault.compared("gated", fault.reliance, root))
+    """The set with a known fault, the gate that closes: how much the misleading sign decides."""
+    test = _of("knowledge", "control", fault.compared(WAY, fault.reliance, root))
     if test is None or not fault.clean(root):
         return MISSING
-    taught, control = _means(fault.by_arm("gated", fault.reliance, root))
-    clean = fault.clean_top1("validation_aligned", root) - fault.clean_top1(fault.SWAPPED, root)
+    means = fault.means(WAY, fault.reliance, root)
     return (
-        f"With our gated fusion the sign decides {control:.0f} points of accuracy without edits "
-        f"and {taught:.0f} with them; the difference is {_told(test, 'points')}. In a network that "
-        f"never met the sign ({fault.clean_in_words(root)}) it is {clean:.0f}."
+        f"With our gate that closes, the sign decides {means['control']:.0f} points of accuracy "
+        f"without edits and {means['knowledge']:.0f} with them; the difference is "
+        f"{_told(test, 'points')}. In a network that never met the sign "
+        f"({fault_tables.clean_in_words(root)}) it is "
+        f"{fault.clean_mean(fault.reliance, root):.0f}."
     )
 
 
 def fault_mended(root: Path = REPOSITORY) -> str:
-    """The same set and fusion: what the answers gain, what they lose, how far that leads."""
+    """The same set and gate: what the answers gain, what they lose, how far that leads."""
     tests = {
-        name: _of("knowledge", "control", fault.compared("gated", of, root))
-        for name, of in (("swapped", SWAPPED), ("aligned", ALIGNED), ("both", fault.mean_of_both))
+        name: _of("knowledge", "control", fault.compared(WAY, of, root))
+        for name, of in (("swapped", SWAPPED), ("aligned", ALIGNED), ("absent", ABSENT))
     }
     if None in tests.values() or not fault.clean(root):
         return MISSING
-    taught, control = _means(fault.by_arm("gated", SWAPPED, root))
+    means = fault.means(WAY, SWAPPED, root)
     return (
-        f"Where the sign misleads, accuracy is {control:.1f}% without edits and {taught:.1f}% with "
-        f"them: {_told(tests['swapped'], 'points')}. That is "
-        f"{fault.share_mended('gated', root):.0%} of the way to the "
-        f"{fault.clean_top1(fault.SWAPPED, root):.1f}% of a network that never met the sign "
-        f"({fault.clean_in_words(root)}). Where the sign is right, edits change accuracy by "
-        f"{_told(tests['aligned'], 'points')}. The mean of both changes "
-        f"by {_told(tests['both'], 'points')}."
+        f"Where the sign misleads, accuracy is {means['control']:.1f}% without edits and "
+        f"{means['knowledge']:.1f}% with them: {_told(tests['swapped'], 'points')}. A network that "
+        f"never met the sign ({fault_tables.clean_in_words(root)}) reaches "
+        f"{fault.clean_mean(SWAPPED, root):.1f}%. Where there is no sign, edits change "
+        f"accuracy by {_told(tests['absent'], 'points')}. **The price:** where the sign is right, "
+        f"they change it by {_told(tests['aligned'], 'points')}, to "
+        f"{fault.means(WAY, ALIGNED, root)['knowledge']:.1f}%; the network that never met the sign "
+        f"has {fault.clean_mean(ALIGNED, root):.1f}% there."
     )
 
 
 def fault_left(root: Path = REPOSITORY) -> str:
-    """The same set with the paper's fusion."""
-    test = _of("knowledge", "control", fault.compared("paper", SWAPPED, root))
-    if test is None:
+    """The same set without that gate: the paper's fusion, and the gated one."""
+    told = {
+        way: _of("knowledge", "control", fault.compared(way, SWAPPED, root))
+        for way in ("paper", "gated")
+    }
+    if None in told.values():
         return MISSING
     return (
         f"With the paper's fusion, edits change accuracy where the sign misleads by "
-        f"{_told(test, 'points')}."
+        f"{_told(told['paper'], 'points')}. With our gated fusion, whose gate never quite shuts, "
+        f"by {_told(told['gated'], 'points')}."
     )
 
 
@@ -147,7 +154,7 @@ def inverted(root: Path = REPOSITORY) -> str:
     taught, control = _means({arm: table3.drops(done, arm) for arm in ARMS})
     return (
         f"M_s turned round costs {control:.1f} points without edits and {taught:.1f} with them. "
-        f"The difference is {_told(test, 'points')}. {fault.inverted_in_words(root)}"
+        f"The difference is {_told(test, 'points')}. {fault_tables.inverted_in_words(root)}"
     )
 
 
@@ -156,20 +163,12 @@ def reliances_in_words(root: Path = REPOSITORY) -> str:
     arms = [
         f"{SHORT[arm]} {mean_sd(of.values()).mean:.0f} "
         f"({min(of.values()):.0f} to {max(of.values()):.0f})"
-        for arm, of in reliances(root).items()
+        for arm, of in fault.by_seed(WAY, fault.reliance, root).items()
         if of
     ]
     return "Points that the sign decides, mean and range over seeds: " + (
         "; ".join(arms) or "no record"
     )
-
-
-def reliances(root: Path = REPOSITORY) -> dict[str, dict[int, float]]:
-    """{arm: {seed: aligned − swapped, points}} of the gated fusion."""
-    return {
-        arm: {seed: value for (seed, _), value in values.items()}
-        for arm, values in fault.by_arm("gated", fault.reliance, root).items()
-    }
 
 
 def _means(arms: Mapping[str, Mapping]) -> tuple[float, float]:

@@ -1,8 +1,8 @@
-"""What a gain depends on: number of edits, γ_t and its divisor, wrong levels; from run records.
+"""What a gain depends on: number of edits, γ_t, wrong levels; from run records.
 
-Each point is a fine-tuning of the gated network on the biased set that differs in one thing from
-those of :mod:`stabn.tables.fault`. Its *gain* is knowledge minus a control that saw the same clips:
-its own where other videos are repeated (``share``), else that study's of the same seed.
+Each point is a fine-tuning on the biased set, with the gate that closes, that differs in one thing
+from those of :mod:`stabn.tables.fault`. Its *gain* is knowledge minus a control that saw the same
+clips: its own where other videos are repeated (``share``), else that study's of the same seed.
 """
 
 from collections import defaultdict
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stabn.knowledge.edits.standin import noise_of
-from stabn.tables.comparison import mean_sd, paired_test
-from stabn.tables.fault import SWAPPED, fusion_of, study, top1
+from stabn.tables.comparison import mean_sd, p_words, paired_test
+from stabn.tables.fault import ABSENT, SWAPPED, agreement, reliance, study, top1, way_of
 from stabn.tables.finetunings import Finetuning, Value, read_finetunings
 from stabn.tables.html import DASH, NOTHING, linked, table
 from stabn.training.checkpoint import REPOSITORY
@@ -20,21 +20,19 @@ RECORDS = "book/results/sweeps/{sweep}_*_seed*.json"
 # sweep → what is varied, as a table's heading
 SWEEPS = {
     "share": "Training videos edited, %",
-    "gamma": "γ_t, averaged over edited clips",
-    "batch": "γ_t, averaged over all clips of a batch",
+    "gamma": "γ_t",
     "noise": "Frames with a wrong level, %",
 }
 
+WAY = "closing"
 Points = Mapping[float, Mapping[int, Finetuning]]  # what is varied → {seed: fine-tuning}
 
 
 def points(sweep: str, root: Path = REPOSITORY) -> Points:
-    """All points of a sweep of the gated fusion, the study's own among them, by what is varied."""
+    """All points of a sweep, the study's own among them, by what is varied."""
     found: dict[float, dict[int, Finetuning]] = defaultdict(dict)
     done = read_finetunings(root, RECORDS.format(sweep=sweep))
-    done = [one for one in done if fusion_of(one) == "gated"]
-    done += study("gated", root) if sweep != "batch" else []
-    for one in done:
+    for one in [*(one for one in done if way_of(one) == WAY), *study(WAY, root)]:
         found[_varied(sweep, one)][one.seed] = one
     return dict(sorted(found.items()))
 
@@ -49,7 +47,7 @@ def _varied(sweep: str, one: Finetuning) -> float:
 
 def gains(of: Value, sweep: str, root: Path = REPOSITORY) -> dict[float, dict[int, float]]:
     """{what is varied: {seed: knowledge − control}}; a seed without a control is left out."""
-    studied = {one.seed: one for one in study("gated", root)}
+    studied = {one.seed: one for one in study(WAY, root)}
     gained: dict[float, dict[int, float]] = {}
     for x, seeds in points(sweep, root).items():
         gained[x] = {}
@@ -60,13 +58,14 @@ def gains(of: Value, sweep: str, root: Path = REPOSITORY) -> dict[float, dict[in
     return gained
 
 
-def agreement(one: Finetuning, arm: str) -> float:
-    """Rank correlation of M_t with the truth, on the swapped list."""
-    return one.record["results"][f"{arm}-{SWAPPED}"]["rank_correlation"]["value"]
-
-
 def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
-    """Gain and agreement at every point of a sweep, with p of the gain (paired over seeds)."""
+    """Agreement, lists and gain at every point of a sweep, with p of the gain (paired by seed)."""
+    shown = {
+        "M_t with the truth": (agreement("rank_correlation", "value"), 2),
+        "Swapped, %": (top1(SWAPPED), 1),
+        "Absent, %": (top1(ABSENT), 1),
+        "Reliance, points": (reliance, 1),
+    }
     gained = gains(top1(SWAPPED), sweep, root)
     rows = []
     for x, seeds in points(sweep, root).items():
@@ -77,15 +76,21 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
         rows.append(
             [
                 f"{x:g}",
-                linked(kept, [agreement(one, "knowledge") for one in kept], 2),
+                *(
+                    linked(kept, [of(one, "knowledge") for one in kept], digits)
+                    for of, digits in shown.values()
+                ),
                 linked(kept, [gained[x][one.seed] for one in kept], 1),
-                DASH if test is None else f"{test.p:.3f}",
+                DASH if test is None else p_words(test.p).removeprefix("= "),
             ]
         )
     if not rows:
         return NOTHING
-    head = [SWEEPS[sweep], "M_t with the truth", "Knowledge − control, points", "p, uncorrected"]
-    caption = "mini-SSv2, biased (synthetic, stand-in edits), gated fusion, swapped sign"
+    head = [SWEEPS[sweep], *shown, "Gain on swapped", "p"]
+    caption = (
+        "mini-SSv2, biased (synthetic, stand-in edits), a gate that closes: the arm knowledge, and "
+        "its gain over the control; p is not corrected"
+    )
     return table(caption, head, rows, text_columns=0)
 
 

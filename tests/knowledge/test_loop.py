@@ -46,6 +46,21 @@ def test_the_parameter_files_start_from_runs_that_have_parameter_files(name):
     assert set(config.arms) == {"knowledge", "control", "placebo"}
 
 
+def test_the_way_that_mends_differs_from_the_papers_in_what_its_file_says():
+    paper, ours = (
+        read_yaml(LAUNCH / f"{name}.yaml") for name in ("ssv2_finetune", "ssv2_finetune_closing")
+    )
+    parse(FinetuneConfig, ours, "ours")
+    changed = {name: ours[name] for name in ours if ours[name] != paper.get(name)}
+    assert changed == {
+        "name": "ssv2_finetune_closing",
+        "fusion": "gated",
+        "closed": 0.3,
+        "gamma": 100,
+    }
+    assert set(paper) <= set(ours)
+
+
 def test_the_papers_settings_are_the_defaults():
     config = FinetuneConfig(name="x", run="y", edits="z.json")
     assert (config.gamma, config.lr, config.optimizer, config.momentum) == (10, 1e-4, "sgd", 0.9)

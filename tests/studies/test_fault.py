@@ -149,7 +149,7 @@ def test_every_arm_of_a_fine_tuning_is_measured(run, tmp_path, stabn):
 
 
 def test_what_cannot_be_measured_is_named(tiny_run, tmp_path):
-    with pytest.raises(CheckpointError, match="no finished fine-tuning"):
+    with pytest.raises(CheckpointError, match="not finished"):
         fault.measure_arms(tmp_path)
     with pytest.raises(CheckpointError, match="--variant biased"):
         fault.measure(load(tiny_run.folder / "best.pt"), tiny_run, ALONE)

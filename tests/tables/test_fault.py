@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import write_json
 from stabn.knowledge.edits.standin import ANNOTATOR, WRONG
-from stabn.tables import effort, fault, sweeps
+from stabn.tables import choice, effort, fault, fault_tables, plain, sweeps
 from stabn.tables.finetunings import ARMS
 from stabn.tables.html import DASH, linked
 from tests.records import rows, write
@@ -21,12 +21,13 @@ FUSED = {  # how each is described in a run's configuration
     "paper": {"fusion": "paper"},
     "gated": {"fusion": "gated", "closed": 0.0},
     "closing": {"fusion": "gated", "closed": 0.3},
+    "paper_closing": {"fusion": "gated", "closed": 0.3},
 }
 
 
 def top1(fusion: str, seed: int, arm: str, name: str) -> float:
     """A made-up accuracy that differs wherever something differs."""
-    numbers = (list(fault.FUSIONS).index(fusion), seed, list(ARMS).index(arm), LISTS.index(name))
+    numbers = (list(fault.WAYS).index(fusion), seed, list(ARMS).index(arm), LISTS.index(name))
     fusion_id, _, arm_id, list_id = numbers
     own = 0.002 * arm_id * seed  # so that differences between arms have a spread
     return 0.3002 + 0.1 * fusion_id + 0.013 * seed + 0.05 * arm_id + 0.001 * list_id + own
@@ -51,7 +52,11 @@ def record(fusion: str, seed: int, arms=tuple(ARMS), **changes) -> dict:
     }
     return {
         "config": {"report_split": fault.SWAPPED, **FUSED[fusion]},
-        "finetuning": {"gamma": 100.0, "divisor": "edited"},
+        "finetuning": {
+            "gamma": 100.0,
+            "divisor": "edited",
+            "fusion": "gated" if fusion == "paper_closing" else None,
+        },
         "edits": {"videos": 192, "share_of_training": 0.2, "annotators": [ANNOTATOR]},
         "modified": [0, 1, 2, 3],
         "classes": 4,
@@ -66,7 +71,7 @@ def record(fusion: str, seed: int, arms=tuple(ARMS), **changes) -> dict:
 @pytest.fixture
 def root(tmp_path) -> Path:
     for seed in SEEDS:
-        for fusion in fault.FUSIONS:
+        for fusion in fault.WAYS:
             name = f"book/results/fault/mini_biased_{fusion}_finetune_seed{seed}.json"
             write(tmp_path, name, record(fusion, seed))
         clean = {
@@ -74,6 +79,7 @@ def root(tmp_path) -> Path:
             "seed": seed,
             "classes": 4,
             "results": {name: {"top1": 0.7 + 0.01 * seed} for name in LISTS},
+            "fault": {"trained": {"effect": {"both": 0.02}}},
         }
         write(tmp_path, f"book/results/fault/mini_biased_clean_seed{seed}.json", clean)
     for seed in SEEDS:
@@ -82,64 +88,153 @@ def root(tmp_path) -> Path:
                 "edits": {"videos": 48, "share_of_training": 0.05, "annotators": [ANNOTATOR]}
             },
             "gamma_1": {"finetuning": {"gamma": 1.0, "divisor": "edited"}},
-            "batch_10": {"finetuning": {"gamma": 10.0, "divisor": "batch"}},
             "noise_30": {
                 "edits": {"share_of_training": 0.2, "annotators": [ANNOTATOR + WRONG.format(0.3)]}
             },
         }
         for name, changes in varied.items():
             arms = ("before", "knowledge", *(["control"] if name == "share_5" else []))
-            changed = record("gated", seed, arms, **changes)
+            changed = record("closing", seed, arms, **changes)
             write(tmp_path, f"book/results/sweeps/{name}_seed{seed}.json", changed)
     return tmp_path
 
 
-def test_a_sweep_of_another_gate_is_no_point_of_the_gated_one(root):
+def test_a_sweep_without_the_gate_is_no_point_of_one_with_it(root):
     before = sweeps.sweep_table("gamma", root)
-    write(root, "book/results/sweeps/gamma_1_seed9.json", record("closing", 9))
+    write(root, "book/results/sweeps/gamma_1_seed9.json", record("gated", 9))
     assert sweeps.sweep_table("gamma", root) == before
 
 
 def test_every_cell_is_the_mean_of_its_records(root):
-    for fusion in fault.FUSIONS:
-        page = fault.fault_table(fusion, root)
+    for way in fault.WAYS:
+        page = fault_tables.lists_table(way, root)
         shown = {row[0]: row[1:] for row in rows(page)[1:]}
         for arm, words in ARMS.items():
             means = [
-                100 * np.mean([top1(fusion, seed, arm, name) for seed in SEEDS]) for name in LISTS
+                100 * np.mean([top1(way, seed, arm, name) for seed in SEEDS]) for name in LISTS
             ]
-            means.append((means[0] + means[1]) / 2)  # swapped and aligned
             for cell, mean in zip(shown[words], means, strict=True):
                 assert cell.startswith(f"{mean:.1f} ± ")
                 assert cell.endswith("0 1 2")  # the seeds
-        assert (fault.NEVER_SAW in shown) == (fusion == "paper")
-    page = fault.fault_table("paper", root)
-    last = rows(page)[-1]
-    assert [cell[:4] for cell in last[1:]] == ["71.0"] * 4
-    assert "synthetic" in page
-    assert "stand-in" in page
+        assert [cell[:4] for cell in shown[fault.NEVER_SAW]] == ["71.0"] * 3
+        assert "synthetic" in page
+        assert "stand-in" in page
+        for link in BeautifulSoup(page, "html.parser").select("table a"):
+            assert (root / "notebooks" / link["href"]).resolve().is_file()
+
+
+def test_what_should_change_stands_beside_a_network_without_the_fault(root):
+    page = fault_tables.measures_table(["gated", "closing"], root)
+    shown = {row[0]: row[1:] for row in rows(page)[1:]}
+    assert len(shown) == 2 * 3 + 1
     assert "What would fill" not in page
-    for link in BeautifulSoup(page, "html.parser").select("table a"):
-        assert (root / "notebooks" / link["href"]).resolve().is_file()
+    # swapped, absent, aligned lie 0.1 points apart in that order: the first is the worst list
+    least = 100 * np.mean([top1("closing", seed, "knowledge", LISTS[0]) for seed in SEEDS])
+    assert [
+        cell.split("±")[0].strip() for cell in shown["a gate that closes (ours): knowledge"]
+    ] == [
+        f"{least:.1f}",
+        f"{least + 0.1:.1f}",
+        "0.2",
+        "1.50",
+    ]
+    assert [cell.split("±")[0].strip() for cell in shown[fault.NEVER_SAW]] == [
+        *("71.0", "71.0", "0.0", "0.02")
+    ]
+
+
+def test_the_worst_list_is_each_networks_own(root):
+    one = fault.study("closing", root)[0]
+    for name, value in zip(LISTS, (0.9, 0.4, 0.5), strict=True):
+        one.record["results"][f"control-{name}"]["top1"] = value
+    assert fault.worst(one, "control") == pytest.approx(40)
+    assert fault.reliance(one, "control") == pytest.approx(50 - 90)
+
+
+def test_the_share_mended_goes_from_the_control_to_no_fault(root):
+    of = fault.top1(fault.SWAPPED)
+    control, knowledge = (
+        100 * np.mean([top1("closing", seed, arm, fault.SWAPPED) for seed in SEEDS])
+        for arm in ("control", "knowledge")
+    )
+    share = (knowledge - control) / (71 - control)
+    assert fault.share_mended("closing", of, root) == pytest.approx(share)
 
 
 def test_without_records_there_are_dashes_and_the_remedy(tmp_path):
-    page = fault.fault_table("paper", tmp_path)
+    page = fault_tables.measures_table(fault.WAYS, tmp_path)
     assert all(set(row[1:]) == {DASH} for row in rows(page)[1:])
     assert "make study" in page
-    assert DASH in fault.ways_table("gated", tmp_path)
-    assert DASH in fault.attention_table("gated", tmp_path)
+    for of_way in (fault_tables.lists_table, fault_tables.halves_table):
+        assert DASH in of_way("gated", tmp_path)
+    assert DASH in fault_tables.attention_table("gated", tmp_path)
     of = fault.top1(fault.SWAPPED)
-    assert "make study" in fault.paired_fault("gated", of, "x", tmp_path)
-    assert "nothing can be said" in fault.findings_fault("gated", of, "in x", tmp_path)
+    assert "make study" in fault_tables.paired_fault("gated", of, "x", tmp_path)
+    assert "nothing can be said" in fault_tables.findings_fault("gated", of, "in x", tmp_path)
+    assert np.isnan(fault.share_mended("gated", of, tmp_path))
     assert "make study" in sweeps.sweep_table("share", tmp_path)
     assert "No record" in sweeps.in_a_sentence("share", tmp_path)
+    assert "make study" in choice.closed_table(tmp_path)
+    assert "make study" in choice.looks_table(tmp_path)
+    assert DASH in plain.plain_table(tmp_path)
+    assert "nothing can be said" in plain.findings_plain("closing", tmp_path)
+
+
+def test_thresholds_are_shown_in_order_with_their_worst_list(root):
+    for closed, right in ((0.4, 0.5), (0.2, 0.6)):
+        results = {
+            f"{arm}-{name}": {"top1": right + 0.1 * place, "per_class": {}}
+            for arm in ("before", "control", "knowledge")
+            for place, name in enumerate(choice.LISTS)
+        }
+        changes = {"config": {"report_split": "tuning_swapped"}, "results": results}
+        changes["finetuning"] = {"gamma": 100.0, "closed": closed}
+        write(root, f"book/results/choice/closed_{closed}.json", record("closing", 0, **changes))
+    assert [row[:2] + row[2:] for row in rows(choice.closed_table(root))[1:]] == [
+        ["0.2", "control", "60.0", "70.0", "80.0", "60.0"],
+        ["0.2", "knowledge", "60.0", "70.0", "80.0", "60.0"],
+        ["0.4", "control", "50.0", "60.0", "70.0", "50.0"],
+        ["0.4", "knowledge", "50.0", "60.0", "70.0", "50.0"],
+    ]
+
+
+def test_the_first_look_is_called_that(root):
+    page = choice.looks_table()
+    assert "one seed" in page
+    assert "thrown away" in page
+    chosen = next(row for row in rows(page) if row[0].startswith("shuts at 0.3, squared"))
+    assert chosen[2:6] == ["72.8", "73.1", "75.6", "2.8"]
+
+
+def test_the_plain_set_has_one_before_and_both_ways(root):
+    for way, point in (("paper", 0.5), ("closing", 0.6)):
+        for seed in SEEDS:
+            results = {
+                f"{arm}-validation": {
+                    "top1": point,
+                    "per_class": {str(k): {"videos": 10, "top1": point} for k in range(4)},
+                    "rank_correlation": {"value": point / 2},
+                }
+                for arm in ARMS
+            }
+            changed = record("closing", seed, results=results, modified=[0])
+            changed["config"]["report_split"] = "validation"
+            write(root, f"book/results/plain/plain_{way}_finetune_seed{seed}.json", changed)
+    shown = rows(plain.plain_table(root))[1:]
+    assert len(shown) == 1 + 2 * 3
+    assert [cell.split("±")[0].strip() for cell in shown[0]] == [
+        *("network before fine-tuning", "50.0", "50.0", "50.0", "0.25")
+    ]
+    assert shown[-1][1].startswith("60.0")
+    assert "0.0 points above the control" in plain.findings_plain("closing", root)
 
 
 def test_one_point_is_neither_the_smallest_nor_the_largest(root):
-    found = sweeps.in_a_sentence("batch", root)
-    assert "one point, 10, with a mean gain of +" in found
     assert "smallest" in sweeps.in_a_sentence("share", root)
+    for path in (root / "book/results/sweeps").glob("share_*"):
+        path.unlink()
+    found = sweeps.in_a_sentence("share", root)
+    assert "one point, 20, with a mean gain of +" in found
 
 
 def test_arms_are_compared_within_one_fusion(root):
@@ -148,7 +243,7 @@ def test_arms_are_compared_within_one_fusion(root):
     assert found["control"][0, "feed" * 16] == pytest.approx(
         100 * top1("gated", 0, "control", fault.SWAPPED)
     )
-    page = fault.paired_fault("gated", fault.top1(fault.SWAPPED), "x", root)
+    page = fault_tables.paired_fault("gated", fault.top1(fault.SWAPPED), "x", root)
     assert "gated fusion (ours)" in page
     assert "+10.4 ± 0.4" in page  # knowledge is two arms above the control: 10 + 0.4 · (0, 1, 2)
 
@@ -164,7 +259,6 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     assert {sweep: list(sweeps.points(sweep, root)) for sweep in sweeps.SWEEPS} == {
         "share": [5, 20],
         "gamma": [1, 100],
-        "batch": [10],
         "noise": [0, 30],
     }
     of = fault.top1(fault.SWAPPED)
@@ -174,8 +268,8 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
             {
                 seed: 100
                 * (
-                    top1("gated", seed, "knowledge", fault.SWAPPED)
-                    - top1("gated", seed, "control", fault.SWAPPED)
+                    top1("closing", seed, "knowledge", fault.SWAPPED)
+                    - top1("closing", seed, "control", fault.SWAPPED)
                 )
                 for seed in SEEDS
             }
@@ -183,7 +277,8 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     shown = rows(sweeps.sweep_table("noise", root))
     assert [row[0] for row in shown[1:]] == ["0", "30"]
     assert shown[1][1].startswith("0.10 ± 0.10")
-    assert shown[1][2].startswith("10.4 ± 0.4")
+    assert shown[1][4].startswith("0.2 ± 0.0")  # reliance
+    assert shown[1][5].startswith("10.4 ± 0.4")
 
 
 def test_minutes_are_the_mean_seconds_times_the_videos(root):
@@ -213,11 +308,11 @@ def test_minutes_are_the_mean_seconds_times_the_videos(root):
 
 
 def test_ways_and_attention_are_what_was_measured(root):
-    ways = rows(fault.ways_table("gated", root))
+    ways = rows(fault_tables.halves_table("gated", root))
     assert len(ways) == 1 + 2 * len(ARMS)
     assert [cell.split(" ")[0] for cell in ways[1][2:]] == ["1.50", "1.25", "0.25"]
     assert [cell.split(" ")[0] for cell in ways[2][2:]] == ["0.00"] * 3
-    shown = {row[0]: row[1:] for row in rows(fault.attention_table("gated", root))}
+    shown = {row[0]: row[1:] for row in rows(fault_tables.attention_table("gated", root))}
     assert all(
         cell.startswith("75.0 ± 0.0") for cell in shown["Top-1 with the truth as M_t (oracle), %"]
     )
@@ -234,28 +329,28 @@ def test_inverting_may_help_and_its_sign_says_so(root):
     """M_s turned round gives 25 % everywhere in these records: far less than each arm has."""
     changes = [
         25 - 100 * np.mean([top1(fusion, seed, arm, fault.SWAPPED) for seed in SEEDS])
-        for fusion in fault.FUSIONS
+        for fusion in fault.WAYS
         for arm in ARMS
     ]
     low, high = (f"−{-change:.1f}" for change in (min(changes), max(changes)))
-    assert f"by {low} to {high} points" in fault.inverted_in_words(root)
+    assert f"by {low} to {high} points" in fault_tables.inverted_in_words(root)
     helped = record("paper", 0)
     for arm in ARMS:
         helped["results"][f"{arm}-{fault.SWAPPED}-inverted"]["top1"] = 1.0
     for seed in SEEDS:
-        for fusion in fault.FUSIONS:
+        for fusion in fault.WAYS:
             name = f"book/results/fault/mini_biased_{fusion}_finetune_seed{seed}.json"
             write(root, name, helped | {"seed": seed})
-    words = fault.inverted_in_words(root)
+    words = fault_tables.inverted_in_words(root)
     assert "by +" in words
     assert "−" not in words
 
 
 def test_a_seed_that_settings_were_chosen_with_is_told(root):
-    assert "seed 0, which is one of the seeds counted here" in fault.counted_in_words(root)
-    assert fault.counted_in_words(root).endswith("without the fault: 3 runs.")
+    assert "seed 0, which is one of the seeds counted here" in fault_tables.counted_in_words(root)
+    assert fault_tables.counted_in_words(root).endswith("without the fault: 3 runs.")
     for path in (root / "book/results/fault").glob("*_seed0.json"):
         path.unlink()
     (root / "book/results/fault/mini_biased_clean_seed1.json").unlink()
-    assert "seed 0, which is none of the seeds counted here" in fault.counted_in_words(root)
-    assert fault.counted_in_words(root).endswith("without the fault: one run, seed 2.")
+    assert "seed 0, which is none of the seeds counted here" in fault_tables.counted_in_words(root)
+    assert fault_tables.counted_in_words(root).endswith("without the fault: one run, seed 2.")

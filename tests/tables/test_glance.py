@@ -11,7 +11,7 @@ from stabn.tables.comparison import Paired
 from tests.records import rows
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = range(5)
+SEEDS, FRESH = range(5), range(5, 10)  # settings were chosen with seed 0
 FINDINGS = (
     glance.attends,
     glance.edits_reach_attention,
@@ -23,9 +23,9 @@ FINDINGS = (
 )
 
 
-def results(name: str) -> list[dict]:
+def results(name: str, seeds: range = SEEDS) -> list[dict]:
     """What the records of all seeds hold, in order."""
-    found = [ROOT / f"book/results/{name}_seed{seed}.json" for seed in SEEDS]
+    found = [ROOT / f"book/results/{name}_seed{seed}.json" for seed in seeds]
     return [json.loads(path.read_text())["results"] for path in found]
 
 
@@ -58,36 +58,39 @@ def test_edits_and_the_attention():
 
 
 def test_the_known_fault_and_how_far_it_is_mended():
-    swapped, aligned = (
-        {
-            arm: mean(
-                [
-                    100 * one[f"{arm}-validation_{name}"]["top1"]
-                    for one in results("fault/mini_biased_gated_finetune")
-                ]
-            )
+    done = results("fault/mini_biased_closing_finetune", FRESH)
+    lists = {
+        name: {
+            arm: mean([100 * one[f"{arm}-validation_{name}"]["top1"] for one in done])
             for arm in ("knowledge", "control")
         }
-        for name in ("swapped", "aligned")
-    )
-    path = ROOT / "book/results/fault/mini_biased_clean_seed0.json"
-    clean = json.loads(path.read_text())["results"]
-    reached = 100 * clean["validation_swapped"]["top1"]
-    relied = {arm: aligned[arm] - swapped[arm] for arm in swapped}
+        for name in ("swapped", "aligned", "absent")
+    }
+    clean = {
+        name: mean(
+            [
+                100 * one[f"validation_{name}"]["top1"]
+                for one in results("fault/mini_biased_clean", FRESH)
+            ]
+        )
+        for name in lists
+    }
+    relied = {arm: lists["aligned"][arm] - lists["swapped"][arm] for arm in lists["swapped"]}
     found = glance.sign_relied_on()
     assert f"decides {relied['control']:.0f} points" in found
     assert f"and {relied['knowledge']:.0f} with them" in found
-    assert found.endswith(f" {100 * clean['validation_aligned']['top1'] - reached:.0f}.")
-    gained = swapped["knowledge"] - swapped["control"]
+    assert found.endswith(f" {clean['aligned'] - clean['swapped']:.0f}.")
     found = glance.fault_mended()
-    assert f"{gained:+.1f} points" in found
-    assert f"That is {gained / (reached - swapped['control']):.0%} of the way" in found
+    for name, values in lists.items():
+        gained = f"{values['knowledge'] - values['control']:+.1f} points".replace("-", "−")
+        assert gained in found, name
+    assert f"reaches {clean['swapped']:.1f}%" in found
 
 
 def test_a_minus_is_written_and_no_effect_is_called_none():
-    found = glance.fault_left()
-    assert "−0." in found
-    assert "**not** told apart from luck" in found
+    assert glance._shown(("a", "b", Paired(-0.5, 1.0, 5, 1.0, 0.5), 0.5))[0] == "−0.5"
+    found = glance._told(("a", "b", Paired(-0.52, 1.0, 5, 1.0, 0.5), 0.5), "points")
+    assert found == "−0.5 points, **not** told apart from luck (5 seeds, p = 0.500)"
 
 
 def test_the_papers_claims_beside_ours_by_hand():
@@ -118,7 +121,7 @@ def test_a_claim_is_seen_only_above_luck_and_in_its_own_direction():
 
 
 def test_what_the_sign_decides_is_a_mean_and_a_range():
-    done = results("fault/mini_biased_gated_finetune")
+    done = results("fault/mini_biased_closing_finetune", FRESH)
     relied = [
         100
         * (one["control-validation_aligned"]["top1"] - one["control-validation_swapped"]["top1"])

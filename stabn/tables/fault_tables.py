@@ -1,0 +1,179 @@
+"""The set with a known fault as HTML and sentences: what edits mend of it, and which way."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from stabn.tables.comparison import POINTS, Unit, in_words, mean_sd
+from stabn.tables.fault import (
+    ABSENT,
+    CHOSEN,
+    LISTS,
+    NEVER_SAW,
+    SWAPPED,
+    TRAINED,
+    WAYS,
+    agreement,
+    by_arm,
+    clean,
+    compared,
+    fall,
+    leak,
+    measured,
+    reliance,
+    study,
+    top1,
+    worst,
+)
+from stabn.tables.finetunings import ARMS, NAMES, PAIRS, SHORT, Finetuning, Value
+from stabn.tables.html import DASH, differences_table, linked, remedies, table
+from stabn.tables.runs import Kept
+from stabn.training.checkpoint import REPOSITORY
+
+GAPS = ["make study"]
+SET = "mini-SSv2, biased (synthetic, stand-in edits)"
+MEASURES: Mapping[str, tuple[Value, int]] = {  # heading → value, decimals
+    "Worst list, %": (worst, 1),
+    "Absent, %": (top1(ABSENT), 1),
+    "Reliance, points": (reliance, 1),
+    "Leak, logits": (leak, 2),
+}
+
+
+def measures_table(ways: Iterable[str], root: Path = REPOSITORY) -> str:
+    """What should change, arm by arm of some ways, and what a network without the fault has."""
+    rows = [
+        [escape(f"{WAYS[way]}: {SHORT[arm]}"), *_measured(study(way, root), arm)]
+        for way in ways
+        for arm in ("control", "placebo", "knowledge")
+    ]
+    rows.append([escape(NEVER_SAW), *_measured(clean(root), TRAINED)])
+    caption = f"{SET}: validation, mean ± sd over seeds"
+    gaps = GAPS if any(DASH in row for row in rows) else []
+    return table(caption, ["", *MEASURES], rows, text_columns=1) + remedies(gaps, "")
+
+
+def lists_table(way: str, root: Path = REPOSITORY) -> str:
+    """Top-1 on the three lists, arm by arm of one way; beside it a network without the fault."""
+    done = study(way, root)
+    rows = [[escape(words), *_on_lists(done, arm)] for arm, words in ARMS.items()]
+    rows.append([escape(NEVER_SAW), *_on_lists(clean(root), TRAINED)])
+    head = [_start(WAYS[way]), *LISTS.values()]
+    caption = f"{SET}: validation top-1 in %, mean ± sd over seeds"
+    return table(caption, head, rows, text_columns=1)
+
+
+def _on_lists(done: Sequence[Kept], arm: str) -> list[str]:
+    return [_cell(done, arm, top1(name), 1) for name in LISTS]
+
+
+def _measured(done: Sequence[Kept], arm: str) -> list[str]:
+    return [_cell(done, arm, *measure) for measure in MEASURES.values()]
+
+
+def _cell(done: Sequence[Kept], arm: str, of: Value, digits: int) -> str:
+    having, values = [], []
+    for one in done:
+        try:
+            values.append(of(one, arm))
+        except KeyError:  # an arm that was not trained, a list that was not scored
+            continue
+        having.append(one)
+    return linked(having, values, digits)
+
+
+def paired_fault(way: str, of: Value, what: str, root: Path = REPOSITORY) -> str:
+    """Paired tests between the arms of one way as a table; ``what`` names the figure."""
+    caption = f"Paired t-tests over seeds, {WAYS[way]}"
+    return differences_table(caption, what, compared(way, of, root), SHORT)
+
+
+def findings_fault(
+    way: str, of: Value, where: str, root: Path = REPOSITORY, unit: Unit = POINTS
+) -> str:
+    """What those tests allow to be said, as a Markdown list; ``where`` as in "in top-1 …"."""
+    return in_words(compared(way, of, root), PAIRS, NAMES, where, unit)
+
+
+def counted_in_words(root: Path = REPOSITORY) -> str:
+    """Which seeds are counted: whether the one that settings were chosen with is among them."""
+    seeds = {one.seed for way in WAYS for one in study(way, root)}
+    among = "is one of the seeds counted" if CHOSEN in seeds else "is none of the seeds counted"
+    return (
+        f"Settings were chosen with seed {CHOSEN}, which {among} here. "
+        f"The network without the fault: {clean_in_words(root)}."
+    )
+
+
+def clean_in_words(root: Path = REPOSITORY) -> str:
+    """How many networks without the fault there are: one alone has no spread to judge it by."""
+    seeds = [run.seed for run in clean(root)]
+    return f"one run, seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} runs"
+
+
+def inverted_in_words(root: Path = REPOSITORY) -> str:
+    """What turning M_s round does to top-1 where the sign misleads: arms' means, all ways."""
+    arms = [values for way in WAYS for values in by_arm(way, fall, root).values()]
+    changes = [-mean_sd(values.values()).mean for values in arms if values]
+    if not changes:
+        return "No record yet: `make study` makes them."
+    low, high = (f"{change:+.1f}".replace("-", "−") for change in (min(changes), max(changes)))
+    return (
+        f"In the set with a misleading sign, where the sign misleads, turning M_s round changes "
+        f"accuracy by {low} to {high} points (means of the arms)."
+    )
+
+
+def halves_table(way: str, root: Path = REPOSITORY) -> str:
+    """By which half of the fusion the sign reaches the answer: weighted by M_t, or by the truth."""
+    kinds = {"effect": "the network’s M_t", "effect_truth": "the truth as M_t"}
+    halves = {"both": "Both halves", "spatial": "Spatial half alone", "temporal": "Temporal alone"}
+    done = study(way, root)
+    rows = [
+        [escape(words), escape(weighed), *(_cell(done, arm, _of(kind, half), 2) for half in halves)]
+        for arm, words in ARMS.items()
+        for kind, weighed in kinds.items()
+    ]
+    head = [_start(WAYS[way]), "Weighted by", *halves.values()]
+    caption = (
+        "mini-SSv2, biased (synthetic): logits by which the partner’s sign moves the answer, if "
+        "both halves of the fusion see it, or one"
+    )
+    return table(caption, head, rows, text_columns=2)
+
+
+def attention_table(way: str, root: Path = REPOSITORY) -> str:
+    """What the truth as M_t would repair without training, and where M_t and M_s lie."""
+    rows_of: Mapping[str, tuple[Value, int]] = {
+        "Top-1, %": (top1(SWAPPED), 1),
+        "Top-1 with the truth as M_t (oracle), %": (_oracle, 1),
+        "M_t on the sign": (_of("m_t", "sign"), 2),
+        "M_t on the action": (_of("m_t", "action"), 2),
+        "M_t on other idle frames": (_of("m_t", "idle"), 2),
+        "M_t with the truth: rank correlation": (agreement("rank_correlation", "value"), 2),
+        "the same with other clips’ truth (habit)": (
+            agreement("rank_correlation", "exchanged"),
+            2,
+        ),
+        "M_s’s peak on actor or hand: share": (agreement("pointing", "value"), 2),
+        "Points lost by 1 − M_s": (fall, 1),
+    }
+    done = study(way, root)
+    rows = [
+        [escape(words), *(_cell(done, arm, of, digits) for arm in ARMS)]
+        for words, (of, digits) in rows_of.items()
+    ]
+    head = [_start(WAYS[way]), *(words.split(":")[0] for words in ARMS.values())]
+    return table(f"{SET}, swapped sign", head, rows, text_columns=1)
+
+
+def _oracle(one: Finetuning, arm: str) -> float:
+    return 100 * measured(one, arm)["oracle"][SWAPPED]
+
+
+def _of(kind: str, name: str) -> Value:
+    return lambda one, arm: measured(one, arm)[kind][name]
+
+
+def _start(words: str) -> str:
+    return words[0].upper() + words[1:]
