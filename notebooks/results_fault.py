@@ -41,7 +41,6 @@ from stabn.figures import arms_figure, describe_arms, filmstrip, moving_clips, s
 from stabn.models.attention import Fusion
 from stabn.tables import choice, fault, plain
 from stabn.tables import fault_tables as tables
-from stabn.tables.comparison import Unit
 from stabn.tables.finetunings import SHORT, settings_in_words
 from stabn.tables.runs import provenance
 
@@ -133,8 +132,8 @@ fusion = Fusion(1, "gated", relu=False, closed=0.3)
 m_t = torch.tensor([[0.0, 0.15, 0.3, 0.65, 1.0]])  # by hand: 0, 0, 0, 0.35 / 0.7 = 0.5, 1
 f = torch.ones(1, 1, 5, 1, 1)  # (N, C, T, H, W)
 _, let_through = fusion.halves(f, torch.zeros_like(f), m_t)
-print("M_t", m_t[0].tolist())
-print("g  ", [round(value, 3) for value in let_through.flatten().tolist()])
+for weight, gate in zip(m_t[0].tolist(), let_through.flatten().tolist(), strict=True):
+    print(f"M_t {weight:.2f}   g {gate:.2f}")
 
 # %% [markdown]
 # Four arms of each way, all from one network: before, control ($\gamma_t = 0$), placebo (other videos'
@@ -148,7 +147,7 @@ short = {"paper": "paper’s", "gated": "gated", "closing": "closes"}
 panels = {
     words: {
         name: {
-            SHORT[arm].removeprefix("the network "): list(values.values())
+            SHORT[arm].removeprefix("network "): list(values.values())
             for arm, values in fault.by_seed(way, fault.top1(key)).items()
         }
         for way, name in short.items()
@@ -184,52 +183,28 @@ Markdown(tables.counted_in_words())
 
 # %%
 values = fault.by_seed("closing", fault.reliance)
-values = {SHORT[arm].removeprefix("the network "): of for arm, of in values.items()}
+values = {SHORT[arm].removeprefix("network "): of for arm, of in values.items()}
 for name, of in values.items():
     print(f"{name}: {', '.join(f'{v:.1f}' for v in of.values()) or 'no record'}")
 seeds_figure(values, "aligned − swapped, points") if any(values.values()) else None
 
 # %%
-HTML(tables.paired_fault("closing", fault.reliance, "Reliance"))
-
-# %%
-Markdown(tables.findings_fault("closing", fault.reliance, "in reliance"))
-
-# %%
-Markdown(tables.findings_fault("closing", fault.worst, "in top-1 on the worst list"))
-
-# %%
-Markdown(tables.findings_fault("closing", fault.leak, "in leak", unit=Unit(2, "logits")))
+HTML(tables.verdicts_table("closing"))
 
 # %% [markdown]
-# ### The price
+# Knowledge against the control says what edits gave, knowledge against the placebo what *these* edits
+# gave, the control against before what more training gave by itself.
 #
-# Where the sign is *right*, a network that stops reading it must lose:
-
-# %%
-aligned = fault.top1(fault.ALIGNED)
-Markdown(tables.findings_fault("closing", aligned, "in top-1 with the class's own sign"))
-
-# %% [markdown]
-# And where there is none:
-
-# %%
-absent = fault.top1(fault.ABSENT)
-Markdown(tables.findings_fault("closing", absent, "in top-1 without a sign"))
-
-# %% [markdown]
-# ### The other two ways
+# **The price** stands in the last row. Where the sign is *right*, a network that stops reading it must
+# lose; compare it with the dashed line of the figure.
 #
-# Gated, reliance:
+# The other two ways:
 
 # %%
-Markdown(tables.findings_fault("gated", fault.reliance, "in reliance"))
-
-# %% [markdown]
-# The paper's fusion:
+HTML(tables.verdicts_table("gated"))
 
 # %%
-Markdown(tables.findings_fault("paper", fault.reliance, "in reliance"))
+HTML(tables.verdicts_table("paper"))
 
 # %% [markdown]
 # ## Why the obvious way leaks
@@ -286,7 +261,7 @@ Markdown(tables.inverted_in_words())
 HTML(tables.measures_table(["paper", "paper_closing"]))
 
 # %%
-Markdown(tables.findings_fault("paper_closing", fault.reliance, "in reliance"))
+HTML(tables.verdicts_table("paper_closing"))
 
 # %% [markdown]
 # ## How the threshold was chosen

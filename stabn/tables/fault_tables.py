@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from stabn.tables.comparison import POINTS, Unit, in_words, mean_sd
+from stabn.tables.comparison import SIGNIFICANT, Paired, mean_sd, p_words
 from stabn.tables.fault import (
     ABSENT,
+    ALIGNED,
     CHOSEN,
     LISTS,
     NEVER_SAW,
@@ -25,8 +26,8 @@ from stabn.tables.fault import (
     top1,
     worst,
 )
-from stabn.tables.finetunings import ARMS, NAMES, PAIRS, SHORT, Finetuning, Value
-from stabn.tables.html import DASH, differences_table, linked, remedies, table
+from stabn.tables.finetunings import ARMS, SHORT, Finetuning, Value
+from stabn.tables.html import DASH, linked, remedies, table
 from stabn.tables.runs import Kept
 from stabn.training.checkpoint import REPOSITORY
 
@@ -38,6 +39,7 @@ MEASURES: Mapping[str, tuple[Value, int]] = {  # heading → value, decimals
     "Reliance, points": (reliance, 1),
     "Leak, logits": (leak, 2),
 }
+VERDICTS = MEASURES | {"Swapped, %": (top1(SWAPPED), 1), "Aligned, %": (top1(ALIGNED), 1)}
 
 
 def measures_table(ways: Iterable[str], root: Path = REPOSITORY) -> str:
@@ -82,17 +84,30 @@ def _cell(done: Sequence[Kept], arm: str, of: Value, digits: int) -> str:
     return linked(having, values, digits)
 
 
-def paired_fault(way: str, of: Value, what: str, root: Path = REPOSITORY) -> str:
-    """Paired tests between the arms of one way as a table; ``what`` names the figure."""
-    caption = f"Paired t-tests over seeds, {WAYS[way]}"
-    return differences_table(caption, what, compared(way, of, root), SHORT)
+def verdicts_table(way: str, root: Path = REPOSITORY) -> str:
+    """Paired tests between the arms of one way in every measure; bold is told apart from luck.
+
+    Holm's correction is for the four pairs of arms of a measure, the three shown among them.
+    """
+    shown = (("knowledge", "control"), ("knowledge", "placebo"), ("control", "before"))
+    rows = []
+    for words, (of, digits) in VERDICTS.items():
+        tests = {(a, b): (test, p) for a, b, test, p in compared(way, of, root)}
+        cells = [_verdict(*tests[pair], digits) if pair in tests else DASH for pair in shown]
+        rows.append([escape(words), *cells])
+    caption = (
+        f"{SET}, {WAYS[way]}: differences ± sd over paired seeds, small p after Holm’s "
+        f"correction; bold: below {SIGNIFICANT:g}"
+    )
+    gaps = GAPS if any(DASH in row for row in rows) else []
+    head = ["", *(f"{SHORT[a]} − {SHORT[b].removeprefix('network ')}" for a, b in shown)]
+    return table(caption, head, rows, text_columns=1) + remedies(gaps, "")
 
 
-def findings_fault(
-    way: str, of: Value, where: str, root: Path = REPOSITORY, unit: Unit = POINTS
-) -> str:
-    """What those tests allow to be said, as a Markdown list; ``where`` as in "in top-1 …"."""
-    return in_words(compared(way, of, root), PAIRS, NAMES, where, unit)
+def _verdict(test: Paired, p: float, digits: int) -> str:
+    words = f"{test.difference:+.{digits}f} ± {test.sd:.{digits}f}".replace("-", "−")
+    words = f"<strong>{words}</strong>" if p < SIGNIFICANT else words
+    return f"{words}<br><small>p {escape(p_words(p))}, n = {test.n}</small>"
 
 
 def counted_in_words(root: Path = REPOSITORY) -> str:

@@ -168,9 +168,8 @@ def test_without_records_there_are_dashes_and_the_remedy(tmp_path):
     for of_way in (fault_tables.lists_table, fault_tables.halves_table):
         assert DASH in of_way("gated", tmp_path)
     assert DASH in fault_tables.attention_table("gated", tmp_path)
+    assert "make study" in fault_tables.verdicts_table("gated", tmp_path)
     of = fault.top1(fault.SWAPPED)
-    assert "make study" in fault_tables.paired_fault("gated", of, "x", tmp_path)
-    assert "nothing can be said" in fault_tables.findings_fault("gated", of, "in x", tmp_path)
     assert np.isnan(fault.share_mended("gated", of, tmp_path))
     assert "make study" in sweeps.sweep_table("share", tmp_path)
     assert "No record" in sweeps.in_a_sentence("share", tmp_path)
@@ -243,9 +242,17 @@ def test_arms_are_compared_within_one_fusion(root):
     assert found["control"][0, "feed" * 16] == pytest.approx(
         100 * top1("gated", 0, "control", fault.SWAPPED)
     )
-    page = fault_tables.paired_fault("gated", fault.top1(fault.SWAPPED), "x", root)
+    page = fault_tables.verdicts_table("gated", root)
     assert "gated fusion (ours)" in page
-    assert "+10.4 ± 0.4" in page  # knowledge is two arms above the control: 10 + 0.4 · (0, 1, 2)
+    shown = {row[0]: row[1:] for row in rows(page)[1:]}
+    # knowledge is two arms above the control: 10 + 0.4 · (0, 1, 2)
+    assert shown["Swapped, %"][0].startswith("+10.4 ± 0.4")
+    assert shown["Swapped, %"][0].endswith("n = 3")
+    assert shown["Leak, logits"][0].startswith("+0.00 ± 0.00")
+    swapped = next(row for row in page.split("<tr>") if ">Swapped, %<" in row)
+    leak = next(row for row in page.split("<tr>") if ">Leak, logits<" in row)
+    assert swapped.count("<strong>") == 3
+    assert "<strong>" not in leak
 
 
 def test_the_fall_is_what_inversion_costs(root):
