@@ -13,6 +13,8 @@ BIASED, BIASED_PREPARED = Path("data/mini_biased"), Path("data/mini_biased_prepa
 CHOSEN, CHOSEN_PREPARED = Path("data/mini_biased_chosen"), Path("data/mini_biased_chosen_prepared")
 FRESH = 5
 CLOSED = "0.3"  # chosen there, too, among these
+CHOSEN_RUN = "mini_biased_chosen"
+HAND = Path("book/results/editing/timed_edits.json")  # of videos of those clips
 CANDIDATES = ("0.0", "0.2", "0.3", "0.4", "0.5")
 # trained fusion → what it is fine-tuned with, and under which name
 CLOSING = ["-p", "closed", CLOSED]
@@ -61,6 +63,7 @@ def task_study():
         yield from studied_sweeps(fresh)
         yield from studied_plain(seed)
     yield from studied_choice()
+    yield from studied_hand()
 
 
 def studied(study, notebook, name, parameters, seed, *, need, given=(), first=(), then=()):
@@ -183,7 +186,7 @@ def studied_plain(seed):
 
 def studied_choice():
     """Where the gate should shut: on the tuning lists, with the one seed settings are chosen by."""
-    trained, need = "mini_biased_chosen", ["prepare_biased_chosen"]
+    trained, need = CHOSEN_RUN, ["prepare_biased_chosen"]
     sets = ["-p", "data_root", CHOSEN, "-p", "prepared", CHOSEN_PREPARED]
     names = [f"closed_{closed}" for closed in CANDIDATES]
     results = [Path("book/results/choice") / f"{name}.json" for name in names]
@@ -197,3 +200,21 @@ def studied_choice():
             need=[f"study:{trained}_edits"],
             given=[*learning_from(trained), *lists, "[knowledge, control]", "-p", "closed", closed],
         )
+
+
+def studied_hand():
+    """Edits that a hand made in the editor, and the truth of the same few videos."""
+    folder, truth = Path("runs/study") / CHOSEN_RUN, Path("runs/study/hand_truth.json")
+    write_truth = [PY, "-m", "studies.hand", HAND, CHOSEN, truth]
+    for seed in map(str, range(FRESH, 2 * FRESH)):
+        for of, edits, arms in (
+            ("hand", HAND, "[knowledge, control]"),
+            ("truth", truth, "[knowledge]"),
+        ):
+            given = ["-p", "run", folder, "-p", "edits", edits, "-p", "arms", arms, *CLOSING]
+            yield studied(
+                *("hand", "finetune", f"{of}_seed{seed}", "mini_biased_finetune", seed),
+                need=[f"study:{CHOSEN_RUN}"],
+                first=[write_truth],
+                given=[*given, "-p", "invert_spatial", "false"],
+            )

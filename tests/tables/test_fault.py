@@ -288,6 +288,31 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     assert shown[1][5].startswith("10.4 ± 0.4")
 
 
+def test_hands_and_the_truth_stand_under_one_another(root):
+    assert "No record" in effort.hand_table(root)
+    for of, arms in (
+        ("hand", ("before", "control", "knowledge")),
+        ("truth", ("before", "knowledge")),
+    ):
+        for seed in SEEDS:
+            made = record("closing" if of == "hand" else "gated", seed, arms)
+            write(root, f"book/results/hand/{of}_seed{seed}.json", made)
+    page = effort.hand_table(root)
+    assert "one network" in page
+    for row, (way, arm) in zip(
+        rows(page)[1:],
+        (
+            ("closing", "before"),
+            ("closing", "control"),
+            ("closing", "knowledge"),
+            ("gated", "knowledge"),
+        ),
+        strict=True,
+    ):
+        mean = 100 * np.mean([top1(way, seed, arm, fault.SWAPPED) for seed in SEEDS])
+        assert row[1].startswith(f"{mean:.1f} ± ")
+
+
 def test_minutes_are_the_mean_seconds_times_the_videos(root):
     """A mean of 40 s: 48 videos take 32 minutes, and 10.4 points of them 3.1 minutes each."""
     assert "No record" in effort.minutes_per_point(root)
