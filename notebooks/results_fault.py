@@ -195,7 +195,16 @@ HTML(tables.verdicts_table("closing"))
 # Knowledge against the control says what edits gave, knowledge against the placebo what *these* edits
 # gave, the control against before what more training gave by itself.
 #
-# **The price** stands in the last row. Where the sign is *right*, a network that stops reading it must
+# Not every network can be mended by *when*:
+
+# %%
+Markdown(tables.range_in_words("closing"))
+
+# %% [markdown]
+# Fine-tuning leaves the feature extractor as it is. Where its features hold little but the sign, a gate
+# can take the sign away, and not much is left to look at. Look at *absent* before you ask people for edits.
+#
+# **The price** stands in the last row of the table. Where the sign is *right*, a network that stops reading it must
 # lose; compare it with the dashed line of the figure.
 #
 # The other two ways:

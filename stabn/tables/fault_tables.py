@@ -126,6 +126,23 @@ def clean_in_words(root: Path = REPOSITORY) -> str:
     return f"one run, seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} runs"
 
 
+def range_in_words(way: str, root: Path = REPOSITORY) -> str:
+    """The worst list of knowledge, least and best seed; and what the least one began with."""
+    done = [one for one in study(way, root) if "knowledge" in one.arms]
+    if not done:
+        return "No record yet: `make study` makes them."
+    reached = {one.seed: worst(one, "knowledge") for one in done}
+    least = min(done, key=lambda one: reached[one.seed])
+    best = max(reached, key=reached.get)
+    classes = least.record["classes"]
+    return (
+        f"With edits, accuracy on the worst list lies between {reached[least.seed]:.1f}% (seed "
+        f"{least.seed}) and {reached[best]:.1f}% (seed {best}). Before, the network of seed "
+        f"{least.seed} was right in {top1(ABSENT)(least, 'before'):.1f}% of the clips without a "
+        f"sign; chance is {100 / classes:.0f}%."
+    )
+
+
 def inverted_in_words(root: Path = REPOSITORY) -> str:
     """What turning M_s round does to top-1 where the sign misleads: arms' means, all ways."""
     arms = [values for way in WAYS for values in by_arm(way, fall, root).values()]

@@ -143,6 +143,15 @@ def test_what_should_change_stands_beside_a_network_without_the_fault(root):
     ]
 
 
+def test_the_seed_that_gains_least_is_told_with_its_start(root):
+    words = fault_tables.range_in_words("closing", root)
+    least, most = (100 * top1("closing", seed, "knowledge", LISTS[0]) for seed in (0, 2))
+    assert f"between {least:.1f}% (seed 0) and {most:.1f}% (seed 2)" in words
+    start = 100 * top1("closing", 0, "before", fault.ABSENT)
+    assert f"seed 0 was right in {start:.1f}%" in words
+    assert words.endswith("chance is 25%.")
+
+
 def test_the_worst_list_is_each_networks_own(root):
     one = fault.study("closing", root)[0]
     for name, value in zip(LISTS, (0.9, 0.4, 0.5), strict=True):
