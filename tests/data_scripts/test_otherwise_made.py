@@ -10,7 +10,7 @@ from manifest import new_row
 from prepare import _prepare
 
 from stabn.data.video import read_frames
-from tests.data.films import barcodes, encode, ffmpeg, numbers
+from tests.data.films import NO_FRAME, STUB, as_avi, barcodes, encode, ffmpeg, numbers, packets
 
 pytestmark = pytest.mark.slow(10)
 
@@ -52,6 +52,13 @@ def with_cover(folder: Path) -> Path:
     return folder / "1.mp4"
 
 
+def xvid(folder: Path) -> Path:
+    """As UCF-101 and HMDB-51 come: begun and ended by packets without a frame."""
+    how = ("-c:v", "libxvid", "-q:v", 3, "-bf", 2, "-g", 12)
+    film = encode(barcodes(40), folder / "film.avi", *how)  # which keeps the last to itself
+    return as_avi([STUB, *packets(film), NO_FRAME], film, folder / "1.avi")
+
+
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 @pytest.mark.parametrize(
     ("make", "shows", "promised"),
@@ -61,6 +68,7 @@ def with_cover(folder: Path) -> Path:
         (open_gops, range(40), 40),
         (with_sound, range(20), None),
         (with_cover, range(20), None),
+        (xvid, range(39), 39),
     ],
 )
 def test_each_is_well_and_so_is_its_copy(
