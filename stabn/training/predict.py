@@ -134,9 +134,8 @@ def _against_truth(maps: Tensor, row: Row, loader: DataLoader, root: str) -> Row
     at = row["frame_indices"]
     masks = (truth.actor | truth.hand)[at]  # (T, H, W)
     levels = truth.levels[at]  # (T,)
-    painted = np.repeat(masks[..., None].astype(np.uint8) * 255, 3, axis=3)  # (T, H, W, 3)
     (centred,) = loader.dataset.transforms
-    cropped = centred(painted)[0][0] > 127  # (T, H, W), as the clip was
+    cropped = centred.masks(masks)  # (T, H, W), as the clip was
     measured = {"temporal_truth": levels}
     for name, measure in [("pointing", pointing_game), ("mass_in_mask", mass_in_mask)]:
         score = measure(maps.transpose(0, 1)[None, :, 0], cropped[None], active=levels[None] == 1)
