@@ -12,6 +12,7 @@ import hashlib
 import os
 import random
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -251,7 +252,9 @@ def _where_to_put(name: str, error: Exception) -> str:
 
 def _load(network: nn.Module, path: Path, name: str) -> None:
     try:
-        network.load_weights(path)
+        with warnings.catch_warnings():  # Keras warns where it leaves a layer as it was
+            warnings.simplefilter("error")
+            network.load_weights(path)
     except Exception as error:  # h5py's, Keras' for another number of layers or another shape
         cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise WeightsError(
