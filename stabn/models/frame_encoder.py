@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from stabn.models.abn import BasicBlock
 from stabn.models.output import VideoOutput
-from stabn.models.planes import frames
+from stabn.models.planes import clips, frames
 from stabn.models.resnet3d import initialise
 
 
 class FrameEncoder(nn.Module):
-    """A small ResNet that sees one frame at a time: (N, 3, T, H, W) → (N, T, C, H′, W′).
+    """A small ResNet that sees one frame at a time: (N, 3, T, H, W) → (N, C, T, H′, W′).
 
     It knows nothing of motion: what is behind it must. With three stages a clip of 56 pixels
     becomes maps of 7×7, as one of 224 pixels does in VGG-16.
@@ -34,8 +34,7 @@ class FrameEncoder(nn.Module):
         initialise(self)
 
     def forward(self, clip: Tensor) -> Tensor:
-        maps = self.stages(self.stem(frames(clip)))  # (N·T, C, H′, W′)
-        return maps.unflatten(0, (len(clip), -1))
+        return clips(self.stages(self.stem(frames(clip))), len(clip))
 
 
 def encoded_size(size: int, stages: int) -> int:
@@ -47,8 +46,8 @@ class FrameByFrame(nn.Module):
     """An encoder of frames and a network over their features, trained as one.
 
     Args:
-        encoder: (N, 3, T, H, W) → features (N, T, C, H′, W′).
-        network: features → :class:`~stabn.models.output.VideoOutput`.
+        encoder: (N, 3, T, H, W) → (N, C, T, H′, W′), a map for each frame.
+        network: features (N, T, C, H′, W′) → :class:`~stabn.models.output.VideoOutput`.
     """
 
     def __init__(self, encoder: nn.Module, network: nn.Module):
@@ -58,7 +57,7 @@ class FrameByFrame(nn.Module):
 
     def features(self, clip: Tensor) -> Tensor:
         """Normalised clips (N, 3, T, H, W) → (N, T, C, H′, W′)."""
-        return self.encoder(clip)
+        return self.encoder(clip).transpose(1, 2)
 
     def from_features(self, features: Tensor, **edited: Any) -> VideoOutput:
         """Everything behind the encoder; ``edited`` attention as the network takes it."""

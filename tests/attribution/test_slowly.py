@@ -16,6 +16,9 @@ from stabn.attribution.intrinsic import intrinsic
 from stabn.attribution.occlusion import occlusion
 from stabn.attribution.question import FILLS
 from stabn.attribution.rise import rise, smooth_masks
+from stabn.models.bilstm import BiLSTM
+from stabn.models.convlstm import AttentiveConvLSTM
+from stabn.models.frame_encoder import FrameByFrame, FrameEncoder
 from stabn.models.resnet3d import ResNet3d
 from stabn.models.st_abn import STABN
 
@@ -222,3 +225,19 @@ def test_intrinsic_is_what_the_network_used(clip):
     np.testing.assert_array_equal(found.evidence.spatial, output.spatial_attention[0, 0])
     assert found.passes == 1
     assert intrinsic(Question(model, clip, 2)).temporal.tolist() == found.evidence.temporal.tolist()
+
+
+def test_what_a_network_does_not_weigh_is_alike_everywhere(clip):
+    torch.manual_seed(0)
+    maps = 6, 6
+    when = BiLSTM(4 * 6 * 6, T, 3, units=2, dense=4)
+    where = AttentiveConvLSTM(4, maps, 3, hidden=2, dense=4)
+    for network, own, other in ((when, "temporal", "spatial"), (where, "spatial", "temporal")):
+        model = FrameByFrame(FrameEncoder((4, 4)), network).eval()
+        with torch.no_grad():
+            used = getattr(model(clip[None]), f"{own}_attention").flatten()
+        found = intrinsic(Question(model, clip, CLASS))
+        np.testing.assert_array_equal(getattr(found, own).ravel(), used)
+        assert (getattr(found, other) == 1).all()
+        assert found.temporal.shape == found.spatial.shape[:1] == (T,)
+        assert grad_cam(Question(model, clip, CLASS)).spatial.shape == (T, *maps)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stabn.models.bilstm import BiLSTM, DenseSoftmax
-from stabn.models.resnet3d import count_parameters
+from stabn.models.resnet3d import count_multiply_adds, count_parameters
 
 N, T, C, U, K = 3, 4, 5, 2, 3
 LENGTHS = torch.tensor([4, 2, 1])
@@ -168,3 +168,10 @@ def test_the_published_sizes():
         "dropout": 0,
         "fc": 512 * 101 + 101,
     }
+
+
+def test_its_multiply_adds_are_counted_on_meta_tensors():
+    with torch.device("meta"):
+        model = BiLSTM(C, T, K, attention="none", units=U, dense=6)
+        counted = count_multiply_adds(model, torch.empty(1, T, C))
+    assert counted == 2 * T * 4 * U * (C + U) + 2 * U * 6 + 6 * K

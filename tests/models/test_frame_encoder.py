@@ -18,12 +18,12 @@ def clip():
 def test_each_frame_is_encoded_by_itself(clip):
     torch.manual_seed(0)
     encoder = FrameEncoder((4, 6)).eval()
-    features = encoder(clip)
-    assert features.shape == (N, T, 6, encoded_size(21, 2), encoded_size(24, 2))
+    maps = encoder(clip)
+    assert maps.shape == (N, 6, T, encoded_size(21, 2), encoded_size(24, 2))
     for n in range(N):
         for t in range(T):
             alone = encoder(clip[n : n + 1, :, t : t + 1])
-            torch.testing.assert_close(features[n, t], alone[0, 0])
+            torch.testing.assert_close(maps[n, :, t], alone[0, :, 0])
 
 
 def test_maps_of_a_mini_clip_are_those_of_vgg():
