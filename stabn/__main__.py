@@ -35,6 +35,7 @@ COMMANDS = {
         "Write the truth of mini-SSv2 as edits, without people.",
     ),
     "finetune": ("stabn.knowledge.finetuning.finetune", "Teach a network what people corrected."),
+    "export": ("stabn.export.command", "Write a network as ONNX files for other programs."),
     "promote": ("stabn.tables.promote", "Put a finished run's record into the book."),
 }
 

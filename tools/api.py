@@ -13,7 +13,15 @@ INTRODUCTIONS = {
         "What it is trained by, judged by, explained by, and shown by.",
     ),
 }
-COMMANDS = ("__main__", "explain", "errors", "given", "words", "extras")  # top-level modules
+COMMANDS = (
+    "__main__",
+    "explain",
+    "export",
+    "errors",
+    "given",
+    "words",
+    "extras",
+)  # top-level modules
 
 
 def pages() -> dict[str, str]:
