@@ -13,15 +13,8 @@ INTRODUCTIONS = {
         "What it is trained by, judged by, explained by, and shown by.",
     ),
 }
-COMMANDS = (
-    "__main__",
-    "explain",
-    "export",
-    "errors",
-    "given",
-    "words",
-    "extras",
-)  # top-level modules
+# what lies beside the parts
+COMMANDS = ("__main__", "explain", "export", "errors", "given", "words", "extras")
 
 
 def pages() -> dict[str, str]:

@@ -9,9 +9,8 @@ from torch import Generator, Tensor
 
 from stabn.data.transforms import normalise
 from stabn.errors import UserError
-from stabn.export.graphs import ATTENTIONS, Everything
+from stabn.export.graphs import ATTENTIONS, Everything, is_cut
 from stabn.training.checkpoint import Trained
-from stabn.training.evaluate import attends
 
 BOUND = 1e-4  # largest difference of any number that a file gives
 BATCHES = (1, 3)  # clips in a batch: the files are for any number of them
@@ -63,8 +62,8 @@ def pytorchs(trained: Trained, size: int, rng: Generator) -> tuple[dict[str, Ten
     side = config.image_size
     frames = torch.randint(0, 256, (size, 3, config.num_frames, side, side), generator=rng)
     clip = normalise(frames.to(torch.uint8))
-    own = Everything(network, attends(config))(clip)
-    if not attends(config):
+    own = Everything(network)(clip)
+    if not is_cut(network):
         return {"clip": clip}, own, own
     edits = {  # a tenth of the levels lies at each end
         name: (1.25 * torch.rand(own[name].shape, generator=rng) - 0.125).clamp(0, 1)

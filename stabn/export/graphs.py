@@ -14,8 +14,8 @@ from onnx.utils import Extractor
 from torch import Tensor, nn
 
 from stabn.models.plain import answering
+from stabn.models.st_abn import STABN
 from stabn.training.checkpoint import Trained
-from stabn.training.evaluate import attends
 
 OPSET = 18  # what PyTorch's exporter writes by itself; onnxruntime, in a browser too, reads it
 ATTENTIONS = ("spatial_attention", "temporal_attention")
@@ -34,25 +34,27 @@ UNCUT: dict[str, Cut] = {"network.onnx": (("clip",), ("logits",))}
 class Everything(nn.Module):
     """A network, and what it gives on its way, as tensors by name."""
 
-    def __init__(self, network: nn.Module, attention: bool):
+    def __init__(self, network: nn.Module):
         super().__init__()
-        self.network, self.attention = network, attention
+        self.network = network
 
     def forward(self, clip: Tensor) -> dict[str, Tensor]:
         """Clips (N, 3, T, H, W), normalised → what :func:`cuts` names, ``features`` among them."""
-        if not self.attention:
+        if not is_cut(self.network):
             output = self.network(clip)
             return {"logits": output if isinstance(output, Tensor) else output.logits}
         features = self.network.features(clip)
         return self.network.from_features(features)._asdict() | {"features": features}
 
 
-def cuts(trained: Trained) -> dict[str, Cut]:
-    """The files that a network becomes, each with the names of what it reads and gives.
+def is_cut(network: nn.Module) -> bool:
+    """Whether a network has an attention point: not the baseline, not the matched control."""
+    return isinstance(network, STABN) and network.constant_attention is None
 
-    The baseline and the matched control have no attention of their own, and no place to cut.
-    """
-    return CUTS if attends(trained.config) else UNCUT
+
+def cuts(network: nn.Module) -> dict[str, Cut]:
+    """The files that a network becomes, each with the names of what it reads and gives."""
+    return CUTS if is_cut(network) else UNCUT
 
 
 def graphs(trained: Trained) -> dict[str, onnx.ModelProto]:
@@ -64,7 +66,7 @@ def graphs(trained: Trained) -> dict[str, onnx.ModelProto]:
     """
     config = trained.config
     clip = torch.zeros(2, 3, config.num_frames, config.image_size, config.image_size)
-    everything = Everything(answering(trained.model), attends(config)).eval()
+    everything = Everything(answering(trained.model)).eval()
     with torch.no_grad():
         given = list(everything(clip))
     with _quietly():
@@ -84,7 +86,7 @@ def graphs(trained: Trained) -> dict[str, onnx.ModelProto]:
     cutter = Extractor(whole)
     parts = {
         name: cutter.extract_model(list(reads), list(gives))
-        for name, (reads, gives) in cuts(trained).items()
+        for name, (reads, gives) in cuts(trained.model).items()
     }
     for part in parts.values():
         onnx.checker.check_model(part, full_check=True)

@@ -9,9 +9,9 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from stabn.models.attention import AttentionBranch
 from stabn.models.planes import PlaneConv3d, PlaneMaxPool3d
 from stabn.models.resnet3d import ResNet3d
-from stabn.models.st_abn import STABN
 
 
 def plain(network: nn.Module) -> nn.Module:
@@ -29,7 +29,7 @@ def plain(network: nn.Module) -> nn.Module:
     return network
 
 
-def answering(network: ResNet3d | STABN) -> nn.Module:
+def answering(network: nn.Module) -> nn.Module:
     """:func:`plain`, in eval mode, with each BN that stands *before* a layer folded into it.
 
     That is exact where nothing lies in between and the layer pads nothing: BN before the 1×1×1
@@ -37,14 +37,13 @@ def answering(network: ResNet3d | STABN) -> nn.Module:
     convolution are folded by the exporter itself.
     """
     network = plain(network).eval()
-    backbone = network.backbone if isinstance(network, STABN) else network
-    if isinstance(backbone.norm, nn.BatchNorm1d):
-        fold_forward(backbone.norm, backbone.fc)
-        backbone.norm = nn.Identity()
-    if isinstance(network, STABN):
-        to_classes = network.attention_branch.to_classes
-        fold_forward(to_classes[0], to_classes[1])
-        to_classes[0] = nn.Identity()
+    for module in network.modules():
+        if isinstance(module, ResNet3d) and isinstance(module.norm, nn.BatchNorm1d):
+            fold_forward(module.norm, module.fc)
+            module.norm = nn.Identity()
+        elif isinstance(module, AttentionBranch):
+            fold_forward(module.to_classes[0], module.to_classes[1])
+            module.to_classes[0] = nn.Identity()
     return network
 
 
