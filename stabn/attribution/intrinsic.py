@@ -3,6 +3,7 @@
 import torch
 
 from stabn.attribution.evidence import Evidence, Unexplained
+from stabn.attribution.occlusion import CELLS
 from stabn.attribution.question import Question
 
 
@@ -17,16 +18,14 @@ def intrinsic(question: Question) -> Evidence:
     """
     output = question.model(question.clip[None])
     question.passes += 1
-    temporal, spatial = (
-        getattr(output, f"{kind}_attention", None) for kind in ("temporal", "spatial")
-    )
+    temporal = getattr(output, "temporal_attention", None)
+    spatial = getattr(output, "spatial_attention", None)
     if temporal is None and spatial is None:
         raise Unexplained(
             f"{type(question.model).__name__} has no attention of its own to show; choose another "
             f"method, or give an ST-ABN's checkpoint"
         )
-    if temporal is None:
-        temporal = torch.ones_like(spatial[:, 0, :, 0, 0])
-    if spatial is None:
-        spatial = torch.ones_like(temporal[:, None, :, None, None])
-    return Evidence(temporal[0].float().cpu().numpy(), spatial[0, 0].float().cpu().numpy())
+    t = question.frames
+    temporal = torch.ones(t) if temporal is None else temporal[0]
+    spatial = torch.ones(t, CELLS, CELLS) if spatial is None else spatial[0, 0]
+    return Evidence(temporal.float().cpu().numpy(), spatial.float().cpu().numpy())

@@ -5,13 +5,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from captum.attr import Occlusion
+from captum.attr import LayerGradCam, Occlusion
 from torch import nn
 
-from stabn.attribution import Question, explained
+from stabn.attribution import Question, agreement, explained
 from stabn.attribution.evidence import Evidence
 from stabn.attribution.faithfulness import deletion, insertion
-from stabn.attribution.grad_cam import grad_cam, last_maps
+from stabn.attribution.grad_cam import grad_cam
 from stabn.attribution.intrinsic import intrinsic
 from stabn.attribution.occlusion import occlusion
 from stabn.attribution.question import FILLS
@@ -94,11 +94,56 @@ def test_grad_cam_of_the_baseline_is_its_class_activation_map(clip):
     np.testing.assert_allclose(ours, cam.clamp(min=0), atol=1e-6)
 
 
-def test_the_layer_is_the_last_computed_not_the_last_defined(model, clip):
-    found = last_maps(model, clip[None])
-    backbone = model.backbone if isinstance(model, STABN) else model
-    assert found is backbone.layer3
-    assert not found._forward_hooks
+def test_grad_cam_of_a_3d_network_equals_captums(model, clip):
+    """Told the layer, which is the last computed, not the last defined."""
+    layer = (model.backbone if isinstance(model, STABN) else model).layer3
+    theirs = LayerGradCam(lambda clips: logits(model, clips), layer)
+    maps = theirs.attribute(clip[None], target=CLASS, relu_attributions=True)[0, 0]
+    ours = grad_cam(Question(model, clip, CLASS)).spatial
+    np.testing.assert_allclose(ours, maps.detach(), atol=1e-6)
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+@pytest.fixture(params=["convlstm", "bilstm"])
+def by_frame(request) -> FrameByFrame:
+    """A network over an encoder's frames: maps of 24 pixels are 3×3, of 8 channels."""
+    torch.manual_seed(0)
+    networks = {
+        "convlstm": lambda: AttentiveConvLSTM(8, (3, 3), 3, hidden=4, dense=6),
+        "bilstm": lambda: BiLSTM(8 * 3 * 3, T, 3, units=5, dense=6),
+    }
+    return FrameByFrame(FrameEncoder((4, 8, 8)), networks[request.param]()).eval()
+
+
+def test_grad_cam_of_a_network_over_frames_equals_a_loop(by_frame, clip):
+    maps = by_frame.features(clip[None])
+    (gradient,) = torch.autograd.grad(by_frame.from_features(maps).logits[0, CLASS], maps)
+    expected = np.zeros((T, 3, 3))
+    for channel in range(8):
+        weight = gradient[0, :, channel].mean().item()
+        for t, y, x in np.ndindex(T, 3, 3):
+            expected[t, y, x] += weight * maps[0, t, channel, y, x].item()
+    ours = grad_cam(Question(by_frame, clip, CLASS))
+    np.testing.assert_allclose(ours.spatial, expected.clip(0), atol=1e-6)
+
+
+def test_half_an_attention_says_nothing_of_the_other_half(by_frame, clip):
+    with torch.no_grad():
+        output = by_frame(clip[None])
+    ours = intrinsic(Question(by_frame, clip, CLASS))
+    if output.temporal_attention is None:
+        assert (ours.temporal == 1).all()
+        np.testing.assert_array_equal(ours.spatial, output.spatial_attention[0, 0])
+    else:
+        assert (ours.spatial == 1).all()
+        np.testing.assert_array_equal(ours.temporal, output.temporal_attention[0])
+    levels = np.array([[0, 1, 0, 0.5]])
+    found = agreement([ours], levels, np.random.default_rng(0).random((1, T, SIDE, SIDE)) < 0.2)
+    if output.temporal_attention is None:
+        assert (found.when.value, found.iou.value) == (0, pytest.approx(found.iou.chance))
+    else:
+        assert found.pointing.value == pytest.approx(found.pointing.chance)
+        assert found.mass.value == pytest.approx(found.mass.chance)
 
 
 def test_a_frozen_network_is_explained_as_any_other(model, clip):
