@@ -8,7 +8,7 @@ from stabn.attribution.agreement import agreement
 from stabn.attribution.evidence import Evidence, Unexplained
 from stabn.attribution.faithfulness import deletion, insertion
 from stabn.attribution.methods import METHODS, explained
-from stabn.attribution.question import FILLS, Question
+from stabn.attribution.question import FILLS, Question, logits_of
 
 __all__ = [
     "FILLS",
@@ -20,4 +20,5 @@ __all__ = [
     "deletion",
     "explained",
     "insertion",
+    "logits_of",
 ]
