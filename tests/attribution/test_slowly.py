@@ -270,19 +270,3 @@ def test_intrinsic_is_what_the_network_used(clip):
     np.testing.assert_array_equal(found.evidence.spatial, output.spatial_attention[0, 0])
     assert found.passes == 1
     assert intrinsic(Question(model, clip, 2)).temporal.tolist() == found.evidence.temporal.tolist()
-
-
-def test_what_a_network_does_not_weigh_is_alike_everywhere(clip):
-    torch.manual_seed(0)
-    maps = 6, 6
-    when = BiLSTM(4 * 6 * 6, T, 3, units=2, dense=4)
-    where = AttentiveConvLSTM(4, maps, 3, hidden=2, dense=4)
-    for network, own, other in ((when, "temporal", "spatial"), (where, "spatial", "temporal")):
-        model = FrameByFrame(FrameEncoder((4, 4)), network).eval()
-        with torch.no_grad():
-            used = getattr(model(clip[None]), f"{own}_attention").flatten()
-        found = intrinsic(Question(model, clip, CLASS))
-        np.testing.assert_array_equal(getattr(found, own).ravel(), used)
-        assert (getattr(found, other) == 1).all()
-        assert found.temporal.shape == found.spatial.shape[:1] == (T,)
-        assert grad_cam(Question(model, clip, CLASS)).spatial.shape == (T, *maps)
