@@ -37,7 +37,9 @@ class Clip:
     group: str
 
 
-def options(description: str, videos: str, lists: str, presets: Mapping[str, str]):
+def options(
+    description: str, videos: str, lists: str, presets: Mapping[str, str]
+) -> argparse.ArgumentParser:
     """A parser with what the three layouts share; ``presets`` are named ways to divide a set."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--videos", type=given.path, required=True, help=videos)
