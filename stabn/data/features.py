@@ -44,7 +44,7 @@ class FeatureKey:
     """All that the features of a video depend on, beside the video.
 
     Attributes:
-        encoder: Its name in :data:`stabn.models.encoders.ENCODERS`.
+        encoder: Its name in :mod:`stabn.models.encoders`.
         weights: SHA-256 of its weights.
         official: Whether it was fed BGR, as the source's code did.
         output: ``"pooled"``: float32 (C,) a frame; ``"cube"``: float16 (C, H′, W′).
@@ -206,9 +206,9 @@ def check_same(folder: Path, key: FeatureKey, expected: dict[str, object]) -> No
 
 
 class FeatureDataset(LabelledClips):
-    """Features of labelled videos in place of their frames, indexed by :class:`ClipKey`.
+    """Features of labelled videos in place of their frames, one for each ``ClipKey``.
 
-    It serves the same samplers, loaders and ``collate`` as :class:`ClipDataset`. A clip's ``video``
+    It serves the same samplers, loaders and ``collate`` as a data set of clips. A clip's ``video``
     is float32 (T, C), or (T, C, H′, W′) of a cache of cubes. Which T of the frames that are kept:
 
     - ``"segments"``: all; the cache was made for this T.

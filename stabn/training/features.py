@@ -88,7 +88,7 @@ class _Clips(Dataset[_Seen]):
 def key_of(
     encoder: Encoder, videos: Videos, output: str, taken: Taken, num_frames: int | None
 ) -> FeatureKey:
-    """What the features of these videos are of; parameters as :class:`FeatureKey`'s.
+    """What the features of these videos are of; parameters as those of the key.
 
     Raises:
         FeaturesError: ``taken`` and the rest do not go together.
@@ -136,7 +136,7 @@ def extract(
         videos: Where frames come from.
         video_ids: Which of them.
         out: The cache's folder, made if missing.
-        output, taken, num_frames: As :class:`FeatureKey`'s.
+        output, taken, num_frames: As :class:`~stabn.data.features.FeatureKey`'s.
         jobs: Processes that decode meanwhile; 0 for this one, in turns with encoding.
 
     Raises:

@@ -6,6 +6,7 @@ import signal
 from multiprocessing import get_context
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -233,3 +234,6 @@ def test_the_command(videos, tmp_path, capsys, stabn, monkeypatch):
     torch.testing.assert_close(cache.read("1").features, pooled(encoder(clip[None])[0]))
     with pytest.raises(SystemExit, match=r"error: .*out: holds features of num_frames 2, not 3"):
         stabn("features", "--root", root, "--out", out, "--frames", 3, "--weights", "none")
+    for sources in ((), ("--root", root, "--prepared", root)):
+        with pytest.raises(click.UsageError, match="give --root or --prepared, one of the two"):
+            stabn("features", *sources, "--out", out)
