@@ -19,10 +19,25 @@ from layouts import RANDOM, Clip, hold_out, leaks, random_split
 from stabn.data.dataset import ClipDataset
 from stabn.data.ssv2 import VideoFolder, read_classes, read_split
 from stabn.data.transforms import eval_transforms
+from stabn.training.config import RunConfig
+from stabn.training.records import read_record
+from stabn.training.train import train
 from tests.data.films import barcodes, encode
 
 pytestmark = pytest.mark.slow(10)
 
+SMALL = {
+    "name": "small",
+    "report_split": "test",
+    "backbone": "small",
+    "num_frames": 8,
+    "image_size": 24,
+    "short_side": 24,
+    "train_short_side": (24, 24),
+    "epochs": 1,
+    "batch_size": 48,
+    "workers": 0,
+}
 UCF = ("ApplyEyeMakeup", "HandstandPushups", "YoYo")
 
 
@@ -152,7 +167,7 @@ def test_another_file_in_the_folder_of_links_is_left_alone(ucf, tmp_path):
     assert mine.exists()
 
 
-def test_videos_of_one_frame_and_shorter_than_a_clip_are_read_and_verified(ucf, tmp_path):
+def test_videos_of_one_frame_and_shorter_than_a_clip_are_verified_and_trained_on(ucf, tmp_path):
     """XviD's files, decoded: one of a single frame, the others of five."""
     how = ("-c:v", "libxvid", "-q:v", 3, "-bf", 0)
     short, film = (encode(barcodes(n), tmp_path / f"{n}.avi", *how) for n in (1, 5))
@@ -169,6 +184,9 @@ def test_videos_of_one_frame_and_shorter_than_a_clip_are_read_and_verified(ucf, 
     assert clips["v_YoYo_g01_c01"].frame_indices.tolist() == [0] * 8
     assert clips["v_YoYo_g01_c02"].frame_indices.tolist() == [0, 0, 1, 2, 2, 3, 4, 4]
     assert verify.main(["--root", str(out), "--jobs", "1", "--shard", "1/40"]) == 0
+    config = RunConfig(**SMALL, out_dir=str(tmp_path), data_root=str(out))
+    train(config)
+    assert read_record(config.folder / "record.json")["results"]["test"]["videos"] == 84
 
 
 # -- HMDB-51 -----------------------------------------------------------------------------------
