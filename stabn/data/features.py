@@ -220,7 +220,6 @@ class FeatureDataset(LabelledClips):
         records: The split's videos.
         cache: Their features.
         num_frames: T.
-        pool: Of a cache of cubes, whether to take the mean over all places: float32 (T, C).
         seed: Training's seed, or None for evaluation.
 
     ``dataset[key]`` raises a VideoError where a video has no features; a DataLoader goes on, as
@@ -237,14 +236,12 @@ class FeatureDataset(LabelledClips):
         records: Sequence[Record],
         cache: FeatureCache,
         num_frames: int,
-        *,
-        pool: bool = False,
         seed: int | None = None,
     ):
         super().__init__(records, seed)
         if cache.key.taken == "segments":
             check_same(cache.folder, cache.key, {"num_frames": num_frames})
-        self.cache, self.num_frames, self.pool = cache, num_frames, pool
+        self.cache, self.num_frames = cache, num_frames
 
     def __getitem__(self, key: ClipKey | int) -> Clip:
         key = key if isinstance(key, ClipKey) else ClipKey(int(key))
@@ -252,8 +249,6 @@ class FeatureDataset(LabelledClips):
         kept = self.cache.read(record.video_id)
         rows = self._rows(len(kept.indices), record.video_id, key)
         features, indices = kept.features[rows].float(), kept.indices[rows]
-        if self.pool and features.dim() == 4:
-            features = features.mean(dim=(2, 3))
         if missing := self.num_frames - len(rows):
             features = torch.cat([features, features.new_zeros(missing, *features.shape[1:])])
             indices = torch.cat([indices, indices.new_full((missing,), -1)])

@@ -265,4 +265,7 @@ def command(
             jobs=jobs,
         )
     size = sum(cache.path(video_id).stat().st_size for video_id in ids)
-    click.echo(f"{out}: features of {counted(len(ids), 'video')} by {encoder}, {size / 1e6:.1f} MB")
+    click.echo(
+        f"{out}: features of {counted(len(ids), 'video')} by {encoder}, of "
+        f"{counted(cache.mean_length(ids), 'frame')} on average, {size / 1e6:.1f} MB"
+    )

@@ -226,7 +226,8 @@ def test_the_command(videos, tmp_path, capsys, stabn, monkeypatch):
     monkeypatch.setattr(features, "AT_ONCE", 2)
     root, out = videos.folder.parent, tmp_path / "out"
     stabn("features", "--root", root, "--out", out, "--frames", 2, "--weights", "none")
-    assert f"features of 3 videos by {LITE0}" in capsys.readouterr().out
+    said = f"features of 3 videos by {LITE0}, of 2 frames on average"
+    assert said in capsys.readouterr().out
     encoder = Encoder(LITE0, None)
     cache = FeatureCache(out, encoder=LITE0, weights=encoder.weights_hash, num_frames=2)
     seen = eval_transform(224, short_side=224)
