@@ -66,7 +66,11 @@ def _decode(path: Path, stated: int, row: dict) -> str:
     row["frames"], row["promised"] = _play(path, row["fps"])
     witness = ffmpeg("-loglevel", "level+error", "-i", path, "-map", "0:V:0",
                      "-fps_mode", "passthrough", "-f", "framecrc", "-")  # fmt: skip
-    seen = sum(not line.startswith(b"#") for line in witness.stdout.splitlines())
+    shown = [line.split() for line in witness.stdout.splitlines() if not line.startswith(b"#")]
+    checksums = [line[-1] for line in shown]
+    if path.suffix == ".avi" and len(shown) > row["frames"] and checksums.pop() in checksums:
+        shown.pop()  # XviD may end in a packet without a frame: this ffmpeg repeats one for it
+    seen = len(shown)
     if -witness.returncode in OUTSIDE:
         return Lost.by(-witness.returncode)
     errors = complaints(witness)

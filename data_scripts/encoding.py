@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from decoding import complaints, ffmpeg
 
+from stabn.data.decoding import opened
+
 _SAME_BYTES = "-pix_fmt yuv420p -threads 1 -fflags +bitexact -flags +bitexact"
 # What the disk is to blame for, and not the video.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
@@ -76,14 +78,15 @@ class Recipe:
 def encode(source: Path, target: Path | str, codec: Codec, size: tuple[int, int]) -> None:
     """Write a copy of the video stream, frame for frame, at ``size`` (height, width).
 
-    ffmpeg turns what carries a rotation tag upright, and then scales it.
+    ffmpeg turns what carries a rotation tag upright, and then scales it. Frames of an avi get one
+    length each: a packet of XviD that holds no frame would leave a gap.
 
     Raises:
         Rejected: The video cannot be decoded or encoded.
         OSError: The disk cannot take the copy.
     """
     scale = f"scale={size[1]}:{size[0]}:flags=bicubic"
-    done = ffmpeg("-loglevel", "level+error", "-i", source, "-map", "0:V:0",
+    done = ffmpeg("-loglevel", "level+error", *_rate(source), "-i", source, "-map", "0:V:0",
                   "-map_metadata", "-1", "-fps_mode", "passthrough", "-vf", scale,
                   *codec.options.split(), *_SAME_BYTES.split(), "-f", codec.container,
                   target)  # fmt: skip
@@ -92,3 +95,10 @@ def encode(source: Path, target: Path | str, codec: Codec, size: tuple[int, int]
             if any(os.strerror(code) in line for line in said):
                 raise OSError(code, os.strerror(code), str(target))
         raise Rejected(f"cannot be encoded (ffmpeg: {said[0]})")
+
+
+def _rate(source: Path) -> list[str]:
+    if source.suffix != ".avi":
+        return []
+    with opened(source) as stream:
+        return ["-r", str(stream.average_rate)]

@@ -69,9 +69,8 @@ levels, masks = [], []
 for video_id, indices in zip(batch.video_id, batch.frame_indices.numpy(), strict=True):
     video = drawn.clips[video_id]
     levels.append(video.levels[indices])
-    painted = np.repeat((video.actor | video.hand)[indices, ..., None], 3, axis=3)
-    masks.append(transform(painted.astype(np.uint8) * 255)[0][0] > 127)  # cropped as the clip was
-levels, masks = np.stack(levels), torch.stack(masks).numpy()
+    masks.append(transform.masks((video.actor | video.hand)[indices]))  # cropped as the clip was
+levels, masks = np.stack(levels), np.stack(masks)
 print("levels", levels.shape, " masks", masks.shape)
 
 # %% [markdown]

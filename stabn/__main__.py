@@ -17,6 +17,7 @@ PREFLIGHT = {
 COMMANDS = {
     "mini": ("stabn.data.mini.make", "Draw mini-SSv2, the synthetic set."),
     "prepare": ("stabn.data.prepared", "Decode a set once, small, to train faster on it."),
+    "features": ("stabn.training.features", "Run a set through a frozen ImageNet network, once."),
     "preflight": (PREFLIGHT, "Find what would stop a night's run, before it begins."),
     "train": ("stabn.training.train", "Train a network, on one process or on many."),
     "evaluate": ("stabn.training.evaluate", "Score a trained network, video by video."),
@@ -34,6 +35,7 @@ COMMANDS = {
         "Write the truth of mini-SSv2 as edits, without people.",
     ),
     "finetune": ("stabn.knowledge.finetuning.finetune", "Teach a network what people corrected."),
+    "export": ("stabn.export.command", "Write a network as ONNX files for other programs."),
     "promote": ("stabn.tables.promote", "Put a finished run's record into the book."),
 }
 

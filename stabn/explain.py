@@ -1,8 +1,11 @@
-"""Any video → the classes a trained ST-ABN sees in it, and when and where it looked.
+"""Any video → the classes a trained network sees in it, and when and where they come from.
 
-``stabn explain VIDEO --checkpoint runs/mini_st_abn/best.pt --out figure.png``
+``stabn explain VIDEO --checkpoint runs/mini_st_abn/best.pt --out figure.png`` shows an ST-ABN's own
+attention. ``--method`` explains any network after the fact, ``--compare`` puts further methods
+below.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +15,21 @@ import torch
 from matplotlib.backend_bases import FigureCanvasBase
 
 from stabn import given
+from stabn.attribution import METHODS, Question, Unexplained, explained, logits_of
 from stabn.data.sampling import views
 from stabn.data.transforms import ClipTransform, eval_transform, normalise
 from stabn.data.video import probe, read_frames
 from stabn.errors import UserError
-from stabn.figures import attention_figure, describe_attention
+from stabn.figures import (
+    attention_figure,
+    describe_attention,
+    describe_explanations,
+    explanations_figure,
+)
 from stabn.figures.sheet import Sheet
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.files import replacing
+from stabn.words import counted
 
 SHOWN = 224  # pixels: frames are drawn larger than a small network reads them
 
@@ -31,9 +41,12 @@ class Explanation:
     Attributes:
         frames: uint8 (T, 224, 224, 3), the part of each frame that the network read.
         frame_indices: int64 (T,), their places in the video.
-        temporal: M_t, float32 (T,) in [0, 1].
-        spatial: M_s, float32 (T, H′, W′) in [0, 1].
+        temporal: M_t, float32 (T,) in [0, 1]; or another method's evidence for the first class.
+        spatial: M_s, float32 (T, H′, W′) in [0, 1]; or likewise.
         predictions: (class text, probability), most probable first.
+        method: a name in ``stabn.attribution.METHODS``.
+        passes: forward passes that it took; a backward pass counts as two.
+        seconds: that it took.
     """
 
     frames: np.ndarray
@@ -41,9 +54,17 @@ class Explanation:
     temporal: np.ndarray
     spatial: np.ndarray
     predictions: tuple[tuple[str, float], ...]
+    method: str
+    passes: int
+    seconds: float
 
     def figure(self, **options) -> Sheet:
-        """The paper's Figure 3; options as of :func:`stabn.figures.attention.attention_figure`."""
+        """The paper's Figure 3; options as of :func:`stabn.figures.attention.attention_figure`.
+
+        Another method than ``"intrinsic"`` has the figure of :func:`compared`, alone.
+        """
+        if self.method != "intrinsic":
+            return compared([self], **options)
         return attention_figure(
             self.frames,
             self.temporal,
@@ -55,6 +76,8 @@ class Explanation:
 
     def words(self) -> str:
         """The same in words."""
+        if self.method != "intrinsic":
+            return compared_in_words([self])
         return describe_attention(
             self.temporal,
             self.spatial,
@@ -63,48 +86,86 @@ class Explanation:
         )
 
 
+def compared(explanations: Sequence[Explanation], **options) -> Sheet:
+    """Explanations of one video by several methods, under one another.
+
+    Options are those of :func:`stabn.figures.explanations.explanations_figure`.
+    """
+    first = explanations[0]
+    return explanations_figure(
+        first.frames,
+        {each.method: (each.temporal, each.spatial) for each in explanations},
+        frame_indices=first.frame_indices,
+        predictions=first.predictions,
+        **options,
+    )
+
+
+def compared_in_words(explanations: Sequence[Explanation]) -> str:
+    """The same in words."""
+    first = explanations[0]
+    return describe_explanations(
+        {each.method: (each.temporal, each.spatial) for each in explanations},
+        frame_indices=first.frame_indices,
+        predictions=first.predictions,
+    )
+
+
 @torch.no_grad()
-def explain(video: str | Path, trained: Trained, *, top: int = 5) -> Explanation:
+def explain(
+    video: str | Path, trained: Trained, *, top: int = 5, method: str = "intrinsic"
+) -> Explanation:
     """Sample, crop and normalise a video as in evaluation, and run the network on it.
 
     A video of any length and size will do: one shorter than a clip repeats frames. Where the run's
-    sampling rule takes several clips of a video, their logits are averaged.
+    sampling rule takes several clips of a video, their logits are averaged, and each clip is
+    explained by itself.
 
     Args:
         video: a file in any container and codec.
-        trained: an ST-ABN, from :func:`stabn.training.checkpoint.load_trained` or ``load``.
+        trained: from :func:`stabn.training.checkpoint.load_trained` or ``load``.
         top: how many classes to name.
+        method: how the most probable of them is explained: ``"intrinsic"``, a network's own
+            attention, or another name in ``stabn.attribution.METHODS``.
 
     Raises:
         VideoError: no such file, or no video that can be decoded.
-        CheckpointError: the network has no attention (it is the baseline).
+        CheckpointError: the network has not what the method needs: attention of its own, for one.
     """
     video = given.path(video)
     model, config, classes, origin = trained
-    if config.model != "st_abn":
-        raise CheckpointError(
-            f"{origin}: is a {config.model}, which has no attention to show; give an ST-ABN's "
-            f"checkpoint"
-        )
     indices = views(config.sampling, probe(video).frames, config.num_frames)  # (V, T)
     frames = read_frames(video, indices.ravel())  # (V·T, H, W, 3)
     seen = eval_transform(config.image_size, short_side=config.short_side)
     clip, _ = seen(frames)  # (3, V·T, size, size)
     clips = clip.unflatten(1, indices.shape).transpose(0, 1)  # (V, 3, T, size, size)
     device = next(model.parameters()).device
-    output = model.eval()(normalise(clips.to(device)))
-    probabilities = output.logits.float().mean(dim=0).softmax(dim=0)  # (K,)
+    clips = normalise(clips.to(device))
+    probabilities = logits_of(model.eval(), clips).float().mean(dim=0).softmax(dim=0)  # (K,)
     best = probabilities.topk(min(top, len(classes)))
+    target = int(best.indices[0])
+    try:
+        each = [explained(method, Question(model, part, target)) for part in clips]
+    except Unexplained as error:
+        raise CheckpointError(f"{origin}: {error}") from error
     shown, _ = ClipTransform(SHOWN, seen.crop)(frames)  # (3, V·T, 224, 224)
     return Explanation(
         frames=shown.permute(1, 2, 3, 0).numpy(),
         frame_indices=indices.ravel(),
-        temporal=output.temporal_attention.float().flatten().cpu().numpy(),
-        spatial=output.spatial_attention.float().squeeze(1).flatten(0, 1).cpu().numpy(),
+        temporal=np.concatenate([one.evidence.temporal for one in each]),
+        spatial=np.concatenate([one.evidence.spatial for one in each]),
         predictions=tuple(
             (classes[i], p) for p, i in zip(*map(torch.Tensor.tolist, best), strict=True)
         ),
+        method=method,
+        passes=sum(one.passes for one in each),
+        seconds=sum(one.seconds for one in each),
     )
+
+
+def cost(explanation: Explanation) -> str:
+    """``"3 forward passes, 0.1 s"``."""
+    return f"{counted(explanation.passes, 'forward pass')}, {explanation.seconds:.1f} s"
 
 
 def save(figure: Sheet, path: str | Path) -> None:
@@ -127,23 +188,46 @@ def _format(path: Path) -> str:
     return name
 
 
+BY = click.Choice(list(METHODS))
+
+
 @click.command(help="Show where and when a network looks in a video.")
 @click.argument("video", type=given.path)
-@click.option("--checkpoint", required=True, type=given.path, help="an ST-ABN's checkpoint")
+@click.option("--checkpoint", required=True, type=given.path, help="of any network of this book")
 @click.option("--out", required=True, type=given.path, help="where the picture goes, as .png")
-def command(video: Path, checkpoint: Path, out: Path) -> None:
+@click.option(
+    "--method",
+    type=BY,
+    default="intrinsic",
+    show_default=True,
+    help="the network's own attention; an explanation after the fact; or one that looks at "
+    "nothing: random, centre",
+)
+@click.option(
+    "--compare",
+    type=BY,
+    multiple=True,
+    help="a further method, shown below the first; may be given several times",
+)
+def command(
+    video: Path, checkpoint: Path, out: Path, method: str, compare: tuple[str, ...]
+) -> None:
     """VIDEO is a file in any container and codec, of any size."""
     _format(out)
     trained = load(checkpoint)
-    explanation = explain(video, trained)
+    methods = dict.fromkeys((method, *compare))  # each once, in the order given
+    explanations = [explain(video, trained, method=name) for name in methods]
+    first, several = explanations[0], len(explanations) > 1
     try:
-        save(explanation.figure(), out)
+        save(compared(explanations) if several else first.figure(), out)
     except OSError as error:
         raise UserError(
             f"{out}: cannot be written ({error.strerror}); choose another --out"
         ) from error
     click.echo(f"{video}, by {trained.origin}, which learned from {trained.config.data_root}")
-    for name, probability in explanation.predictions:
+    for name, probability in first.predictions:
         click.echo(f"  {probability:6.1%}  {name}")
-    click.echo(explanation.words())
+    click.echo(compared_in_words(explanations) if several else first.words())
+    for one in explanations:
+        click.echo(f"{one.method}: {cost(one)}")
     click.echo(f"picture: {out}")

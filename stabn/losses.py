@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from stabn.models.output import VideoOutput
+from stabn.models.st_abn import STABNOutput
+
 
 class ClassificationLoss(NamedTuple):
     """Scalars: ``total`` = ``attention`` + ``perception``; ``attention`` is 0 without a branch."""
@@ -31,6 +34,26 @@ def classification_loss(
         return ClassificationLoss(perception, torch.zeros_like(perception), perception)
     attention = cross_entropy(attention_logits, labels, label_smoothing=smoothing)
     return ClassificationLoss(attention + perception, attention, perception)
+
+
+def loss_of(
+    output: Tensor | STABNOutput | VideoOutput, labels: Tensor, smoothing: float = 0.0
+) -> ClassificationLoss:
+    """The loss of what a network gives, whichever it is; labels and smoothing as above.
+
+    Of a network that names a class at every step, it is the mean over all steps.
+    """
+    if getattr(output, "step_logits", None) is not None:
+        steps = output.step_logits  # (N, T, K)
+        repeated = labels.repeat_interleave(steps.shape[1])
+        return classification_loss(steps.flatten(0, 1), None, repeated, smoothing)
+    branch = getattr(output, "attention_logits", None)
+    return classification_loss(answer(output), branch, labels, smoothing)
+
+
+def answer(output: Tensor | STABNOutput | VideoOutput) -> Tensor:
+    """The logits (N, K) that count, of whatever a network gives."""
+    return output if isinstance(output, Tensor) else output.logits
 
 
 def temporal_loss(

@@ -5,6 +5,7 @@ nothing (the same everywhere) scores exactly that level.
 """
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -135,6 +136,58 @@ def rank_correlation(
     exchanged = (every_pair - (mine * truth).sum()) / (n * (n - 1)) if n > 1 else np.nan
     value = float(per_clip[usable].mean())
     return RankCorrelation(value, 0.0, n, per_clip, (float(low), float(high)), float(exchanged))
+
+
+@dataclass(frozen=True)
+class TemporalIoU(Score):
+    """:func:`temporal_iou`'s score.
+
+    Attributes:
+        exchanged: the mean when each clip's M_t meets the other clips' truth.
+    """
+
+    exchanged: float
+
+
+def temporal_iou(m_t: ArrayLike | torch.Tensor, levels: ArrayLike | torch.Tensor) -> TemporalIoU:
+    """Intersection over union of the frames that are in motion and as many that M_t ranks first.
+
+    As M_t may choose as many frames as the truth has, no threshold is needed, and any method is
+    measured alike. Equal values at the edge share their places: the value is the mean over all
+    choices among them, so a constant M_t earns exactly chance. Clips without motion, or with
+    nothing else, are left out.
+
+    Args:
+        m_t: temporal attention, (N, T), on any scale.
+        levels: truth, (N, T); 1 is motion.
+
+    Raises:
+        ValueError: shapes differ or are not (N, T).
+    """
+    m_t, moving = _array(m_t), _array(levels) == 1
+    if m_t.shape != moving.shape or m_t.ndim != 2:
+        raise ValueError(f"M_t {m_t.shape} and levels {moving.shape} must be of one shape (N, T)")
+    usable = np.flatnonzero(moving.any(axis=1) & ~moving.all(axis=1))
+    n, per_clip = len(usable), np.full(len(m_t), np.nan)
+    if n == 0:
+        return TemporalIoU(np.nan, np.nan, 0, per_clip, np.nan)
+    pairs = np.array([[_overlap(m_t[i], moving[j]) for j in usable] for i in usable])
+    per_clip[usable] = np.diag(pairs)
+    chance = np.mean([_overlap(np.zeros(moving.shape[1]), moving[j]) for j in usable])
+    others = (pairs.sum() - np.trace(pairs)) / (n * (n - 1)) if n > 1 else np.nan
+    return TemporalIoU(per_clip[usable].mean(), float(chance), n, per_clip, float(others))
+
+
+def _overlap(m_t: np.ndarray, moving: np.ndarray) -> float:
+    """IoU of one clip (T,), averaged over every choice among equal values at the edge."""
+    k = int(moving.sum())
+    edge = np.sort(m_t)[-k]
+    sure, tied = m_t > edge, m_t == edge
+    free, good = k - int(sure.sum()), int((tied & moving).sum())  # to choose; tied and in motion
+    bad = int(tied.sum()) - good
+    ways = [comb(good, hit) * comb(bad, free - hit) for hit in range(free + 1)]
+    hits = int((sure & moving).sum()) + np.arange(free + 1)
+    return float(np.average(hits / (2 * k - hits), weights=np.array(ways, dtype=float)))
 
 
 def fixed_curve(levels: ArrayLike | torch.Tensor) -> RankCorrelation:

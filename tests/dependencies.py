@@ -12,6 +12,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LISTS = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}  # "" is the core
 PINNED = re.compile(r"(?P<requirement>[^#]+?) +# (?P<reason>\S.*)")
 ROOMS = {  # modules below these load with an extra only; all others with the core alone
+    "stabn.export": "onnx",
     "stabn.knowledge.app": "app",
     "stabn.knowledge.editor": "app",
     "stabn.knowledge.store": "app",

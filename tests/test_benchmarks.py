@@ -25,6 +25,10 @@ STEP = {
     *("ratio", "peak_gib", "gflop_per_clip", "matrix_tflops", "share_of_matrix_rate", "note"),
 }
 LOADER = {"source", "frames", "size", "stage", "clips_per_second_per_core", "ratio_to_raw"}
+ENCODER = {
+    *("encoder", "size", "frames_per_second", "decoded_frames_per_second", "ratio_to_decoding"),
+    *("bytes_pooled", "bytes_cube"),
+}
 STAGES = ["raw decoding", "read_frames", "+ transform", "+ collate", "DataLoader"]
 
 # Multiply–adds of the small baseline on 4 frames of 32×32, by hand: weights × places.
@@ -46,7 +50,7 @@ def benchmark(monkeypatch) -> Iterator[Callable[[str], ModuleType]]:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     before = set(sys.modules)
     yield importlib.import_module
-    for name in {"loader", "training_step", "measured"} - before:
+    for name in {"encoders", "loader", "training_step", "measured"} - before:
         sys.modules.pop(name, None)
 
 
@@ -149,6 +153,17 @@ def test_a_loader_record_has_every_way_to_read(record_of, tiny_set):
     clip = record["bytes_per_clip"]
     assert clip["uint8"] == 3 * 32 * 224 * 224 == 4_816_896
     assert clip["float32"] == 4 * clip["uint8"]
+
+
+def test_an_encoder_record_says_what_is_waited_for_and_what_is_kept(record_of):
+    record = record_of("encoders.py")
+    (row,) = record["rows"]
+    assert row.keys() >= ENCODER
+    assert (record["device"], record["threads"], record["frames"]) == ("cpu", 1, 2)
+    assert (row["encoder"], row["size"]) == ("efficientnet_lite0", 224)
+    ratio = row["frames_per_second"] / row["decoded_frames_per_second"]
+    assert row["ratio_to_decoding"] == pytest.approx(ratio)
+    assert (row["bytes_pooled"], row["bytes_cube"]) == (4 * 1280, 2 * 1280 * 7 * 7)
 
 
 def test_the_videos_have_the_set_s_form(benchmark, tmp_path):

@@ -82,7 +82,8 @@ def test_every_module_loads_with_what_its_room_brings():
 
 def test_what_a_function_imports_is_in_an_extra_that_users_can_name():
     for module, path in MODULES.items():
-        assert foreign(path, at_load=False) <= brought("app") | brought("launch"), module
+        named = brought("app") | brought("encoders") | brought("launch")
+        assert foreign(path, at_load=False) <= named, module
 
 
 def test_the_scripts_that_bring_data_in_need_the_core_alone():

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from stabn import explain as explaining
+from stabn.attribution import Question
+from stabn.attribution.grad_cam import grad_cam
 from stabn.data.sampling import segment_indices
 from stabn.data.transforms import eval_transform, normalise
 from stabn.data.video import VideoError, probe, read_frames, write_video
@@ -87,6 +89,43 @@ def test_two_clips_of_a_video_are_averaged(tmp_path):
     assert dict(ours.predictions)[CLASSES[3]] == pytest.approx(mean[3].item(), abs=1e-6)
 
 
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory) -> Path:
+    return saved(tmp_path_factory.mktemp("baseline"), model="baseline", sampling="two_clip")
+
+
+def test_a_network_without_attention_is_explained_clip_by_clip(baseline):
+    trained = checkpoint.load(baseline)
+    ours = explain(BIKES, trained, top=1, method="grad_cam")
+    clip, _ = eval_transform(48, short_side=54)(read_frames(BIKES, ours.frame_indices))
+    target = CLASSES.index(ours.predictions[0][0])
+    halves = [normalise(half[None])[0] for half in clip.chunk(2, dim=1)]
+    own = [grad_cam(Question(trained.model, half, target)) for half in halves]
+    np.testing.assert_allclose(ours.temporal, np.concatenate([e.temporal for e in own]), atol=1e-6)
+    np.testing.assert_allclose(ours.spatial, np.concatenate([e.spatial for e in own]), atol=1e-6)
+    assert ours.passes == 2 * 3
+
+
+def test_methods_stand_under_one_another_in_the_order_asked(baseline, tmp_path, capsys, stabn):
+    out = tmp_path / "compared.png"
+    asked = ["--method", "grad_cam", "--compare", "random", "--compare", "centre"]
+    stabn("explain", BIKES, "--checkpoint", baseline, "--out", out, *asked, "--compare", "random")
+    assert out.read_bytes().startswith(b"\x89PNG")
+    said = capsys.readouterr().out
+    assert said.index("grad_cam: most at") < said.index("random: most") < said.index("centre: most")
+    assert said.count("random: most") == 1
+    assert "grad_cam: 6 forward passes" in said
+    assert "centre: 0 forward passes" in said
+
+
+def test_one_method_after_the_fact_has_the_figure_of_the_comparison(tiny):
+    ours = explain(BIKES, checkpoint.load(tiny), method="occlusion")
+    names = [text.get_text() for text in ours.figure().texts]
+    assert "occlusion" in names
+    assert ours.words().startswith("The network answers")
+    assert "occlusion: most at frame" in ours.words()
+
+
 def test_command_writes_the_picture_and_says_what_it_saw(tiny, tmp_path, capsys, stabn):
     out = tmp_path / "new" / "bikes.png"
     stabn("explain", BIKES, "--checkpoint", tiny, "--out", out)
@@ -110,7 +149,7 @@ def refused(stabn):
     return call
 
 
-def test_clear_errors(tiny, tmp_path, refused):
+def test_clear_errors(tiny, baseline, tmp_path, refused):
     out = tmp_path / "figure.png"
     text = tmp_path / "text.mp4"
     text.write_text("no video at all")
@@ -119,8 +158,9 @@ def test_clear_errors(tiny, tmp_path, refused):
     assert "text.mp4" in refused(text, *good)
     assert "absent.pt" in refused(BIKES, "--checkpoint", tmp_path / "absent.pt", "--out", out)
     assert "text.mp4" in refused(BIKES, "--checkpoint", text, "--out", out)
-    baseline = saved(tmp_path, model="baseline")
-    assert "no attention" in refused(BIKES, "--checkpoint", baseline, "--out", out)
+    said = refused(BIKES, "--checkpoint", baseline, "--out", out)
+    assert "tiny.pt: ResNet3d has no attention" in said
+    assert "choose another method" in said
     odd = refused(BIKES, "--checkpoint", tiny, "--out", tmp_path / "figure.bmpx")
     assert "figure.bmpx" in odd
     assert ".png" in odd

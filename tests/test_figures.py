@@ -169,6 +169,58 @@ def test_describe_attention_by_hand():
     assert "at the upper right (0.80" in words
 
 
+def test_explanations_stand_below_the_clip_each_on_its_own_scale(clip):
+    frames, temporal, spatial = clip
+    pairs = {
+        "seen": (temporal, spatial),
+        "far away": (temporal * 1e-3 - 2e-4, spatial[:, :2, :2] * 50),
+        "nothing": (np.zeros(4), np.zeros((4, 3, 3))),
+    }
+    sheet = figures.explanations_figure(
+        frames,
+        pairs,
+        frame_indices=[3, 9, 21, 40],
+        levels=np.array([0, 1, 0.5, 0]),
+        predictions=[("Dropping something", 0.75)],
+        truth="Turning something",
+    )
+    written = texts(sheet)
+    heats = [i for a in sheet.axes for i in a.images if i.get_alpha() == figures.overlay.OPACITY]
+    maps = np.stack([heat.get_array() for heat in heats])
+    rows = dict(zip(pairs, np.split(maps, 3), strict=True))
+    assert {h.get_clim() for h in heats} == {(0.0, 1.0)}
+    for name in ("seen", "far away"):
+        assert rows[name].max() == pytest.approx(1)  # of the clip, not of every frame
+        np.testing.assert_allclose(
+            rows[name] * figures.upsample(pairs[name][1], (20, 30)).max(),
+            figures.upsample(pairs[name][1], (20, 30)),
+            rtol=1e-4,
+        )
+    assert rows["nothing"].max() == 0
+    assert {"seen", "far away", "nothing", "when ≤ 0.9", "when ≤ 0.0007"} <= set(written)
+    assert "1.00" in written  # the frame that counts most
+    assert "Turning something  (true class)" in written
+    crosses = [line for a in sheet.axes for line in a.lines]
+    assert len(crosses) == 2 * 2 * 4  # none where there is no peak
+    with pytest.raises(ValueError, match="seen: when"):
+        figures.explanations_figure(frames, {"seen": (temporal[:3], spatial)})
+    with pytest.raises(ValueError, match="at least one"):
+        figures.explanations_figure(frames, {})
+
+
+def test_describe_explanations_by_hand():
+    where = np.zeros((3, 6, 6))
+    where[2, 5, 0] = 1
+    words = figures.describe_explanations(
+        {"rise": (np.array([-1, 0, 2]), where), "flat": (np.array([1, 0, 0]), np.ones((3, 2, 2)))},
+        frame_indices=[5, 10, 15],
+        predictions=[("Turning something", 0.5)],
+    )
+    assert "“Turning something” with probability 50.0%" in words
+    assert "rise: most at frame 15, there at the lower left; least at frame 5." in words
+    assert "flat: most at frame 5, there everywhere alike; least at frame 10." in words
+
+
 def test_temporal_figure_tells_series_apart_without_colour():
     series = {name: np.linspace(0, 1, 6) ** k for k, name in enumerate(["a", "b", "c"], 1)}
     sheet = figures.temporal_figure(series, levels=np.array([0, 0, 1, 1, 0.5, 0]))

@@ -1,5 +1,7 @@
 """What each measure is: a slow obvious version, an independent library, or a number by hand."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from stabn.metrics import (
     mass_in_mask,
     pointing_game,
     rank_correlation,
+    temporal_iou,
     topk_accuracy,
 )
 
@@ -86,6 +89,44 @@ def test_a_shared_habit_correlates_and_is_unmasked_by_exchanging():
     score = rank_correlation(habit, levels)
     assert score.value > 0.7
     assert score.exchanged == pytest.approx(score.value)
+
+
+def slow_iou(m_t: np.ndarray, moving: np.ndarray) -> float:
+    """The mean over every choice of as many frames as move that leaves no better frame out."""
+    k = moving.sum()
+    choices = [set(c) for c in combinations(range(len(m_t)), k)]
+    best = max(sum(m_t[list(c)]) for c in choices)
+    truth = set(np.flatnonzero(moving))
+    fair = [c for c in choices if np.isclose(sum(m_t[list(c)]), best)]
+    return float(np.mean([len(c & truth) / len(c | truth) for c in fair]))
+
+
+def test_temporal_iou_equals_every_choice_of_frames_with_ties():
+    rng = np.random.default_rng(5)
+    m_t, levels = rng.random((12, 7)).round(1), rng.choice([0, 0.5, 1], size=(12, 7))
+    levels[0], levels[1] = 0.5, 1  # nothing moves, everything does
+    score = temporal_iou(m_t, levels)
+    own = [slow_iou(m_t[i], levels[i] == 1) for i in range(2, 12)]
+    np.testing.assert_allclose(score.per_clip[2:], own)
+    assert np.isnan(score.per_clip[:2]).all()
+    assert (score.n, score.value) == (10, pytest.approx(np.mean(own)))
+    others = [
+        slow_iou(m_t[i], levels[j] == 1) for i in range(2, 12) for j in range(2, 12) if i != j
+    ]
+    assert score.exchanged == pytest.approx(np.mean(others))
+    chance = [slow_iou(np.zeros(7), row == 1) for row in levels[2:]]
+    assert score.chance == pytest.approx(np.mean(chance))
+
+
+def test_temporal_iou_of_the_truth_is_one_and_of_a_constant_chance():
+    levels = np.array([[0, 1, 1, 0.5], [1, 0, 0, 0]])
+    assert temporal_iou(levels, levels).value == 1
+    flat = temporal_iou(np.full((2, 4), 0.3), levels)
+    assert flat.value == pytest.approx(flat.chance)
+    assert flat.chance == pytest.approx((1 / 6 + 4 / 6 / 3 + 0 + 1 / 4) / 2)  # by hand
+    assert temporal_iou(np.ones((1, 3)), np.zeros((1, 3))).n == 0
+    with pytest.raises(ValueError, match="one shape"):
+        temporal_iou(np.ones((1, 3)), np.zeros((1, 4)))
 
 
 def test_a_fixed_curve_is_the_mean_truth_of_the_other_clips():

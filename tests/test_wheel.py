@@ -163,8 +163,12 @@ def test_the_core_explains_a_video(core, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "package", "extra"),
-    [(["annotate"], "voila", "app"), (["mini", "--out", "data", "--jobs", "1"], "skimage", "mini")],
-    ids=["annotate", "mini"],
+    [
+        (["annotate"], "voila", "app"),
+        (["mini", "--out", "data", "--jobs", "1"], "skimage", "mini"),
+        (["export", "runs/mini_st_abn", "--onnx", "exported"], "onnx", "onnx"),
+    ],
+    ids=["annotate", "mini", "export"],
 )
 def test_a_command_that_needs_an_extra_names_it(core, tmp_path, arguments, package, extra):
     result = run(core.parent / "stabn", *arguments, home=tmp_path)

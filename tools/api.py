@@ -8,9 +8,13 @@ INTRODUCTIONS = {
     "models": ("Models", "The 3-D ResNet, the attention branch, and the network made of both."),
     "training": ("Training", "A run, from its description to its record."),
     "knowledge": ("Human knowledge", "From weak classes to edits, from edits to a taught network."),
-    "explaining": ("Losses, measures, figures", "What it is trained by, judged by, and shown by."),
+    "explaining": (
+        "Losses, measures, explanations, figures",
+        "What it is trained by, judged by, explained by, and shown by.",
+    ),
 }
-COMMANDS = ("__main__", "explain", "errors", "given", "words", "extras")  # top-level modules
+# what lies beside the parts
+COMMANDS = ("__main__", "explain", "export", "errors", "given", "words", "extras")
 
 
 def pages() -> dict[str, str]:

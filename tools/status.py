@@ -33,6 +33,8 @@ GROUPS = {
     **dict.fromkeys(("chapter", "quick_chapter", "quick_book", "explain"), "book"),
 }
 MEMORY_BUDGET_GIB = 8
+ENCODERS = ROOT / "book" / "results" / "cost"  # encoders_*.json
+VIDEO = 30  # frames
 
 
 def read_steps() -> list[dict]:
@@ -46,8 +48,9 @@ def page() -> str:
     steps = read_steps()
     return f"""# Status
 
-Everything on this page was measured while this copy of the book was built; no figure is typed by
-hand. Built {datetime.now(UTC):%Y-%m-%d %H:%M} UTC from commit {_commit()}.
+Everything on this page but the table of encoders was measured while this copy of the book was
+built; no figure is typed by hand. Built {datetime.now(UTC):%Y-%m-%d %H:%M} UTC from commit
+{_commit()}.
 
 ## Run times beside their budgets
 
@@ -64,6 +67,14 @@ largest single step was {_largest(steps)}.
 ## Every step
 
 {_steps(steps)}
+
+## Encoders
+
+How fast `stabn features` reads a set, once, by the records that come with the book. A video is
+{VIDEO} frames here; on a CPU the figures are those of one thread. For your machine:
+`python benchmarks/encoders.py --out book/results/cost/encoders_NAME.json`.
+
+{_encoders()}
 
 ## The machine
 
@@ -141,6 +152,25 @@ def _largest(steps: list[dict]) -> str:
         return "not measured yet"
     most = max(known, key=lambda record: record["peak_mib"])
     return f"{most['peak_mib'] / 1024:.1f} GiB ({most['step']})"
+
+
+def _encoders() -> str:
+    rows = [
+        "| encoder | videos/s | of the speed of decoding | kB a video, vectors | kB, cubes | on |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
+    for path in sorted(ENCODERS.glob("encoders_*.json")):
+        record = json.loads(path.read_text())
+        on_cpu = record["device"] == "cpu"
+        machine = record["hardware"]["cpu"] if on_cpu else record["hardware"]["gpus"][0]
+        for row in record["rows"]:
+            rate = row["frames_per_second"] / (record["threads"] if on_cpu else 1) / VIDEO
+            kept = (f"{VIDEO * row[name] / 1e3:,.0f}" for name in ("bytes_pooled", "bytes_cube"))
+            share = f"{row['ratio_to_decoding']:.1%}"
+            rows.append(
+                " | ".join([f"| {row['encoder']}", f"{rate:.2g}", share, *kept, f"{machine} |"])
+            )
+    return "\n".join(rows) if len(rows) > 2 else "– (no record)"
 
 
 def _machine() -> str:

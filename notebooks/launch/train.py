@@ -62,7 +62,8 @@ train_split: str = "train"  # split to learn from
 eval_split: str = "validation"  # split that steers: plateau, best checkpoint
 report_split: str = "validation"  # split scored once, after training
 
-model: str = "st_abn"  # baseline | st_abn
+model: str = "st_abn"  # baseline | st_abn | convlstm | bilstm | cnn3d
+network = None  # type: dict|null convlstm, bilstm, cnn3d: their own settings, {name: value}
 backbone: str = "resnet50"  # resnet50 | resnet101 | small
 num_frames: int = 32  # T, frames in a clip
 sampling: str = "segments"  # segments | two_clip | official_32 | official_32x2

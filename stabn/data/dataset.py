@@ -63,10 +63,12 @@ class Clip:
     """One clip and what is known of it.
 
     Attributes:
-        video: uint8 (3, T, H, W).
+        video: uint8 (3, T, H, W); of a :class:`~stabn.data.features.FeatureDataset` the features of
+            its frames instead, float32 (T, C) or (T, C, H′, W′).
         label: Class id.
         video_id: The video it was taken from.
-        frame_indices: int64 (T,), source frame indices.
+        frame_indices: int64 (T,), source frame indices; −1 where features of a short video are
+            filled up with zeros.
     """
 
     video: Tensor
@@ -87,10 +89,10 @@ class Batch:
     """N clips.
 
     Attributes:
-        video: uint8 (N, 3, T, H, W).
+        video: uint8 (N, 3, T, H, W), or float32 features (N, T, C) or (N, T, C, H′, W′).
         label: int64 (N,).
         video_id: N ids.
-        frame_indices: int64 (N, T).
+        frame_indices: int64 (N, T), −1 where there is no frame.
         failures: Videos that were to be among them and could not be decoded.
     """
 
@@ -127,78 +129,28 @@ class Batch:
         return Batch(*(function(v) if isinstance(v, Tensor) else v for v in values))
 
 
-class ClipDataset(Dataset[Clip]):
-    """Clips of labelled videos, indexed by :class:`ClipKey`.
-
-    Args:
-        records: The split's videos.
-        videos: Where frames come from.
-        num_frames: T.
-        sampling: Rule of :func:`stabn.data.sampling.views`; repeat r takes clip r mod V.
-        transform: Frames → clip; or S of them, each of which makes a clip of the same frames: then
-            repeat r is transform r mod S of clip r // S mod V.
-        seed: Training's seed, or None for evaluation: middle frames, no augmentation.
-        temporal: Evaluation: the argument of :func:`stabn.data.sampling.views`.
+class LabelledClips(Dataset[Clip]):
+    """A clip for each :class:`ClipKey` of labelled videos; who inherits it says which clip.
 
     ``dataset[key]`` raises what is wrong with a video. A DataLoader asks for a batch of keys, and
     gets what there is: see :meth:`__getitems__`.
 
-    Raises:
-        VideoError: When a video cannot be read. No other video takes its place.
+    Args:
+        records: The split's videos.
+        seed: Training's seed, or None for evaluation.
     """
 
-    def __init__(
-        self,
-        records: Sequence[Record],
-        videos: Videos,
-        num_frames: int,
-        sampling: Rule,
-        transform: ClipTransform | Sequence[ClipTransform],
-        seed: int | None = None,
-        temporal: int = 1,
-    ):
+    def __init__(self, records: Sequence[Record], seed: int | None):
         self.records = records
-        self.videos = videos
-        self.num_frames = num_frames
-        self.sampling = sampling
-        self.transforms = transform if isinstance(transform, Sequence) else (transform,)
         self.seed = seed
-        self.temporal = temporal
-        self._kept: tuple[tuple, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.records)
-
-    def __getitem__(self, key: ClipKey | int) -> Clip:
-        key = key if isinstance(key, ClipKey) else ClipKey(int(key))
-        record = self.records[key.index]
-        rng = None if self.seed is None else clip_rng(self.seed, record.video_id, key)
-        n = self.videos.frames(record.video_id)
-        rows = views(self.sampling, n, self.num_frames, rng, self.temporal)  # (V, T)
-        row, which = divmod(key.repeat, len(self.transforms))
-        indices = rows[row % len(rows)]  # (T,)
-        frames = self._read(record.video_id, indices)  # (T, H, W, 3)
-        video, label = self.transforms[which](frames, record.class_id, rng)
-        return Clip(video, label, record.video_id, torch.from_numpy(indices))
-
-    @property
-    def views(self) -> Views:
-        """In how many ways each video is looked at."""
-        return Views(self.temporal, len(self.transforms))
 
     @property
     def labelled(self) -> bool:
         """Whether the videos' classes are known; of an unlabelled split they are not."""
         return all(record.labelled for record in self.records)
-
-    def _read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
-        """The frames, read once for all the crops that follow each other."""
-        if len(self.transforms) == 1:
-            return self.videos.read(video_id, indices)
-        wanted = (video_id, *indices.tolist())
-        if self._kept is None or self._kept[0] != wanted:
-            self._kept = wanted, self.videos.read(video_id, indices)
-        return self._kept[1]
 
     def __getitems__(self, keys: Sequence[ClipKey]) -> list[Clip | Failure]:
         """The clips of a batch, and a :class:`Failure` for every video that cannot be decoded.
@@ -228,6 +180,68 @@ class ClipDataset(Dataset[Clip]):
         )
 
 
+class ClipDataset(LabelledClips):
+    """Clips of labelled videos, indexed by :class:`ClipKey`.
+
+    Args:
+        records: The split's videos.
+        videos: Where frames come from.
+        num_frames: T.
+        sampling: Rule of :func:`stabn.data.sampling.views`; repeat r takes clip r mod V.
+        transform: Frames → clip; or S of them, each of which makes a clip of the same frames: then
+            repeat r is transform r mod S of clip r // S mod V.
+        seed: Training's seed, or None for evaluation: middle frames, no augmentation.
+        temporal: Evaluation: the argument of :func:`stabn.data.sampling.views`.
+
+    Raises:
+        VideoError: When a video cannot be read. No other video takes its place.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        videos: Videos,
+        num_frames: int,
+        sampling: Rule,
+        transform: ClipTransform | Sequence[ClipTransform],
+        seed: int | None = None,
+        temporal: int = 1,
+    ):
+        super().__init__(records, seed)
+        self.videos = videos
+        self.num_frames = num_frames
+        self.sampling = sampling
+        self.transforms = transform if isinstance(transform, Sequence) else (transform,)
+        self.temporal = temporal
+        self._kept: tuple[tuple, np.ndarray] | None = None
+
+    def __getitem__(self, key: ClipKey | int) -> Clip:
+        key = key if isinstance(key, ClipKey) else ClipKey(int(key))
+        record = self.records[key.index]
+        rng = None if self.seed is None else clip_rng(self.seed, record.video_id, key)
+        n = self.videos.frames(record.video_id)
+        rows = views(self.sampling, n, self.num_frames, rng, self.temporal)  # (V, T)
+        row, which = divmod(key.repeat, len(self.transforms))
+        indices = rows[row % len(rows)]  # (T,)
+        frames = self._read(record.video_id, indices)  # (T, H, W, 3)
+        video, label = self.transforms[which](frames, record.class_id, rng)
+        return Clip(video, label, record.video_id, torch.from_numpy(indices))
+
+    @property
+    def views(self) -> Views:
+        """In how many ways each video is looked at."""
+        return Views(self.temporal, len(self.transforms))
+
+    def _read(self, video_id: str, indices: np.ndarray) -> np.ndarray:
+        """The frames, read once for all the crops that follow each other."""
+        if len(self.transforms) == 1:
+            return self.videos.read(video_id, indices)
+        wanted = (video_id, *indices.tolist())
+        if self._kept is None or self._kept[0] != wanted:
+            self._kept = wanted, self.videos.read(video_id, indices)
+        return self._kept[1]
+
+
 def clip_rng(seed: int, video_id: str, key: ClipKey) -> np.random.Generator:
     """The generator of a clip's random choices, from (seed, epoch, video id, repeat) alone."""
     name = f"{seed}/{key.epoch}/{video_id}/{key.repeat}".encode()
@@ -246,14 +260,21 @@ def collate(parts: Sequence[Clip | Failure]) -> Batch:
         return Batch(
             torch.empty(0), torch.empty(0, dtype=torch.int64), [], torch.empty(0), failures
         )
-    frames = default_collate([clip.video.permute(1, 2, 3, 0) for clip in clips])  # (N, T, H, W, 3)
     return Batch(
-        video=frames.permute(0, 4, 1, 2, 3),  # (N, 3, T, H, W), the channels last in memory
+        video=_together([clip.video for clip in clips]),
         label=torch.tensor([clip.label for clip in clips], dtype=torch.int64),
         video_id=[clip.video_id for clip in clips],
         frame_indices=default_collate([clip.frame_indices for clip in clips]),
         failures=failures,
     )
+
+
+def _together(videos: list[Tensor]) -> Tensor:
+    """Clips (3, T, H, W) → (N, 3, T, H, W), the channels last in memory; features as they are."""
+    if videos[0].is_floating_point():
+        return default_collate(videos)
+    frames = default_collate([video.permute(1, 2, 3, 0) for video in videos])  # (N, T, H, W, 3)
+    return frames.permute(0, 4, 1, 2, 3)
 
 
 class TrainSampler(Sampler[list[ClipKey]]):

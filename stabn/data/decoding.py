@@ -101,6 +101,8 @@ def playing(path: Path, stream: VideoStream) -> Iterator[VideoFrame]:
             try:
                 frames = packet.decode()
             except av.InvalidDataError:
+                if packet.size == 1 and stream.codec_context.name == "mpeg4":
+                    continue  # 0x7F, which XviD for Windows writes where it has no frame ready
                 if begun:
                     raise
                 # cut out of a longer stream: these show nothing without what was before

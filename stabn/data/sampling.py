@@ -71,6 +71,23 @@ def _room(n: int, num_frames: int, stride: int) -> int:
     return max(0, n - 1 - (num_frames - 1) * stride)
 
 
+def second_indices(n: int, fps: float) -> np.ndarray:
+    """One frame a second: the one on screen when each second of the video begins.
+
+    Args:
+        n: Frames in the video, at least 1.
+        fps: Frames per second, above 0.
+
+    Returns:
+        int64 (S,), in [0, n): frame floor(s·fps) for s = 0, 1, 2 …; S ≥ 1, whatever the length.
+    """
+    _check(n, 1)
+    if not fps > 0:
+        raise ValueError(f"frames per second must be above 0, not {fps}")
+    indices = np.floor(np.arange(int(n / fps) + 1) * fps).astype(np.int64)
+    return np.unique(indices[indices < n])
+
+
 def two_clip_indices(n: int, num_frames: int, rng: Generator | None = None) -> np.ndarray:
     """Segment samples of the video's first and second half: the paper's "two sets of 32 frames".
 

@@ -17,7 +17,8 @@ from stabn.data.counts import FrameCounts
 from stabn.data.video import VideoError, frame_count, read_frames
 from stabn.errors import UserError
 
-SUFFIXES = (".webm", ".mp4")  # of videos: VP9 as the set comes, H.264 as it can be prepared
+# of videos: VP9 as the set comes, H.264 as it can be prepared, and as other sets come
+SUFFIXES = (".webm", ".mp4", ".avi", ".mkv")
 NAME = 240  # bytes of an id
 NO_CLASS = -1  # the class id of a video whose list holds ids alone
 
@@ -184,7 +185,7 @@ def mirror_pairs(classes: Sequence[str]) -> dict[int, int]:
 
 
 class VideoFolder:
-    """Videos as ``root/videos/<id>.webm`` or, as H.264, ``<id>.mp4``.
+    """Videos as ``root/videos/<id>.webm``, or with another of `SUFFIXES`.
 
     Raises:
         VideoError: ``root/videos`` is missing.
@@ -202,16 +203,19 @@ class VideoFolder:
         Raises:
             VideoError: A video is there twice, as webm and as mp4.
         """
-        ids = sorted(path.stem for path in self.folder.iterdir() if path.suffix in SUFFIXES)
-        for one, next_one in pairwise(ids):
+        files = sorted(
+            (path.stem, path.suffix) for path in self.folder.iterdir() if path.suffix in SUFFIXES
+        )
+        for (one, suffix), (next_one, other) in pairwise(files):
             if one == next_one:
-                raise VideoError(self.path(one), "is there as .mp4 too: remove one of the two")
-        return ids
+                file = self.folder / f"{one}{other}"
+                raise VideoError(file, f"is there as {suffix} too: remove one of the two")
+        return [video_id for video_id, _ in files]
 
     def path(self, video_id: str) -> Path:
         """The file of a video; where there is none, the one that should be."""
-        webm, mp4 = (self.folder / f"{video_id}{suffix}" for suffix in SUFFIXES)
-        return mp4 if not webm.exists() and mp4.exists() else webm
+        files = [self.folder / f"{video_id}{suffix}" for suffix in SUFFIXES]
+        return next(filter(Path.exists, files), files[0])
 
     def frames(self, video_id: str) -> int:
         """How many frames a video has: as the set's manifest says, or asked of the file once."""

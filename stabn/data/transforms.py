@@ -123,6 +123,11 @@ class ClipTransform:
             video = colour_jitter(video, *rng.uniform(1 - self.jitter, 1 + self.jitter, 3))
         return video.transpose(0, 1), label  # (T, 3, H, W) → (3, T, H, W)
 
+    def masks(self, masks: np.ndarray) -> np.ndarray:
+        """What becomes of masks, bool (T, H, W) → (T, size, size), in evaluation."""
+        painted = np.repeat(masks[..., None].astype(np.uint8) * 255, 3, axis=3)  # (T, H, W, 3)
+        return self(painted)[0][0].numpy() > 127
+
 
 def train_transform(
     size: int,

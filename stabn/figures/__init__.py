@@ -7,7 +7,7 @@ not see the picture.
 
 from stabn.figures.architecture import architecture, describe_architecture
 from stabn.figures.arms import arms_figure, describe_arms
-from stabn.figures.attention import attention_figure, describe_attention, upsample
+from stabn.figures.attention import attention_figure, describe_attention
 from stabn.figures.charts import (
     confusion,
     curves,
@@ -21,8 +21,10 @@ from stabn.figures.charts import (
     sweep_figure,
     temporal_figure,
 )
+from stabn.figures.explanations import describe_explanations, explanations_figure
 from stabn.figures.filmstrip import filmstrip
 from stabn.figures.moving_clips import moving_clips
+from stabn.figures.overlay import upsample
 
 __all__ = [
     "architecture",
@@ -35,8 +37,10 @@ __all__ = [
     "describe_attention",
     "describe_confusion",
     "describe_curves",
+    "describe_explanations",
     "describe_levels",
     "describe_temporal",
+    "explanations_figure",
     "filmstrip",
     "level_colour",
     "levels_figure",

@@ -1,40 +1,26 @@
 """The paper's Figure 3: when and where the network looked, for one clip."""
 
 from collections.abc import Sequence
-from textwrap import shorten
 
 import numpy as np
 import torch
-from matplotlib import colormaps
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 
-from stabn.figures.sheet import FAINT, INK, SEQUENTIAL, WIDTH, Sheet, bare, ink_on, styled
+from stabn.figures.overlay import (
+    OPACITY,
+    Prediction,
+    answer,
+    cell,
+    class_lines,
+    class_list,
+    evenly,
+    overlay,
+    place,
+    scale,
+    upsample,
+)
+from stabn.figures.sheet import SEQUENTIAL, WIDTH, Sheet, bare, styled
 
-OPACITY = 0.55  # of a heat map over its frame
 _GUTTER, _RIGHT = 0.62, 0.1  # inches left of the frames for the rows' names, and right of them
-Prediction = tuple[str, float]
-
-
-def upsample(maps: np.ndarray | torch.Tensor, size: tuple[int, int]) -> np.ndarray:
-    """Maps (T, H′, W′) → float32 (T, H, W), bilinear, cell centres in place; range unchanged."""
-    maps = torch.as_tensor(maps).detach().float().cpu()
-    if maps.ndim != 3:
-        raise ValueError(f"maps must be (T, H′, W′), not {tuple(maps.shape)}")
-    bigger = torch.nn.functional.interpolate(
-        maps[:, None], size=size, mode="bilinear", align_corners=False
-    )
-    return bigger[:, 0].numpy()
-
-
-def _grey(frame: np.ndarray) -> np.ndarray:
-    """A frame (H, W, 3) → luminance (H, W) in [0, 255]: all colour left is the attention's."""
-    return frame @ np.array([0.299, 0.587, 0.114])
-
-
-def _evenly(total: int, most: int) -> np.ndarray:
-    """At most ``most`` of ``total`` positions, evenly spread, first and last among them."""
-    return np.unique(np.linspace(0, total - 1, min(most, total)).round().astype(int))
 
 
 @styled
@@ -76,15 +62,14 @@ def attention_figure(
     frames, temporal, spatial = _checked(frames, temporal, spatial)
     indices = np.arange(len(frames)) if frame_indices is None else np.asarray(frame_indices)
     heat = upsample(spatial, frames.shape[1:3])
-    shown = _evenly(len(frames), most_frames)
+    shown = evenly(len(frames), most_frames)
     columns = min(columns, len(shown))
-    cell = min((WIDTH - _GUTTER - _RIGHT) / columns, 1.25)
-    picture = cell * frames.shape[1] / frames.shape[2]
+    pitch = min((WIDTH - _GUTTER - _RIGHT) / columns, 1.25)
+    picture = pitch * frames.shape[1] / frames.shape[2]
     row = {"index": 0.2, "bar": 0.22, "truth": 0.22 if levels is not None else 0, "range": 0.2}
     block = sum(row.values()) + 2 * picture + 0.16
     blocks = [shown[i : i + columns] for i in range(0, len(shown), columns)]
-    listed = len(predictions) + (truth is not None and truth not in dict(predictions))
-    foot = 0.5 + 0.2 * listed
+    foot = 0.5 + 0.2 * len(class_lines(predictions, truth))
     sheet = Sheet(0.08 + len(blocks) * block + foot)
 
     for number, chosen in enumerate(blocks):
@@ -99,26 +84,15 @@ def attention_figure(
         for name, y in names:
             sheet.note(_GUTTER - 0.08, y, name, ha="right", va="center")
         for column, t in enumerate(chosen):
-            left = _GUTTER + column * cell
-            inner = cell - 0.03
+            left = _GUTTER + column * pitch
+            inner = pitch - 0.03
             sheet.note(left + inner / 2, top + 0.1, str(indices[t]), ha="center", va="center")
             bare(sheet.box(left, y_frame, inner, picture)).imshow(frames[t], aspect="auto")
-            _cell(sheet, left, y_bar, inner, temporal[t], SEQUENTIAL)
+            cell(sheet, left, y_bar, inner, temporal[t], SEQUENTIAL)
             if levels is not None:
-                _cell(sheet, left, y_truth, inner, levels[t])
+                cell(sheet, left, y_truth, inner, levels[t])
             axes = bare(sheet.box(left, y_heat, inner, picture))
-            axes.imshow(_grey(frames[t]), cmap="gray", vmin=0, vmax=255, aspect="auto")
-            axes.imshow(
-                heat[t],
-                cmap=SEQUENTIAL,
-                vmin=spatial_limits[0],
-                vmax=spatial_limits[1],
-                alpha=OPACITY,
-                aspect="auto",
-            )
-            y, x = np.unravel_index(heat[t].argmax(), heat[t].shape)
-            axes.plot(x, y, "+", color="black", markersize=8, markeredgewidth=2.4)
-            axes.plot(x, y, "+", color="white", markersize=7, markeredgewidth=1)
+            overlay(axes, frames[t], heat[t], spatial_limits)
             sheet.note(
                 left + inner / 2,
                 y_heat + picture + 0.1,
@@ -127,7 +101,12 @@ def attention_figure(
                 va="center",
                 fontsize=8,
             )
-    _foot(sheet, 0.08 + len(blocks) * block, spatial_limits, predictions, truth)
+    top = 0.08 + len(blocks) * block
+    raw = spatial_limits == (0.0, 1.0)
+    name = "$M_t$ and $M_s$, raw values" if raw else "$M_s$, scale stretched"
+    scale(sheet, top + 0.1, name, spatial_limits)
+    sheet.note(_GUTTER, top + 0.16, f"+ peak of $M_s$ · opacity {OPACITY}", va="center")
+    class_list(sheet, _GUTTER, top + 0.55, predictions, truth)
     return sheet
 
 
@@ -152,39 +131,6 @@ def _checked(frames, temporal, spatial) -> tuple[np.ndarray, np.ndarray, np.ndar
     return frames, temporal, spatial
 
 
-def _cell(sheet, left, top, width, value, cmap=None) -> None:
-    """A cell with its number: coloured for attention; grey and hatched, by level, for truth."""
-    axes = bare(sheet.box(left, top, width, 0.2))
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    face = colormaps[cmap](float(value)) if cmap else str(1 - 0.35 * float(value))
-    hatch = "" if cmap or value == 0 else "///" if value < 0.75 else "//////"
-    edge = {"edgecolor": FAINT, "linewidth": 0.5, "clip_on": False}
-    axes.fill_between([0, 1], 0, 1, facecolor=face, hatch=hatch, **edge)
-    under = {"facecolor": face, "edgecolor": "none", "pad": 0.8}
-    colour = ink_on(value, cmap) if cmap else INK
-    axes.text(0.5, 0.46, f"{value:.2f}", ha="center", va="center", color=colour, bbox=under)
-
-
-def _foot(sheet, top, limits, predictions, truth) -> None:
-    """The colour scale and how to read the maps, then the classes."""
-    axes = sheet.box(5.5, top + 0.1, 1.5, 0.12)
-    scale = ScalarMappable(Normalize(*limits), SEQUENTIAL)
-    sheet.colorbar(scale, cax=axes, orientation="horizontal", ticks=np.linspace(*limits, 3))
-    raw = limits == (0.0, 1.0)
-    name = "$M_t$ and $M_s$, raw values" if raw else "$M_s$, scale stretched"
-    sheet.note(5.4, top + 0.16, name, ha="right", va="center")
-    sheet.note(_GUTTER, top + 0.16, f"+ peak of $M_s$ · opacity {OPACITY}", va="center")
-    lines = [(f"{p:.1%}", name, name == truth) for name, p in predictions]
-    if truth is not None and truth not in dict(predictions):
-        lines.append(("", truth, True))
-    for rank, (probability, name, true) in enumerate(lines):
-        y = top + 0.55 + 0.2 * rank
-        weight = "bold" if true else "normal"
-        sheet.note(_GUTTER + 0.45, y, probability, ha="right", va="center", weight=weight)
-        name = shorten(name, 70, placeholder=" …") + ("  (true class)" if true else "")
-        sheet.note(_GUTTER + 0.55, y, name, va="center", weight=weight)
-
-
 def describe_attention(
     temporal: np.ndarray,
     spatial: np.ndarray,
@@ -199,26 +145,13 @@ def describe_attention(
     spatial = spatial.reshape(len(temporal), *spatial.shape[-2:])
     indices = np.arange(len(temporal)) if frame_indices is None else np.asarray(frame_indices)
     high, low = int(temporal.argmax()), int(temporal.argmin())
-    words = []
-    if predictions:
-        name, probability = predictions[0]
-        words.append(f"The network answers “{name}” with probability {probability:.1%}.")
-    if truth is not None:
-        words.append(f"The true class is “{truth}”.")
+    words = answer(predictions, truth)
     words.append(
         f"Temporal attention is highest, {temporal[high]:.2f}, at frame {indices[high]} and "
         f"lowest, {temporal[low]:.2f}, at frame {indices[low]}."
     )
     words.append(
-        f"At frame {indices[high]} spatial attention peaks {_place(spatial[high])} "
+        f"At frame {indices[high]} spatial attention peaks {place(spatial[high])} "
         f"({spatial[high].max():.2f}; its lowest value there is {spatial[high].min():.2f})."
     )
     return " ".join(words)
-
-
-def _place(heat: np.ndarray) -> str:
-    """Where a map peaks, in words: "at the upper left"."""
-    y, x = np.unravel_index(heat.argmax(), heat.shape)
-    down = ("upper", "middle", "lower")[min(3 * y // heat.shape[0], 2)]
-    across = ("left", "middle", "right")[min(3 * x // heat.shape[1], 2)]
-    return "in the middle" if down == across else f"at the {down} {across}"

@@ -240,7 +240,10 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def count_multiply_adds(model: nn.Module, *inputs: Tensor) -> int:
-    """Multiply–adds of one forward pass: convolutions, linear layers. Meta tensors will do."""
+    """Multiply–adds of one forward pass: convolutions, linear layers. Meta tensors will do.
+
+    Of an LSTM they are counted on meta tensors alone.
+    """
     was_training = model.training
     model.eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stabn.models.attention import AttentionBranch, Fusion
+from stabn.models.output import check_attention
 from stabn.models.resnet3d import ResNet3d, initialise
 
 # The variants of the 2022 public release, to be passed as ``STABN(..., **OFFICIAL)``.
@@ -131,8 +132,8 @@ class STABN(nn.Module):
                 f"this network reads clips of {self.num_frames} frames, this one has {t}: "
                 f"sample {self.num_frames} frames"
             )
-        _check("spatial_attention", spatial_attention, (n, 1, t, height, width))
-        _check("temporal_attention", temporal_attention, (n, t))
+        check_attention("spatial_attention", spatial_attention, (n, 1, t, height, width))
+        check_attention("temporal_attention", temporal_attention, (n, t))
 
         attention_logits, spatial, temporal = None, spatial_attention, temporal_attention
         if spatial is None or temporal is None:
@@ -171,8 +172,3 @@ class STABN(nn.Module):
             temporal_attention=temporal_attention,
             invert_spatial=invert_spatial,
         )
-
-
-def _check(name: str, given: Tensor | None, shape: tuple[int, ...]) -> None:
-    if given is not None and tuple(given.shape) != shape:
-        raise ValueError(f"{name} must have shape {shape} here, not {tuple(given.shape)}")

@@ -55,9 +55,9 @@ class Run(Kept):
 
     @property
     def arm(self) -> str:
-        """``"baseline"``, ``"control"`` (attention held constant) or ``"st_abn"``."""
-        if self.config["model"] == "baseline":
-            return "baseline"
+        """``"control"`` (attention held constant), ``"st_abn"``, or which other network it is."""
+        if self.config["model"] != "st_abn":
+            return self.config["model"]
         return "st_abn" if self.config.get("constant_spatial") is None else "control"
 
     @property
@@ -72,8 +72,8 @@ class Run(Kept):
 
     @property
     def place(self) -> tuple[int, int]:
-        """Where it stands among others: by arm, then by seed."""
-        return list(ARMS).index(self.arm), self.seed
+        """Where it stands among others: by arm, other networks last, then by seed."""
+        return [*ARMS, self.arm].index(self.arm), self.seed
 
 
 Found = TypeVar("Found", bound=Kept)
@@ -97,8 +97,8 @@ def read_kept(kind: type[Found], words: str, root: Path, pattern: str) -> list[F
 
 
 def read_runs(root: Path, pattern: str) -> list[Run]:
-    """Finished runs, ordered by arm and seed: see :func:`read_kept`."""
-    return read_kept(Run, "run record", root, pattern)
+    """Finished runs of ``ARMS``, ordered by arm and seed: see :func:`read_kept`."""
+    return [run for run in read_kept(Run, "run record", root, pattern) if run.arm in ARMS]
 
 
 def provenance(runs: Sequence[Kept]) -> str:

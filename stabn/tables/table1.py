@@ -34,9 +34,9 @@ def own(root: Path = REPOSITORY) -> list[Run]:
     return [run for run in read_runs(root, OWN) if run.record["name"] == f"mini_{run.arm}"]
 
 
-def paper_rows(root: Path = REPOSITORY, number: int = 1) -> list[dict[str, str]]:
-    """The paper's Table 1 (2, 3), as printed."""
-    path = root / f"book/results/paper/table{number}.csv"
+def paper_rows(root: Path = REPOSITORY, name: str = "table1") -> list[dict[str, str]]:
+    """The paper's Table 1 (``"table2"``, ``"table3"``), as printed; or another document's."""
+    path = root / f"book/results/paper/{name}.csv"
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

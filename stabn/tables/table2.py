@@ -117,7 +117,7 @@ def own(root: Path = REPOSITORY) -> list[Finetuning]:
 
 def real_table2(root: Path = REPOSITORY) -> str:
     """Something-Something v2: the paper's two rows, and all four arms of ours where on record."""
-    paper = {row["fine_tuning"]: row for row in paper_rows(root, 2)}
+    paper = {row["fine_tuning"]: row for row in paper_rows(root, "table2")}
     done = [one for one in read_finetunings(root, STUDY) if not one.synthetic]
     rows = []
     for arm, name in ARMS.items():
@@ -172,7 +172,7 @@ def paper_gains(root: Path = REPOSITORY) -> dict[str, float]:
 
 def _paper(root: Path) -> list[dict[str, float]]:
     """Top-1 by group of classes in the paper's Table 2: before, and after."""
-    paper = {row["fine_tuning"]: row for row in paper_rows(root, 2)}
+    paper = {row["fine_tuning"]: row for row in paper_rows(root, "table2")}
     return [
         {part: float(paper[PAPER[arm]][part]) for part in PARTS} for arm in ("before", "knowledge")
     ]

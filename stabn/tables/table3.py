@@ -17,7 +17,8 @@ FIGURES = ("top1", "top5")
 def real_table3(root: Path = REPOSITORY) -> str:
     """Something-Something v2: the paper's four rows, and all arms of ours where on record."""
     paper = {
-        (row["fine_tuning"], row["spatial_attention_inverted"]): row for row in paper_rows(root, 3)
+        (row["fine_tuning"], row["spatial_attention_inverted"]): row
+        for row in paper_rows(root, "table3")
     }
     done = [one for one in read_finetunings(root, STUDY) if not one.synthetic]
     rows = []
@@ -36,7 +37,7 @@ def paper_falls(root: Path = REPOSITORY) -> dict[str, float]:
     """{arm: points of top-1 that 1 − M_s costs} in the paper's Table 3."""
     top1 = {
         (row["fine_tuning"], row["spatial_attention_inverted"]): float(row["top1"])
-        for row in paper_rows(root, 3)
+        for row in paper_rows(root, "table3")
     }
     return {arm: top1[name, "no"] - top1[name, "yes"] for arm, name in PAPER.items()}
 

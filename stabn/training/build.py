@@ -35,7 +35,11 @@ MOST_WORKERS = 16  # that a process takes where nobody says how many
 
 
 def build_model(config: RunConfig, num_classes: int) -> nn.Module:
-    """The network of a run: :class:`ResNet3d` for the baseline, else :class:`STABN`."""
+    """The network of a run: :class:`ResNet3d` for the baseline, :class:`STABN`, or another one.
+
+    Raises:
+        ConfigError: one that cannot read such clips.
+    """
     model = _network(config, num_classes)
     for module in model.modules():
         if isinstance(module, ResidualStage):
@@ -44,6 +48,12 @@ def build_model(config: RunConfig, num_classes: int) -> nn.Module:
 
 
 def _network(config: RunConfig, num_classes: int) -> nn.Module:
+    if config.network is not None:
+        shape = config.num_frames, config.image_size
+        try:
+            return config.network.build(num_classes, *shape, config.dropout)
+        except ValueError as error:
+            raise ConfigError(f"num_frames, image_size: {error}") from error
     if config.model == "baseline":
         return ResNet3d(config.backbone, num_classes, config.dropout)
     return STABN(

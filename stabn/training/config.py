@@ -5,71 +5,27 @@ and ``papermill notebooks/launch/train.ipynb … -f run.yaml``. Unknown keys and
 are refused, by name, before anything is read or written.
 """
 
-import difflib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from datetime import date
+from collections.abc import Callable
 from pathlib import Path
-from types import NoneType
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self
 
 import click
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from stabn import given
 from stabn.data.sampling import Rule
-from stabn.errors import UserError
 from stabn.models.resnet3d import BACKBONES
+from stabn.training import networks
 from stabn.training.files import replacing
+from stabn.training.strict import Config, ConfigError, Strict, parse
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Place = Annotated[str, AfterValidator(given.expanded)]  # of a file or folder; ~ is the home folder
 NAME = r"^[\w-][\w.-]{0,79}$"  # of what becomes a file or folder
 EXAMPLES = "notebooks/launch/*.yaml"  # of parameter files
-
-
-class ConfigError(UserError, ValueError):
-    """A description of a run that cannot be run; the message names the field and the remedy."""
-
-
-class Strict(BaseModel):
-    """A frozen set of named values that refuses names it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _from_text(cls, value: Any, info: ValidationInfo) -> Any:
-        """``papermill -p flag true`` and ``-p milestones "[2, 4]"`` pass text: read it as YAML.
-
-        Text that is meant as text stays as it is: ``2024_01`` is no number then.
-        """
-        annotation = cls.model_fields[info.field_name].annotation
-        kind = str(annotation)
-        if isinstance(value, str):
-            if value.lower() in ("null", "none") and NoneType in get_args(annotation):
-                return None
-            if "str" in kind and "tuple" not in kind:
-                return value
-            with suppress(yaml.YAMLError):
-                value = yaml.safe_load(value)
-        several = value if isinstance(value, list | tuple) else [value]
-        if bool in map(type, several) and ("int" in kind or "float" in kind):
-            raise ValueError("must be something else than true or false")  # yes would be 1
-        return value
-
-
-Config = TypeVar("Config", bound=Strict)
+ST_ABN = ("class_head", "temporal_tail", "fusion", "fusion_relu", "closed", "attention_start")
+ST_ABN += ("constant_spatial", "constant_temporal")  # fields that describe it alone
 
 
 class RunConfig(Strict):
@@ -101,7 +57,14 @@ class RunConfig(Strict):
     report_split: str = Field("validation", description="split scored once, after training")
 
     # model
-    model: Literal["baseline", "st_abn"] = Field("st_abn", description="baseline | st_abn")
+    model: Literal["baseline", "st_abn", "convlstm", "bilstm", "cnn3d"] = Field(
+        "st_abn", description="baseline | st_abn | convlstm | bilstm | cnn3d"
+    )
+    network: networks.Settings = Field(
+        None,
+        validate_default=True,
+        description="convlstm, bilstm, cnn3d: their own settings, {name: value}",
+    )
     backbone: str = Field("resnet50", description="resnet50 | resnet101 | small")
     num_frames: int = Field(32, ge=1, description="T, frames in a clip")
     sampling: Rule = Field(
@@ -215,6 +178,8 @@ class RunConfig(Strict):
             raise ValueError(
                 "closed: the paper's fusion has no gate; set fusion to gated, or this to 0"
             )
+        if self.network is not None and (given := self._of_st_abn()):
+            raise ValueError(f"{given[0]}: is ST-ABN's; leave it out for {self.model}")
         if (self.constant_spatial is None) != (self.constant_temporal is None):
             raise ValueError("constant_spatial and constant_temporal: set both, or neither")
         if self.constant_attention and self.model == "baseline":
@@ -237,6 +202,11 @@ class RunConfig(Strict):
             raise ValueError(f"warmup_epochs: must be fewer than epochs ({self.epochs})")
         return self
 
+    def _of_st_abn(self) -> list[str]:
+        """Settings of ST-ABN that are not at their defaults."""
+        fields = type(self).model_fields
+        return [name for name in ST_ABN if getattr(self, name) != fields[name].default]
+
     @property
     def scaled_lr(self) -> float:
         """``lr`` for a step of ``batch_size`` clips, by the linear scaling rule."""
@@ -253,50 +223,6 @@ class RunConfig(Strict):
     def folder(self) -> Path:
         """The run's folder, ``out_dir/name``."""
         return Path(self.out_dir) / self.name
-
-
-def parse(cls: type[Config], values: Mapping[str, Any], source: str | Path) -> Config:
-    """Validate ``values`` as a ``cls``; ``source`` names where they come from.
-
-    Raises:
-        ConfigError: every unknown name (with the nearest valid one) and every impossible value.
-    """
-    try:
-        return cls.model_validate(dict(values))
-    except ValidationError as error:
-        problems = [_explain(cls, e) for e in error.errors()]
-        raise ConfigError(f"{source}: " + "; ".join(problems)) from None
-
-
-def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
-    field = ".".join(str(part) for part in error["loc"][:1])
-    if error["type"] == "extra_forbidden":
-        # "learning_rate" is near the description of "lr"
-        names = {
-            f.description.split(" (")[0].replace(" ", "_"): n for n, f in cls.model_fields.items()
-        }
-        names |= {n: n for n in cls.model_fields}
-        near = difflib.get_close_matches(field, names, n=1)
-        known = ", ".join(cls.model_fields)
-        hint = f"did you mean {names[near[0]]!r}?" if near else f"known: {known}"
-        return f"unknown name {field!r} ({hint})"
-    empty = error["type"] == "string_too_short"
-    if empty or (error["type"] == "missing" and len(error["loc"]) == 1):
-        return f"{field}: is needed ({cls.model_fields[field].description})"
-    if error["type"] == "string_type" and isinstance(error["input"], int | float | date):
-        return (
-            f"{field}: was read as {error['input']} ({type(error['input']).__name__}) where a text "
-            f"is meant; put it in quotes (papermill: -r {field} value)"
-        )
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "string_pattern_mismatch":
-        message = "must be at most 80 letters, digits, _, - and ., with no . first"
-    if error["type"] in ("tuple_type", "missing", "too_long"):
-        default = cls.model_fields[field].default
-        example = list(default) if isinstance(default, tuple) and default else "[a, b]"
-        what = "a list" if error["type"] == "tuple_type" else f"{len(default or 'ab')} values"
-        message = f"must be {what}, as in {example}"
-    return f"{field}: {message}, not {error['input']!r}" if field else message
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -338,6 +264,8 @@ def configured(work: Callable[[Config], Any], cls: type[Config]) -> click.Comman
 
     told = work.__doc__.split("\n")[0].replace("``", "")
     fields = "\n".join(f"  {name}: {f.description}" for name, f in cls.model_fields.items())
+    if "network" in cls.model_fields:
+        fields += f"\n\n\b\nThe settings of networks:\n{networks.in_words()}"
 
     @click.command(
         help=f"{told}\n\n\b\nWhat FILE can name, a line each (examples: {EXAMPLES}):\n{fields}"

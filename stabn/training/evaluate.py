@@ -39,7 +39,8 @@ def figures_from_predictions(predictions: pd.DataFrame) -> dict[str, Any]:
         ``videos``, and how many more could not be decoded, ``failed`` (if any, with their causes
         under ``failed_videos``); of those that could, ``top1``, ``top5`` in [0, 1] and the mean
         cross-entropy ``loss``; the same of the attention branch under ``attention_…``;
-        ``per_class`` {class id: videos, top1}; and, where the truth is known,
+        ``per_class`` {class id: videos, top1}; ``step_top1``, the share of frames that are right,
+        of a network that names a class at every step; and, where the truth is known,
         ``rank_correlation``, ``pointing`` and ``mass_in_mask``: value, chance, n. Of predictions
         without labels only the videos are counted.
     """
@@ -63,6 +64,9 @@ def figures_from_predictions(predictions: pd.DataFrame) -> dict[str, Any]:
         int(c): {"videos": int((labels == c).sum()), "top1": float(right[labels == c].mean())}
         for c in np.unique(labels)
     }
+    if "step_classes" in predictions:
+        right_steps = np.stack(predictions["step_classes"]) == labels[:, None]  # (N, V·T)
+        figures["step_top1"] = float(right_steps.mean())
     if "temporal_truth" in predictions:
         score = rank_correlation(
             np.stack(predictions["temporal_attention"]), np.stack(predictions["temporal_truth"])
@@ -71,7 +75,8 @@ def figures_from_predictions(predictions: pd.DataFrame) -> dict[str, Any]:
             "interval": list(score.interval),
             "exchanged": score.exchanged,
         }
-        for name in ("pointing", "mass_in_mask"):
+    for name in ("pointing", "mass_in_mask"):
+        if name in predictions:
             known = predictions[[name, f"{name}_chance"]].dropna()
             figures[name] = {
                 "value": float(known[name].mean()),
@@ -131,7 +136,7 @@ def report(
         config,
         me,
         invert_spatial=invert_spatial,
-        with_truth=known and attends(config) and not views.several,
+        with_truth=known and (attends(config) or config.network is not None) and not views.several,
     )
     figures = figures_from_predictions(predictions) | {"protocol": protocol(config, views)}
     if me.is_main:
@@ -170,7 +175,7 @@ def protocol(config: RunConfig, views: Views) -> dict[str, Any]:
 
 
 def attends(config: RunConfig) -> bool:
-    """Whether the network has attention of its own: not the baseline, not the matched control."""
+    """Whether it is an ST-ABN with attention of its own: not the matched control."""
     return config.model == "st_abn" and config.constant_attention is None
 
 

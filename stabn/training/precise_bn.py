@@ -50,6 +50,8 @@ def set_statistics(model: nn.Module, clips: Iterable[Tensor], me: Process) -> No
         me: this process.
     """
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    if not layers:
+        return
     counted = [layer.num_batches_tracked.clone() for layer in layers]
     sums = {layer: torch.zeros(3, layer.num_features, dtype=torch.float64) for layer in layers}
 

@@ -13,10 +13,11 @@ from torch.utils.data import DataLoader
 
 from stabn.data.dataset import Batch, Failure
 from stabn.data.mini.truth import read_truth
-from stabn.data.transforms import normalise
 from stabn.data.video import VideoError
+from stabn.losses import answer
 from stabn.metrics import mass_in_mask, pointing_game
 from stabn.training.config import RunConfig
+from stabn.training.forward import Output, forward
 from stabn.training.pace import paced
 from stabn.training.process import Process, autocast, gathered, usable_precision
 
@@ -50,9 +51,10 @@ def predict(
 
     Returns:
         On every rank one row a video, sorted by ``video_id``: label (not of an unlabelled split),
-        logits (K,), frame_indices (V·T,) of its V clips; from ST-ABN also attention_logits (K,) and
-        temporal_attention (V·T,); with the truth also temporal_truth (V·T,), and M_s's pointing and
-        mass_in_mask, each with its chance level.
+        logits (K,), frame_indices (V·T,) of its V clips; as far as the network has them also
+        attention_logits (K,), temporal_attention (V·T,) and step_classes (V·T,), what it says at
+        each step; with the truth also temporal_truth (V·T,), and M_s's pointing and mass_in_mask,
+        each with its chance level.
 
     Raises:
         VideoError: not one video could be decoded.
@@ -96,13 +98,13 @@ def _scored(
         if not len(batch):
             continue
         with autocast(precision, me.device):
-            video = normalise(batch.video.to(me.device, non_blocking=True))
-            output = model(video, invert_spatial=True) if invert_spatial else model(video)
+            how = {"invert_spatial": True} if invert_spatial else {}
+            output = forward(model, batch, me.device, **how)
         yield from _rows(output, batch, loader, config, with_truth)
 
 
 def _rows(
-    output: Any, batch: Batch, loader: DataLoader, config: RunConfig, with_truth: bool
+    output: Output, batch: Batch, loader: DataLoader, config: RunConfig, with_truth: bool
 ) -> list[Row]:
     """One row a clip; nothing of the batch is kept, whose shared memory is an open file."""
     rows = [
@@ -111,33 +113,38 @@ def _rows(
             batch.video_id, batch.label, batch.frame_indices, strict=True
         )
     ]
-    if isinstance(output, Tensor):
-        named = {"logits": output}
-    else:
-        named = {
-            "logits": output.logits,
-            "attention_logits": output.attention_logits,
-            "temporal_attention": output.temporal_attention,
-        }
+    named = {"logits": answer(output)}
+    for name in ("attention_logits", "temporal_attention"):
+        if (tensor := getattr(output, name, None)) is not None:
+            named[name] = tensor
+    named = {name: tensor.float() for name, tensor in named.items()}
+    if (steps := getattr(output, "step_logits", None)) is not None:
+        named["step_classes"] = steps.argmax(dim=2)
     for name, tensor in named.items():
-        for row, values in zip(rows, tensor.float().cpu().numpy(), strict=True):
+        for row, values in zip(rows, tensor.cpu().numpy(), strict=True):
             row[name] = values
-    if with_truth and not isinstance(output, Tensor):
-        for row, maps in zip(rows, output.spatial_attention.float().cpu(), strict=True):
-            row |= _against_truth(maps, row, loader, config.data_root)
+    if with_truth:
+        maps = getattr(output, "spatial_attention", None)
+        for i, row in enumerate(rows):
+            own = None if maps is None else maps[i].float().cpu()
+            row |= _against_truth(own, row, loader, config.data_root)
     return rows
 
 
-def _against_truth(maps: Tensor, row: Row, loader: DataLoader, root: str) -> Row:
-    """M_s (1, T, H′, W′) of one clip beside the truth: acting object and hand, in motion."""
-    truth = read_truth(root, row["video_id"])
-    at = row["frame_indices"]
-    masks = (truth.actor | truth.hand)[at]  # (T, H, W)
+def _against_truth(maps: Tensor | None, row: Row, loader: DataLoader, root: str) -> Row:
+    """The attention of one clip beside the truth, as far as the network has any.
+
+    Levels beside M_t; acting object and hand, in motion, beside M_s (1, T, H′, W′).
+    """
+    if maps is None and "temporal_attention" not in row:
+        return {}
+    truth, at = read_truth(root, row["video_id"]), row["frame_indices"]
     levels = truth.levels[at]  # (T,)
-    painted = np.repeat(masks[..., None].astype(np.uint8) * 255, 3, axis=3)  # (T, H, W, 3)
+    measured: Row = {"temporal_truth": levels} if "temporal_attention" in row else {}
+    if maps is None:
+        return measured
     (centred,) = loader.dataset.transforms
-    cropped = centred(painted)[0][0] > 127  # (T, H, W), as the clip was
-    measured = {"temporal_truth": levels}
+    cropped = centred.masks((truth.actor | truth.hand)[at])  # (T, H, W), as the clip was
     for name, measure in [("pointing", pointing_game), ("mass_in_mask", mass_in_mask)]:
         score = measure(maps.transpose(0, 1)[None, :, 0], cropped[None], active=levels[None] == 1)
         measured |= {name: score.value, f"{name}_chance": score.chance}

@@ -32,7 +32,15 @@ FREE |= {"checkpoint_activations", "max_nonfinite_steps", "profile_steps"}
 FIXED = {"data", "pretext_clips", "train_split", "sampling", "seed", "batch_size"}
 FIXED |= {"optimizer", "schedule", "milestones", "patience", "lr_factor", "decay_bn_and_biases"}
 COURSE = {"lr", "lr_batch_size", "momentum", "epochs", "warmup_epochs"}  # set at the start, for all
-SHAPES = {"model", "backbone", "num_frames", "class_head", "temporal_tail", "fusion"}  # tensors'
+SHAPES = {
+    "model",
+    "network",
+    "backbone",
+    "num_frames",
+    "class_head",
+    "temporal_tail",
+    "fusion",
+}  # tensors'
 GROUPS = ("lr", "momentum", "nesterov", "weight_decay")  # kept in the optimizer's stored state
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -28,6 +29,9 @@ def start_from(model: nn.Module, config: RunConfig) -> None:
         WeightsError: a file that cannot be read, or that is of another network.
     """
     source = config.weights
+    if config.network is not None:
+        start_alike(model, config)
+        return
     backbone = model.backbone if isinstance(model, STABN) else model
     if source == "imagenet":
         load_inflated(backbone, imagenet_state_dict(config.backbone), source)
@@ -36,6 +40,7 @@ def start_from(model: nn.Module, config: RunConfig) -> None:
     content = read_content(source)
     state = state_dict_in(content, source)
     check_finite(state, source)
+    check_model(content, config)
     theirs = content.get("config", {}).get("backbone") if content.get("format") == FORMAT else None
     if theirs not in (None, config.backbone):
         raise CheckpointError(
@@ -53,6 +58,41 @@ def start_from(model: nn.Module, config: RunConfig) -> None:
     else:
         load_inflated(backbone, state, source)
         tell(f"{source}, 2-D kernels inflated along time", model, backbone)
+
+
+def start_alike(model: nn.Module, config: RunConfig) -> None:
+    """Fill a network beside ST-ABN and its baseline with a checkpoint of one of its kind.
+
+    Raises:
+        CheckpointError: it is something else, nothing in it fits, or it holds NaN.
+        WeightsError: a file that cannot be read.
+    """
+    content = {} if config.weights == "imagenet" else read_content(config.weights)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{config.weights}: a {config.model} starts from a checkpoint of its own kind, which "
+            f"training wrote; give one, or null"
+        )
+    check_model(content, config)
+    state = state_dict_in(content, config.weights)
+    check_finite(state, config.weights)
+    load_fitting(model, state, config)
+
+
+def check_model(content: Any, config: RunConfig) -> None:
+    """Whether a checkpoint of ours is of a network like this one; ST-ABN and baseline are alike.
+
+    Raises:
+        CheckpointError: it is of another one.
+    """
+    ours = isinstance(content, dict) and content.get("format") == FORMAT
+    theirs = content["config"].get("model") if ours else None
+    if theirs in (None, config.model) or {theirs, config.model} <= {"baseline", "st_abn"}:
+        return
+    raise CheckpointError(
+        f"{config.weights}: is of a {theirs}, this network is a {config.model}; give weights of "
+        f"the same kind, or null"
+    )
 
 
 def load_fitting(model: nn.Module, state: dict[str, Tensor], config: RunConfig) -> None:

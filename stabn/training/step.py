@@ -15,11 +15,11 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from stabn.data.dataset import Batch
-from stabn.data.transforms import normalise
-from stabn.losses import ClassificationLoss, classification_loss
+from stabn.losses import ClassificationLoss, answer, loss_of
 from stabn.training.batch_statistics import check_statistics
 from stabn.training.build import build_model, class_texts, eval_loader, split_videos, train_loader
 from stabn.training.config import ConfigError, RunConfig
+from stabn.training.forward import forward
 from stabn.training.nonfinite import check_finite
 from stabn.training.optimizer import make_optimizer, make_schedule
 from stabn.training.process import Process, agreeing, autocast, usable_precision
@@ -172,12 +172,11 @@ def take_step(run: Run, batch: Batch) -> list[tuple[ClassificationLoss, Tensor, 
     for part in in_parts(batch, config.accumulate, run.network):
         labels = part.label.to(me.device, non_blocking=True)
         with autocast(run.precision, me.device):
-            output = run.network(normalise(part.video.to(me.device, non_blocking=True)))
-            logits, attention_logits = (output, None) if isinstance(output, Tensor) else output[:2]
-            loss = classification_loss(logits, attention_logits, labels, config.label_smoothing)
+            output = forward(run.network, part, me.device)
+            loss = loss_of(output, labels, config.label_smoothing)
         check_finite(loss.total, "loss", step + 1, part.video_id, me, together=together)
         run.scaler.scale(loss.total / config.accumulate).backward()
-        parts.append((loss, logits.detach(), labels))
+        parts.append((loss, answer(output).detach(), labels))
     if config.clip_norm is not None or together:
         run.scaler.unscale_(run.optimizer)
         norm = nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm or math.inf)

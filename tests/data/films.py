@@ -55,26 +55,46 @@ def numbers(frames: np.ndarray) -> list[int]:
 
 
 def packed(source: Path, path: Path) -> Path:
-    """An avi of MPEG-4 part 2 with single B-frames, packed as DivX does: P and B, then none."""
+    """An avi of MPEG-4 part 2, packed as DivX and XviD do: a P with its first B, at last nothing.
+
+    So many packets as frames: of each run of B-frames the first lies in the packet of the P-frame
+    before it, the others have one each, and an empty one follows.
+    """
     vop, says_so = b"\x00\x00\x01\xb6", b"\x00\x00\x01\xb2DivX503b1393p"
-    nothing = vop + b"\x50\x6f"  # a P-frame that is "not coded"
+    chunks: list[bytes] = []
+    run = 0  # B-frames since the last P
+    for data in packets(source):
+        kind = data[data.index(vop) + 4] >> 6  # 0 I, 1 P, 2 B
+        if kind == 2 and run == 0:
+            chunks[-1] += data
+        elif kind == 2:
+            chunks.append(data)
+        else:
+            chunks += [NO_FRAME] * (run > 0)
+            chunks.append(data.replace(vop, says_so + vop, 1) if kind == 0 else data)
+        run = run + 1 if kind == 2 else 0
+    return as_avi([*chunks, *[NO_FRAME] * (run > 0)], source, path)
 
-    def kind(packet: bytes) -> int:  # 0 I, 1 P, 2 B
-        return packet[packet.index(vop) + 4] >> 6
 
-    with av.open(str(source)) as unpacked, av.open(str(path), "w") as out:
-        given = unpacked.streams.video[0]
-        taken = out.add_stream_from_template(given)
-        chunks: list[bytes] = []
-        for data in (bytes(packet) for packet in unpacked.demux(given) if packet.size):
-            if kind(data) == 2:
-                chunks[-1:] = [chunks[-1] + data, nothing]
-            else:
-                chunks.append(data.replace(vop, says_so + vop, 1) if kind(data) == 0 else data)
+NO_FRAME = b"\x00\x00\x01\xb6\x50\xcf"  # MPEG-4's P-frame that is "not coded", at 30 a second
+STUB = b"\x7f"  # what XviD for Windows writes while it has no frame ready
+
+
+def packets(path: Path) -> list[bytes]:
+    """What the packets of a video hold, in the file's order."""
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+def as_avi(chunks: list[bytes], source: Path, path: Path) -> Path:
+    """An avi of these chunks of MPEG-4 part 2, with the header of another one."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(given.streams.video[0])
         for time, data in enumerate(chunks):
             packet = av.Packet(data)
-            packet.stream, packet.time_base = taken, given.time_base
+            packet.stream, packet.time_base = stream, given.streams.video[0].time_base
             packet.pts = packet.dts = time
-            packet.is_keyframe = kind(data) == 0
+            at = data.find(b"\x00\x00\x01\xb6")
+            packet.is_keyframe = at >= 0 and data[at + 4] >> 6 == 0
             out.mux(packet)
     return path

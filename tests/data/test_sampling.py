@@ -9,6 +9,7 @@ import pytest
 from stabn.data.sampling import (
     interleaved_indices,
     offset_indices,
+    second_indices,
     segment_indices,
     stride_indices,
     tsn_indices,
@@ -192,3 +193,19 @@ def test_impossible_requests():
         stride_indices(8, 8, 0)
     with pytest.raises(ValueError, match="'dense' is none of segments, two_clip"):
         views("dense", 8, 8)
+
+
+@pytest.mark.parametrize("fps", [12, 25, Fraction(30000, 1001), 0.7])
+@pytest.mark.parametrize("n", LENGTHS)
+def test_one_frame_a_second_is_the_one_on_screen_when_the_second_begins(n, fps):
+    """Frame k is on screen during [k / fps, (k + 1) / fps)."""
+    found = second_indices(n, float(fps)).tolist()
+    exact = Fraction(fps)
+    on_screen = [floor(second * exact) for second in range(ceil(n / exact))]
+    assert found == sorted({k for k in on_screen if k < n})
+    assert found[0] == 0
+
+
+def test_a_second_needs_a_rate():
+    with pytest.raises(ValueError, match="frames per second must be above 0, not 0"):
+        second_indices(5, 0.0)

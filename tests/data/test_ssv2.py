@@ -17,6 +17,7 @@ from stabn.data.ssv2 import (
     read_split,
 )
 from stabn.data.video import VideoError, read_frames, write_video
+from tests.data.films import barcodes, encode, numbers
 
 # Template as it stands in train.json → class text as it stands in labels.json, sorted by text.
 TEMPLATES = {
@@ -240,6 +241,16 @@ def test_a_video_as_h264_is_an_mp4(tmp_path):
     write_video(tmp_path / "videos" / "1.mp4", frames, 12)
     with pytest.raises(VideoError, match=r"1\.webm: is there as \.mp4 too: remove one"):
         videos.video_ids()
+
+
+def test_a_video_may_be_an_avi_with_dots_in_its_name(tmp_path):
+    (tmp_path / "videos").mkdir()
+    film = tmp_path / "videos" / "#2_a.film_np1.avi"
+    encode(barcodes(6), film, "-c:v", "mpeg4", "-vtag", "XVID", "-q:v", "3")
+    videos = VideoFolder(tmp_path)
+    assert videos.video_ids() == [film.stem]
+    assert videos.frames(film.stem) == 6
+    assert numbers(videos.read(film.stem, [5, 0])) == [5, 0]
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,13 @@ def test_evaluation_takes_the_centre(frames):
     assert torch.equal(with_everything(frames)[0], smaller)
 
 
+def test_masks_are_cropped_as_their_frames_are():
+    masks = np.random.default_rng(0).random((2, 20, 30)) < 0.5
+    seen = ClipTransform(10, CentreCrop(0.5))  # the middle, at its own size
+    np.testing.assert_array_equal(seen.masks(masks), masks[:, 5:15, 10:20])
+    assert eval_transform(32).masks(np.ones((1, 50, 70), bool)).all()
+
+
 def test_crops_lie_evenly_along_the_longer_side(frames):
     """Frames of 50 × 70, a crop of 40 of 50: 5 pixels above it, 30 to move along."""
     lefts = {1: [15], 2: [0, 30], 3: [0, 15, 30], 4: [0, 10, 20, 30]}

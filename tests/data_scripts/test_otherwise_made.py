@@ -10,7 +10,19 @@ from manifest import new_row
 from prepare import _prepare
 
 from stabn.data.video import read_frames
-from tests.data.films import barcodes, encode, ffmpeg, numbers
+from tests.data.films import (
+    HEIGHT,
+    NO_FRAME,
+    STUB,
+    WIDTH,
+    as_avi,
+    barcodes,
+    decoded_by_ffmpeg,
+    encode,
+    ffmpeg,
+    numbers,
+    packets,
+)
 
 pytestmark = pytest.mark.slow(10)
 
@@ -52,6 +64,13 @@ def with_cover(folder: Path) -> Path:
     return folder / "1.mp4"
 
 
+def xvid(folder: Path) -> Path:
+    """As UCF-101 and HMDB-51 come, with packets that hold no frame."""
+    film = encode(barcodes(40), folder / "film.avi", "-c:v", "libxvid", "-q:v", 3, "-bf", 0)
+    first, *others = packets(film)
+    return as_avi([STUB, first, STUB, *others], film, folder / "1.avi")
+
+
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 @pytest.mark.parametrize(
     ("make", "shows", "promised"),
@@ -61,6 +80,7 @@ def with_cover(folder: Path) -> Path:
         (open_gops, range(40), 40),
         (with_sound, range(20), None),
         (with_cover, range(20), None),
+        (xvid, range(40), 40),
     ],
 )
 def test_each_is_well_and_so_is_its_copy(
@@ -73,3 +93,12 @@ def test_each_is_well_and_so_is_its_copy(
     assert _prepare((new_row("1"), source, copy, row, Recipe(codec, 48)))["status"] == "ok"
     for path in (source, copy):
         assert numbers(read_frames(path, range(len(shows)))) == list(shows)
+
+
+def test_xvid_that_ends_in_a_packet_without_a_frame_is_well(tmp_path):
+    """For that packet the witness shows a frame again."""
+    film = encode(barcodes(40), tmp_path / "film.avi", "-c:v", "mpeg4", "-q:v", 3, "-bf", 2)
+    path = as_avi([*packets(film), NO_FRAME], film, tmp_path / "1.avi")
+    assert len(decoded_by_ffmpeg(path, HEIGHT, WIDTH)) == 41
+    row = examine("1", path)
+    assert (row["status"], row["frames"]) == ("ok", 40)

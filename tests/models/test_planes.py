@@ -1,31 +1,15 @@
 """Two dimensions give what three give: outputs, gradients, statistics; and nothing is copied."""
 
-import copy
-
 import pytest
 import torch
 from torch import nn
 
+from stabn.models.plain import plain
 from stabn.models.planes import PlaneConv3d, PlaneMaxPool3d, clips, frames, neighbours
 from stabn.models.resnet3d import ResNet3d
 from stabn.models.st_abn import STABN
 
 KERNELS = [(1, 1, 1), (1, 3, 3), (1, 7, 7), (3, 1, 1), (5, 1, 1), (3, 3, 3), (3, 5, 5)]
-
-
-def plain(module: nn.Module) -> nn.Module:
-    """A copy with PyTorch's own three-dimensional layers and the same weights."""
-    module = copy.deepcopy(module)
-    for parent in list(module.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, PlaneConv3d):
-                shape = (child.in_channels, child.out_channels, child.kernel_size)
-                own = nn.Conv3d(*shape, child.stride, child.padding, bias=False)
-                own.weight, own.training = child.weight, child.training
-                setattr(parent, name, own)
-            elif isinstance(child, PlaneMaxPool3d):
-                setattr(parent, name, nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
-    return module
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=str)

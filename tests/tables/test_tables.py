@@ -16,6 +16,7 @@ from stabn.tables.comparison import POINTS, Unit, compare, in_words
 from stabn.tables.html import DASH, SEEDS, differences_table
 from stabn.tables.power import power
 from stabn.tables.promote import promote, real_runs
+from stabn.tables.runs import Run
 from stabn.training.checkpoint import FORMAT, REPOSITORY
 from stabn.training.config import RunConfig, read_config
 from tests.records import write
@@ -290,6 +291,15 @@ def test_runs_that_still_train_are_left_out_and_broken_records_refused(studied):
         broken.write_text(text)
         with pytest.raises(tables.TableError, match=r"mini_baseline.record\.json"):
             tables.own(studied)
+
+
+def test_runs_of_other_networks_do_not_count_as_st_abn(studied):
+    before = tables.study(studied)
+    other = record("st_abn", 0, 0.9, config={"model": "bilstm"}, name="mini_bilstm")
+    write(studied, "runs/mini_bilstm/record.json", other)
+    write(studied, "book/results/table1/mini_bilstm_seed0.json", other)
+    assert Run(other, "").arm == "bilstm"
+    assert tables.study(studied) == before
 
 
 def test_promote_keeps_the_record_whole_under_arm_and_seed(tmp_path, capsys):

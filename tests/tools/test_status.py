@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +21,9 @@ def measured(tmp_path, monkeypatch):
         ended = f"2026-01-01T00:00:{number:02d}Z"
         record = {"step": step, "seconds": seconds, "peak_mib": 1024 + number, "finished": ended}
         path.write_text(json.dumps(record))
-    this = {"began": time.time() - 600, "made": 7, "peak_mib": 3072}
+    now = time.time()
+    monkeypatch.setattr(status, "time", SimpleNamespace(time=lambda: now))
+    this = {"began": now - 600, "made": 7, "peak_mib": 3072}
     (tmp_path / "build.json").write_text(json.dumps(this))
     return tmp_path
 
@@ -63,3 +66,19 @@ def test_a_page_without_a_place_for_a_figure_is_refused(measured):
     built.write_text("nothing pending")
     with pytest.raises(ValueError, match="no place left"):
         status.fill_in(built, "book", 42.0)
+
+
+def test_encoders_are_told_by_thread_and_video_with_the_machine_of_their_record(
+    measured, monkeypatch
+):
+    monkeypatch.setattr(status, "ENCODERS", measured)
+    assert "– (no record)" in status.page()
+    row = {"encoder": "vgg16", "frames_per_second": 12.0, "ratio_to_decoding": 0.025}
+    row |= {"bytes_pooled": 2048, "bytes_cube": 50176}
+    hardware = {"cpu": "a processor", "gpus": ["a card"]}
+    for device in ("cpu", "cuda"):
+        record = {"device": device, "threads": 2, "hardware": hardware, "rows": [row]}
+        (measured / f"encoders_{device}.json").write_text(json.dumps(record))
+    page = status.page()
+    assert "| vgg16 | 0.2 | 2.5% | 61 | 1,505 | a processor |" in page  # 12 / 2 threads / 30 frames
+    assert "| vgg16 | 0.4 | 2.5% | 61 | 1,505 | a card |" in page

@@ -16,8 +16,11 @@ def tell_statistics(found: Findings, config: RunConfig, values: Mapping[str, int
     Args:
         found: gets what is found.
         config: the run.
-        values: {layer: values of a channel in a clip}.
+        values: {layer: values of a channel in a clip}; empty for a network without such layers.
     """
+    if not values:
+        found.good("batch norm", "this network has none")
+        return
     clips, me = clips_together(config, found.me), found.me
     fewest = min(values, key=values.__getitem__)
     whose = "of all processes" if config.sync_bn else "of each process"

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from stabn.data.dataset import Batch
 from stabn.data.transforms import normalise
-from stabn.losses import classification_loss
+from stabn.losses import loss_of
+from stabn.training.forward import forward
 from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.trial import first, timed
 from stabn.training.process import Process, autocast
@@ -69,9 +70,7 @@ def one_step(model: nn.Module, precision: str, clips: Batch, me: Process) -> Ste
 
     def step(batch: Batch) -> None:
         with autocast(precision, device):
-            output = model(normalise(batch.video.to(device)))
-            logits, attention_logits = (output, None) if isinstance(output, Tensor) else output[:2]
-            loss = classification_loss(logits, attention_logits, batch.label.to(device)).total
+            loss = loss_of(forward(model, batch, device), batch.label.to(device)).total
         loss.backward()
         model.zero_grad(set_to_none=True)
         losses.append(loss.item())
@@ -111,6 +110,7 @@ def worst_layer(model: nn.Module, clip: Tensor, precision: str) -> tuple[str, fl
         (name, layer)
         for name, layer in model.named_modules()
         if any(p.dim() > 1 for p in layer.parameters(recurse=False))
+        and not isinstance(layer, nn.RNNBase)  # whose steps add rounding up, as a network does
     ]
     hooks = [
         layer.register_forward_hook(

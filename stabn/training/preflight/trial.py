@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from stabn.data.dataset import Batch
-from stabn.data.transforms import normalise
+from stabn.training.forward import forward as answer_to
 from stabn.training.pace import duration
 from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.memory import check_memory, counting_saved, tell_peak, watching_growth
@@ -132,7 +132,7 @@ def timed(work: Work, batch: Batch, me: Process) -> float:
 def forward(model: nn.Module, precision: str, device: torch.device, batch: Batch) -> None:
     """A forward pass on this process alone."""
     with autocast(precision, device):
-        model(normalise(batch.video.to(device)))
+        answer_to(model, batch, device)
 
 
 @torch.no_grad()
