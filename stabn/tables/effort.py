@@ -8,14 +8,12 @@ import numpy as np
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
 from stabn.tables.comparison import mean_sd
-from stabn.tables.fault import ABSENT, SWAPPED, agreement, reliance, top1
-from stabn.tables.finetunings import read_finetunings
-from stabn.tables.html import DASH, NOTHING, linked, table
+from stabn.tables.fault import SWAPPED, top1
+from stabn.tables.html import DASH, NOTHING, table
 from stabn.tables.sweeps import gains, points
 from stabn.training.checkpoint import REPOSITORY
 
 TIMED = "book/results/editing/timed_edits.json"
-LEARNED = "book/results/hand/{}_seed*.json"  # of those edits, and of the truth of their videos
 
 
 def timed_edits(root: Path = REPOSITORY) -> list[Edit]:
@@ -62,33 +60,6 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
     head = ["Training videos edited, %", "Videos", "Minutes", "Mean gain, points"]
     caption = (
         "Minutes by the editor’s clock (timed edits) for gains of stand-in edits: mini-SSv2, "
-        "biased (synthetic), a gate that closes, swapped sign"
+        "biased (synthetic), gated fusion, swapped sign"
     )
     return table(caption, [*head, "Minutes a point"], rows, text_columns=0)
-
-
-def hand_table(root: Path = REPOSITORY) -> str:
-    """What a network learns from the timed edits, and from the truth of the same videos."""
-    hand, truth = (read_finetunings(root, LEARNED.format(of)) for of in ("hand", "truth"))
-    if not (hand and truth):
-        return NOTHING
-    shown = {
-        "Swapped, %": (top1(SWAPPED), 1),
-        "Absent, %": (top1(ABSENT), 1),
-        "Reliance, points": (reliance, 1),
-        "M_t with the truth": (agreement("rank_correlation", "value"), 2),
-    }
-    rows = [
-        [words, *(linked(done, [of(one, arm) for one in done], n) for of, n in shown.values())]
-        for words, done, arm in (
-            ("before fine-tuning", hand, "before"),
-            ("control: γ_t = 0", hand, "control"),
-            ("knowledge: edits made by hand", hand, "knowledge"),
-            ("knowledge: the truth of the same videos", truth, "knowledge"),
-        )
-    ]
-    caption = (
-        f"{hand[0].record['edits']['videos']} videos of mini-SSv2, biased (synthetic), edited by "
-        "one maker of this book; a gate that closes; one network, fine-tuned with several seeds"
-    )
-    return table(caption, ["", *shown], rows, text_columns=1)

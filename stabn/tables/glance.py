@@ -104,8 +104,8 @@ def sign_relied_on(root: Path = REPOSITORY) -> str:
         f"With our gate that closes, the sign decides {means['control']:.0f} points of accuracy "
         f"without edits and {means['knowledge']:.0f} with them; the difference is "
         f"{_told(test, 'points')}. In a network that never met the sign "
-        f"({fault_tables.clean_in_words(root)}) it is "
-        f"{fault.clean_mean(fault.reliance, root):.0f}."
+        f"({fault_tables.clean_in_words(root)}), which the sign only disturbs, it is "
+        f"{fault.clean_mean(fault.reliance, root):.0f}.".replace("-", "−")
     )
 
 

@@ -83,26 +83,22 @@ def root(tmp_path) -> Path:
         }
         write(tmp_path, f"book/results/fault/mini_biased_clean_seed{seed}.json", clean)
     for seed in SEEDS:
+        write(tmp_path, f"book/results/sweeps/study_seed{seed}.json", record("gated", seed))
         varied = {
             "share_5": {
                 "edits": {"videos": 48, "share_of_training": 0.05, "annotators": [ANNOTATOR]}
             },
             "gamma_1": {"finetuning": {"gamma": 1.0, "divisor": "edited"}},
+            "batch_10": {"finetuning": {"gamma": 10.0, "divisor": "batch"}},
             "noise_30": {
                 "edits": {"share_of_training": 0.2, "annotators": [ANNOTATOR + WRONG.format(0.3)]}
             },
         }
         for name, changes in varied.items():
             arms = ("before", "knowledge", *(["control"] if name == "share_5" else []))
-            changed = record("closing", seed, arms, **changes)
+            changed = record("gated", seed, arms, **changes)
             write(tmp_path, f"book/results/sweeps/{name}_seed{seed}.json", changed)
     return tmp_path
-
-
-def test_a_sweep_without_the_gate_is_no_point_of_one_with_it(root):
-    before = sweeps.sweep_table("gamma", root)
-    write(root, "book/results/sweeps/gamma_1_seed9.json", record("gated", 9))
-    assert sweeps.sweep_table("gamma", root) == before
 
 
 def test_every_cell_is_the_mean_of_its_records(root):
@@ -238,11 +234,9 @@ def test_the_plain_set_has_one_before_and_both_ways(root):
 
 
 def test_one_point_is_neither_the_smallest_nor_the_largest(root):
+    found = sweeps.in_a_sentence("batch", root)
+    assert "one point, 10, with a mean gain of +" in found
     assert "smallest" in sweeps.in_a_sentence("share", root)
-    for path in (root / "book/results/sweeps").glob("share_*"):
-        path.unlink()
-    found = sweeps.in_a_sentence("share", root)
-    assert "one point, 20, with a mean gain of +" in found
 
 
 def test_arms_are_compared_within_one_fusion(root):
@@ -275,6 +269,7 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     assert {sweep: list(sweeps.points(sweep, root)) for sweep in sweeps.SWEEPS} == {
         "share": [5, 20],
         "gamma": [1, 100],
+        "batch": [10],
         "noise": [0, 30],
     }
     of = fault.top1(fault.SWAPPED)
@@ -284,8 +279,8 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
             {
                 seed: 100
                 * (
-                    top1("closing", seed, "knowledge", fault.SWAPPED)
-                    - top1("closing", seed, "control", fault.SWAPPED)
+                    top1("gated", seed, "knowledge", fault.SWAPPED)
+                    - top1("gated", seed, "control", fault.SWAPPED)
                 )
                 for seed in SEEDS
             }
@@ -293,33 +288,7 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     shown = rows(sweeps.sweep_table("noise", root))
     assert [row[0] for row in shown[1:]] == ["0", "30"]
     assert shown[1][1].startswith("0.10 ± 0.10")
-    assert shown[1][4].startswith("0.2 ± 0.0")  # reliance
-    assert shown[1][5].startswith("10.4 ± 0.4")
-
-
-def test_hands_and_the_truth_stand_under_one_another(root):
-    assert "No record" in effort.hand_table(root)
-    for of, arms in (
-        ("hand", ("before", "control", "knowledge")),
-        ("truth", ("before", "knowledge")),
-    ):
-        for seed in SEEDS:
-            made = record("closing" if of == "hand" else "gated", seed, arms)
-            write(root, f"book/results/hand/{of}_seed{seed}.json", made)
-    page = effort.hand_table(root)
-    assert "one network" in page
-    for row, (way, arm) in zip(
-        rows(page)[1:],
-        (
-            ("closing", "before"),
-            ("closing", "control"),
-            ("closing", "knowledge"),
-            ("gated", "knowledge"),
-        ),
-        strict=True,
-    ):
-        mean = 100 * np.mean([top1(way, seed, arm, fault.SWAPPED) for seed in SEEDS])
-        assert row[1].startswith(f"{mean:.1f} ± ")
+    assert shown[1][2].startswith("10.4 ± 0.4")
 
 
 def test_minutes_are_the_mean_seconds_times_the_videos(root):
