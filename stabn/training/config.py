@@ -51,7 +51,9 @@ class RunConfig(Strict):
         2000, ge=1, description="pretext: training clips; other splits a tenth"
     )
     data_root: Place = Field("data/ssv2", description="folder with labels, splits and videos/")
-    prepared: Place | None = Field(None, description="decoded frames, of `stabn prepare`")
+    prepared: Place | None = Field(
+        None, description="decoded frames, of `stabn prepare`; or features, of `stabn features`"
+    )
     train_split: str = Field("train", description="split to learn from")
     eval_split: str = Field("validation", description="split that steers: plateau, best checkpoint")
     report_split: str = Field("validation", description="split scored once, after training")
@@ -180,6 +182,8 @@ class RunConfig(Strict):
             )
         if self.network is not None and (given := self._of_st_abn()):
             raise ValueError(f"{given[0]}: is ST-ABN's; leave it out for {self.model}")
+        if self.encoder and (self.prepared is None or self.data != "ssv2"):
+            raise ValueError(f"prepared: {self.encoder} needs its features, of `stabn features`")
         if (self.constant_spatial is None) != (self.constant_temporal is None):
             raise ValueError("constant_spatial and constant_temporal: set both, or neither")
         if self.constant_attention and self.model == "baseline":
@@ -201,6 +205,12 @@ class RunConfig(Strict):
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs: must be fewer than epochs ({self.epochs})")
         return self
+
+    @property
+    def encoder(self) -> str | None:
+        """The frozen network whose features are read in place of frames; None where frames are."""
+        encoder = getattr(self.network, "encoder", networks.SMALL)
+        return None if encoder == networks.SMALL else encoder
 
     def _of_st_abn(self) -> list[str]:
         """Settings of ST-ABN that are not at their defaults."""
