@@ -86,7 +86,7 @@ flip: bool = False  # mirror half of the clips, swapping left/right labels
 jitter: float = 0.0  # brightness, contrast, saturation: 1 ± this
 
 label_smoothing: float = 0.0  # share of both branches' target that all classes get alike
-optimizer: str = "sgd"  # sgd | adamw
+optimizer: str = "sgd"  # sgd | adamw | rmsprop
 lr: float = 0.01  # learning rate (one_cycle, cosine: its peak), for this batch_size
 lr_batch_size = None  # type: int|null lr is meant for so many clips a step: scale it to batch_size
 momentum: float = 0.9  # sgd only

@@ -106,7 +106,9 @@ class RunConfig(Strict):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of both branches' target that all classes get alike"
     )
-    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd | adamw")
+    optimizer: Literal["sgd", "adamw", "rmsprop"] = Field(
+        "sgd", description="sgd | adamw | rmsprop"
+    )
     lr: float = Field(
         0.01, gt=0, description="learning rate (one_cycle, cosine: its peak), for this batch_size"
     )
