@@ -130,10 +130,16 @@ def explain(
 
     Raises:
         VideoError: no such file, or no video that can be decoded.
-        CheckpointError: the network has not what the method needs: attention of its own, for one.
+        CheckpointError: the network has not what the method needs: attention of its own, for one;
+            or it reads a frozen encoder's features, and no frames.
     """
     video = given.path(video)
     model, config, classes, origin = trained
+    if config.encoder:
+        raise CheckpointError(
+            f"{origin}: reads features of {config.encoder}, not frames, so its answer cannot be "
+            f"traced back to what a video shows; give a network that reads frames"
+        )
     indices = views(config.sampling, probe(video).frames, config.num_frames)  # (V, T)
     frames = read_frames(video, indices.ravel())  # (V·T, H, W, 3)
     seen = eval_transform(config.image_size, short_side=config.short_side)

@@ -7,8 +7,9 @@ import torch
 
 from stabn.data.features import KEY, FeatureCache, FeatureKey, FeaturesError, VideoFeatures, as_json
 from stabn.data.ssv2 import VideoFolder
+from stabn.explain import explain
 from stabn.training.build import build_model, eval_loader
-from stabn.training.checkpoint import load
+from stabn.training.checkpoint import CheckpointError, load
 from stabn.training.config import ConfigError
 from stabn.training.eval_config import EvalConfig
 from stabn.training.evaluate import evaluate
@@ -91,6 +92,11 @@ def test_features_of_other_weights_are_refused(run, tiny_set, tmp_path):
         evaluate(EvalConfig(run=str(run.folder), prepared=other))
     with pytest.raises(ConfigError, match=said):
         train(run.model_copy(update={"prepared": other, "epochs": 2}))
+
+
+def test_a_video_cannot_be_explained_by_it(run):
+    with pytest.raises(CheckpointError, match="reads features of vgg16, not frames"):
+        explain("any.mp4", load(run.folder / "best.pt"))
 
 
 def test_what_does_not_fit_is_said_before_any_work(tiny, tiny_set, prepared, tmp_path):

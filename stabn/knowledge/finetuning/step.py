@@ -84,8 +84,8 @@ def opened(config: FinetuneConfig) -> tuple[Trained, RunConfig]:
     before = load(config.start)
     if not attends(before.config):
         raise CheckpointError(
-            f"{config.start}: has no attention to correct; fine-tune an ST-ABN, not the "
-            f"baseline or the matched control"
+            f"{config.start}: has no attention to correct; fine-tune an ST-ABN, not the matched "
+            f"control or another network"
         )
     return before, config.as_run(before.config)
 
