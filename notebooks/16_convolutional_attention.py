@@ -32,7 +32,8 @@ from stabn.data.dataset import ClipDataset, collate
 from stabn.data.mini.drawn import DrawnVideos
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures import curves, describe_curves, upsample
-from stabn.figures.sheet import SEQUENTIAL, Sheet, bare, styled
+from stabn.figures.overlay import overlay, scale
+from stabn.figures.sheet import Sheet, bare, styled
 from stabn.metrics import mass_in_mask, pointing_game
 from stabn.models.convlstm import (
     AttentiveConvLSTM,
@@ -338,22 +339,18 @@ for name, network in (("trained", net), ("untrained", untrained().eval())):
 
 
 # %% tags=["hide-input"]
-#| fig-alt: Five frames of one clip, below each the same frame in grey under the attention of that step, on one scale from 0 to the clip's largest weight; the largest weight of each frame stands below it
+#| fig-alt: Five frames of one clip, below each the same frame in grey under the attention of that step with a cross at its peak, on one scale from 0 to the clip's largest weight; the largest weight of each frame stands below it
 @styled
 def looks(frames: np.ndarray, alpha: np.ndarray) -> Sheet:
     """Frames (n, H, W, 3), and α (n, H', W') over them."""
-    sheet = Sheet(3.3)
-    heat = upsample(alpha, frames.shape[1:3])
+    sheet = Sheet(3.35)
+    heat, limits = upsample(alpha, frames.shape[1:3]), (0.0, float(alpha.max()))
     for i, frame in enumerate(frames):
-        left = 0.15 + 1.3 * i
-        bare(sheet.box(left, 0.1, 1.25, 1.25)).imshow(frame)
-        axes = bare(sheet.box(left, 1.4, 1.25, 1.25))
-        axes.imshow(frame.mean(axis=-1), cmap="gray")
-        picture = axes.imshow(heat[i], cmap=SEQUENTIAL, vmin=0, vmax=alpha.max(), alpha=0.55)
-        text = f"largest {alpha[i].max():.2f}"
-        sheet.note(left + 0.62, 2.8, text, ha="center", va="center")
-    bar = sheet.colorbar(picture, cax=sheet.box(0.15, 2.97, 6.45, 0.08), orientation="horizontal")
-    bar.solids.set_alpha(1)
+        left = 0.25 + 1.35 * i
+        bare(sheet.box(left, 0.1, 1.3, 1.3)).imshow(frame)
+        overlay(bare(sheet.box(left, 1.45, 1.3, 1.3)), frame, heat[i], limits)
+        sheet.note(left + 0.65, 2.88, f"largest {alpha[i].max():.2f}", ha="center", va="center")
+    scale(sheet, 3.03, "α", limits)
     return sheet
 
 
@@ -367,7 +364,7 @@ print(
 looks(pictures, out.spatial_attention[best, 0].numpy()[shown])
 
 # %% [markdown]
-# Above the frames, below them $\alpha$, on one scale from 0 to its largest value. A weight of 1/49 ≈ 0.02
+# Above the frames, below them $\alpha$ with a cross at its peak, on one scale from 0 to its largest value. A weight of 1/49 ≈ 0.02
 # is no preference.
 #
 # ## The look depends on the past

@@ -330,8 +330,8 @@ for name in ("after", "before"):
     assert (change == 0) == (name == "before")
 
 # %% [markdown]
-# A person who sets a frame to 0 gets what was asked for only *before* the LSTM, the arrangement that the
-# source found worse. (Compare the leak of [chapter 6](06_fusion.ipynb).)
+# A person who sets a frame to 0 gets what was asked for only *before* the LSTM, the arrangement that did
+# worse with four of the source's five encoders. (Compare the leak of [chapter 6](06_fusion.ipynb).)
 #
 # ## Can it take an edit of several frames?
 #
@@ -384,6 +384,7 @@ def descend(attention_of, parameters, target, steps=300):
     return np.array(losses), attention_of().detach()
 
 
+# %%
 x = torch.randn(8, 16, 6)
 maps = torch.rand(8, 5, 16, 6, 6)
 fits = {}
@@ -416,12 +417,12 @@ def reach() -> Sheet:
         left.plot(losses, markevery=40, label=name, **look)
         right.plot(reached.mean(dim=0), label=name, **look)
     left.axhline(floor(five), color="black", linewidth=0.9, linestyle=":")
-    left.text(300, floor(five) + 0.01, f"floor {floor(five):.2f}", ha="right", va="bottom")
+    left.text(300, floor(five) - 0.008, f"floor {floor(five):.2f}", ha="right", va="top")
     left.set(xlabel="step", ylabel="loss", ylim=(-0.01, None))
     right.plot(
         five, drawstyle="steps-mid", color="black", linewidth=0.9, linestyle=":", label="edit"
     )
-    right.set(xlabel="frame", ylabel="weight", ylim=(-0.03, 1.05))
+    right.set(xlabel="frame", ylabel="weight", ylim=(-0.03, 1.05), xticks=range(0, 16, 5))
     left.legend()
     right.legend()
     return sheet
@@ -480,9 +481,10 @@ print(f"all epochs: {3 * once * 0.7 * videos * epochs / 1e15:.2f} P multiply–a
 records = sorted((REPOSITORY / "book/results/cost").glob("encoders_*.json"))
 for path in records:
     record = json.loads(path.read_text(encoding="utf-8"))
+    machine = ", ".join(record["hardware"]["gpus"]) or record["hardware"]["cpu"]
     for row in record["rows"]:
         hours = frames / row["frames_per_second"] / 3600
-        print(f"{path.name}: {row['encoder']:18s} {hours:6.1f} hours ({record['hardware']['cpu']})")
+        print(f"{row['encoder']:18s} {hours:6.1f} hours on {machine} ({path.name})")
 if not records:
     print("hours: not measured in this copy of the book. The command that measures them:")
     print("python benchmarks/encoders.py --out book/results/cost/encoders_NAME.json")
