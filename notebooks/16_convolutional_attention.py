@@ -339,12 +339,13 @@ for name, network in (("trained", net), ("untrained", untrained().eval())):
 
 
 # %% tags=["hide-input"]
-#| fig-alt: Five frames of one clip, below each the same frame in grey under the attention of that step with a cross at its peak, on one scale from 0 to the clip's largest weight; the largest weight of each frame stands below it
+#| fig-alt: Five frames of one clip, below each the same frame in grey under the attention of that step with a cross at its peak, on one scale; the largest weight of each frame stands below it
 @styled
 def looks(frames: np.ndarray, alpha: np.ndarray) -> Sheet:
     """Frames (n, H, W, 3), and α (n, H', W') over them."""
     sheet = Sheet(3.35)
-    heat, limits = upsample(alpha, frames.shape[1:3]), (0.0, float(alpha.max()))
+    heat = upsample(alpha, frames.shape[1:3])
+    limits = (0.0, math.ceil(10 * alpha.max()) / 10)
     for i, frame in enumerate(frames):
         left = 0.25 + 1.35 * i
         bare(sheet.box(left, 0.1, 1.3, 1.3)).imshow(frame)
@@ -364,7 +365,7 @@ print(
 looks(pictures, out.spatial_attention[best, 0].numpy()[shown])
 
 # %% [markdown]
-# Above the frames, below them $\alpha$ with a cross at its peak, on one scale from 0 to its largest value. A weight of 1/49 ≈ 0.02
+# Above the frames, below them $\alpha$ with a cross at its peak, on one scale. A weight of 1/49 ≈ 0.02
 # is no preference.
 #
 # ## The look depends on the past

@@ -475,21 +475,26 @@ print(f"one clip forward, behind VGG: {once / 1e6:.0f} M multiply–adds")
 print(f"all epochs: {3 * once * 0.7 * videos * epochs / 1e15:.2f} P multiply–adds")
 
 # %% [markdown]
-# How long VGG takes can only be measured: `benchmarks/encoders.py` does so. From its records:
+# How long an encoder takes can only be measured: `benchmarks/encoders.py` does so. From its records (reading
+# the files comes on top, and all figures are of their machine):
 
 # %%
 records = sorted((REPOSITORY / "book/results/cost").glob("encoders_*.json"))
 for path in records:
     record = json.loads(path.read_text(encoding="utf-8"))
     machine = ", ".join(record["hardware"]["gpus"]) or record["hardware"]["cpu"]
+    print(f"{path.name}, {machine}. {record['note'] or ''}")
     for row in record["rows"]:
         hours = frames / row["frames_per_second"] / 3600
-        print(f"{row['encoder']:18s} {hours:6.1f} hours on {machine} ({path.name})")
+        size = frames * row["bytes_cube"] / 1e9
+        print(f"  {row['encoder']:18s} {hours:5.1f} hours   {size:5.1f} GB")
 if not records:
     print("hours: not measured in this copy of the book. The command that measures them:")
     print("python benchmarks/encoders.py --out book/results/cost/encoders_NAME.json")
 
 # %% [markdown]
+# How long the 60 epochs take is not measured here.
+#
 # ## How it is run
 #
 # ```bash
