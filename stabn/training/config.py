@@ -1,8 +1,9 @@
 """One validated description of a run.
 
 It is flat, so that one YAML file serves both ``stabn train --config run.yaml``
-and ``papermill notebooks/launch/train.ipynb … -f run.yaml``. Unknown keys and impossible values
-are refused, by name, before anything is read or written.
+and ``papermill notebooks/launch/train.ipynb … -f run.yaml``; ``network`` alone holds names and
+values of its own. Unknown keys and impossible values are refused, by name, before anything is read
+or written.
 """
 
 from collections.abc import Callable
