@@ -60,6 +60,7 @@ READS = {
     "14_fine_tuning": [ST_ABN / "best.pt"],
     "16_convolutional_attention": [ST_ABN / "best.pt"],
     "17_bilstm_attention": [ST_ABN / "best.pt"],
+    "18_explanations_after_the_fact": [ST_ABN / "best.pt", BASELINE / "best.pt"],
     "results_figure3": [ST_ABN / "best.pt", ST_ABN / "record.json", BASELINE / "record.json"],
     "results_figure4": [
         ST_ABN / "best.pt",
