@@ -52,11 +52,11 @@ _ = torch.set_grad_enabled(False)  # nothing is trained in this chapter
 # same backbone. The clips are synthetic, one of each class; we know when and where their action is.
 
 # %%
-trained = {name: load_trained(name) for name in ("mini_baseline", "mini_st_abn")}
-baseline, st_abn = (each.model for each in trained.values())
-config, names = trained["mini_baseline"].config, trained["mini_baseline"].classes
-for name, each in trained.items():
-    print(f"{name}: {each.origin}")
+trained, other = load_trained("mini_baseline"), load_trained("mini_st_abn")
+baseline, st_abn = trained.model, other.model
+config, names = trained.config, trained.classes
+print("baseline:", trained.origin)
+print("ST-ABN:", other.origin)
 transform = eval_transform(config.image_size, short_side=config.short_side)
 drawn = DrawnVideos(range(len(names)), per_class=1, seed=18, split="validation")
 dataset = ClipDataset(drawn.records, drawn, config.num_frames, config.sampling, transform)
