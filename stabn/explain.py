@@ -222,7 +222,10 @@ def command(
     _format(out)
     trained = load(checkpoint)
     methods = dict.fromkeys((method, *compare))  # each once, in the order given
-    explanations = [explain(video, trained, method=name) for name in methods]
+    explanations = []
+    for name in methods:
+        click.echo(f"explaining by {name} …", err=True)  # which may take minutes
+        explanations.append(explain(video, trained, method=name))
     first, several = explanations[0], len(explanations) > 1
     try:
         save(compared(explanations) if several else first.figure(), out)
