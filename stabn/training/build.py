@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 from torch.utils.data import DataLoader
@@ -179,7 +180,10 @@ def check_shares(config: RunConfig, me: Process) -> None:
 
 
 def train_loader(
-    config: RunConfig, me: Process, times: Mapping[str, int] | None = None
+    config: RunConfig,
+    me: Process,
+    times: Mapping[str, int] | None = None,
+    draws: int | None = None,
 ) -> DataLoader:
     """This rank's share of every global batch; set ``.batch_sampler.epoch`` before each epoch.
 
@@ -187,6 +191,7 @@ def train_loader(
         config: the run.
         me: this process.
         times: {video id: how often an epoch takes it}; once, if it is not named.
+        draws: after so many epochs the same clips come again; None: never.
 
     Raises:
         ConfigError: a batch size that the processes cannot share, or that an epoch does not fill.
@@ -206,8 +211,9 @@ def train_loader(
         me.world_size,
         seed=config.seed,
         repeats=repeats,
+        draws=draws,
     )
-    return DataLoader(clips, batch_sampler=sampler, **_loading(config, me))
+    return DataLoader(clips, batch_sampler=sampler, **loading(config, me))
 
 
 def eval_loader(
@@ -232,7 +238,7 @@ def eval_loader(
     sampler = EvalSampler(len(clips), each, me.rank, me.world_size)
     size = max(1, config.batch_size // me.world_size)
     size = size // views.spatial * views.spatial or size  # one worker makes all crops of a clip
-    return DataLoader(clips, size, sampler=sampler, **_loading(config, me))
+    return DataLoader(clips, size, sampler=sampler, **loading(config, me))
 
 
 def _clips(config: RunConfig) -> int:
@@ -252,7 +258,8 @@ def worker_count(config: RunConfig) -> int:
     return min(MOST_WORKERS, max(1, share - 1))
 
 
-def _loading(config: RunConfig, me: Process) -> dict:
+def loading(config: RunConfig, me: Process) -> dict[str, Any]:
+    """How every DataLoader of a run works, as its keywords."""
     workers = worker_count(config)
     return {
         "num_workers": workers,
