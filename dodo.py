@@ -67,6 +67,9 @@ READS = {
     "12_reading_attention": [ST_ABN / "best.pt"],
     "13_editing_attention": [ST_ABN / "best.pt"],
     "14_fine_tuning": [ST_ABN / "best.pt"],
+    "16_convolutional_attention": [ST_ABN / "best.pt"],
+    "17_bilstm_attention": [ST_ABN / "best.pt"],
+    "18_explanations_after_the_fact": [ST_ABN / "best.pt", BASELINE / "best.pt"],
     "results_figure3": [ST_ABN / "best.pt", ST_ABN / "record.json", BASELINE / "record.json"],
     "results_figure4": [
         ST_ABN / "best.pt",
@@ -88,6 +91,7 @@ READS_TOO = {
         RECORDS / "paper/table1.csv",
         *(path for path in Path("data_scripts").iterdir() if path.is_file()),
     ],
+    "17_bilstm_attention": [RECORDS / "paper/ucf101.csv", *RECORDS.glob("cost/encoders_*.json")],
 }
 
 

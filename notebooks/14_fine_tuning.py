@@ -110,6 +110,9 @@ print(f"trained: {free} of {sum(p.numel() for p in arm.parameters())} parameters
 
 # %% [markdown]
 # While the extractor is frozen, $f(x)$ is computed once and serves every network that starts from it.
+# `stabn finetune` draws other frames and crops of a video in each epoch; with `draws: 2` the clips of
+# the first two epochs come again in all later ones: each $f(x)$ is computed once and kept on disk, and
+# no epoch needs the videos or the extractor.
 
 # %%
 with torch.no_grad():

@@ -130,10 +130,16 @@ def explain(
 
     Raises:
         VideoError: no such file, or no video that can be decoded.
-        CheckpointError: the network has not what the method needs: attention of its own, for one.
+        CheckpointError: the network has not what the method needs: attention of its own, for one;
+            or it reads a frozen encoder's features, and no frames.
     """
     video = given.path(video)
     model, config, classes, origin = trained
+    if config.encoder:
+        raise CheckpointError(
+            f"{origin}: reads features of {config.encoder}, not frames, so its answer cannot be "
+            f"traced back to what a video shows; give a network that reads frames"
+        )
     indices = views(config.sampling, probe(video).frames, config.num_frames)  # (V, T)
     frames = read_frames(video, indices.ravel())  # (V·T, H, W, 3)
     seen = eval_transform(config.image_size, short_side=config.short_side)
@@ -216,7 +222,10 @@ def command(
     _format(out)
     trained = load(checkpoint)
     methods = dict.fromkeys((method, *compare))  # each once, in the order given
-    explanations = [explain(video, trained, method=name) for name in methods]
+    explanations = []
+    for name in methods:
+        click.echo(f"explaining by {name} …", err=True)  # which may take minutes
+        explanations.append(explain(video, trained, method=name))
     first, several = explanations[0], len(explanations) > 1
     try:
         save(compared(explanations) if several else first.figure(), out)

@@ -106,6 +106,29 @@ def test_a_network_without_attention_is_explained_clip_by_clip(baseline):
     assert ours.passes == 2 * 3
 
 
+@pytest.mark.parametrize(
+    ("model", "network", "half"),
+    [
+        ("convlstm", {"channels": [4, 4], "hidden": 4, "dense": 8}, "temporal"),
+        ("bilstm", {"channels": [4, 4], "units": 4, "dense": 8}, "spatial"),
+    ],
+)
+def test_networks_over_frames_are_explained_too(tmp_path, model, network, half):
+    trained = checkpoint.load(saved(tmp_path, model=model, network=network))
+    own = explain(BIKES, trained)
+    assert (getattr(own, half) == 1).all()  # of which such a network has no attention
+    assert isinstance(own.figure(), Sheet)
+    assert np.ptp(explain(BIKES, trained, method="grad_cam").spatial) > 0
+
+
+def test_a_network_whose_maps_have_lost_their_frames_is_refused_one_method(tmp_path, refused):
+    network = {"model": "cnn3d", "network": {"features": 8}}
+    given = ["--checkpoint", saved(tmp_path, **network), "--out", tmp_path / "f.png"]
+    said = refused(BIKES, *given, "--method", "grad_cam")
+    assert "tiny.pt: CNN3d has no layer with a map for each of the 8 frames" in said
+    assert "use occlusion or rise" in said
+
+
 def test_methods_stand_under_one_another_in_the_order_asked(baseline, tmp_path, capsys, stabn):
     out = tmp_path / "compared.png"
     asked = ["--method", "grad_cam", "--compare", "random", "--compare", "centre"]

@@ -64,6 +64,7 @@ fusion = None  # type: str|null null: as in training
 closed = None  # type: float|null null: as in training | 0.3: shut out what M_t rejects (ours)
 edited_only: bool = False  # train on edited videos alone
 edited_repeats: int = 1  # clips taken of each edited video an epoch
+draws = None  # type: int|null epochs after which the same clips come again; null: never
 optimizer: str = "sgd"  # sgd | adamw
 lr: float = 0.0001  # learning rate (one_cycle: its peak)
 momentum: float = 0.9  # sgd only
@@ -102,7 +103,7 @@ pd.Series(config.model_dump(), name=str(config.folder)).to_frame()
 # The same processes first look at all that fine-tuning will need: the checkpoint and its attention,
 # the lists and videos of every split, the edits (of which data set they are, how many there are, how
 # many can be learned from), the folder, what lies in it already, and room for the checkpoints of all
-# arms. They take steps of all arms at full size, and say what memory that takes and when all networks
+# arms and for features that are kept. They take steps of all arms at full size, and say what memory that takes and when all networks
 # will have been scored. Whatever is in the way is listed, and the notebook stops here.
 
 # %%
@@ -114,7 +115,9 @@ launch_config("stabn preflight finetune", config, options)
 # `nproc_per_node` processes run `stabn/knowledge/finetuning/finetune.py`; several are started by
 # torchrun. The feature
 # extractor is frozen, its batch normalisation too, so each batch passes through it once and serves
-# all arms. $L_{temp}$ is averaged over the edited clips of a batch, over all processes, and is
+# all arms. With fewer `draws` than `epochs` the same clips come again: what the extractor makes of each
+# is then computed once, before the first step, and kept in the run's folder until training ends, if half
+# of the free disk can hold it; the networks are the same, bit for bit on a CPU. $L_{temp}$ is averaged over the edited clips of a batch, over all processes, and is
 # nothing for the others. Each arm has a line of its own, with how long the rest will take. The whole
 # text of every start is in `finetune.log`, in the run's folder. Run again with the same parameters, it goes on from the last checkpoint,
 # with the edits it began with.

@@ -57,7 +57,7 @@ out_dir: str = "runs"  # where run folders lie
 data: str = "ssv2"  # ssv2: files | pretext: neutral clips, drawn as they are read
 pretext_clips: int = 2000  # pretext: training clips; other splits a tenth
 data_root: str = "data/ssv2"  # folder with labels, splits and videos/
-prepared = None  # type: str|null decoded frames, of `stabn prepare`
+prepared = None  # type: str|null decoded frames, of `stabn prepare`; or features, of `stabn features`
 train_split: str = "train"  # split to learn from
 eval_split: str = "validation"  # split that steers: plateau, best checkpoint
 report_split: str = "validation"  # split scored once, after training
@@ -86,7 +86,7 @@ flip: bool = False  # mirror half of the clips, swapping left/right labels
 jitter: float = 0.0  # brightness, contrast, saturation: 1 ± this
 
 label_smoothing: float = 0.0  # share of both branches' target that all classes get alike
-optimizer: str = "sgd"  # sgd | adamw
+optimizer: str = "sgd"  # sgd | adamw | rmsprop
 lr: float = 0.01  # learning rate (one_cycle, cosine: its peak), for this batch_size
 lr_batch_size = None  # type: int|null lr is meant for so many clips a step: scale it to batch_size
 momentum: float = 0.9  # sgd only

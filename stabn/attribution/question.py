@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-AT_ONCE = 16  # clips in a forward pass
+AT_ONCE = 16  # clips in a forward pass,
+VALUES = 2**24  # of so many values together: large clips go through a few at a time
 
 
 def mean_fill(clip: Tensor) -> Tensor:
@@ -73,7 +74,8 @@ class Question:
                 T or h·w may be 1, for masks that are the same in every frame, or all over it; a
                 mask of cells is spread over the pixels.
         """
-        answers = [self._probability(part) for part in keep.split(AT_ONCE)]
+        few = max(1, min(AT_ONCE, VALUES // self.clip.numel()))
+        answers = [self._probability(part) for part in keep.split(few)]
         self.passes += len(keep)
         return torch.cat(answers)
 

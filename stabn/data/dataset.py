@@ -292,8 +292,8 @@ class TrainSampler(Sampler[list[ClipKey]]):
         seed: Training's seed.
         epoch: Which epoch; set the attribute before the next one.
         start_batch: Global batches already done, after a restart in mid-epoch.
-        repeats: Clips taken of each video in an epoch (V of the sampling rule): one number, or one
-            for every video.
+        repeats: Clips taken of a video in an epoch (V of the sampling rule); one number, or each's.
+        draws: After so many epochs the same clips come again, in another order; None: never.
     """
 
     def __init__(
@@ -306,6 +306,7 @@ class TrainSampler(Sampler[list[ClipKey]]):
         epoch: int = 0,
         start_batch: int = 0,
         repeats: int | Sequence[int] = 1,
+        draws: int | None = None,
     ):
         if batch_size < 1 or batch_size % world_size:
             raise ValueError(f"batch size {batch_size} is no multiple of {world_size} processes")
@@ -316,16 +317,17 @@ class TrainSampler(Sampler[list[ClipKey]]):
             raise ValueError(f"{n} videos do not fill one batch of {batch_size}")
         self.batch_size = batch_size
         self.rank, self.world_size = rank, world_size
-        self.seed, self.epoch, self.start_batch = seed, epoch, start_batch
+        self.seed, self.epoch, self.start_batch, self.draws = seed, epoch, start_batch, draws
 
     def __len__(self) -> int:
         return len(self.clips) // self.batch_size - self.start_batch
 
     def __iter__(self) -> Iterator[list[ClipKey]]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.clips))
+        draw = self.epoch % (self.draws or self.epoch + 1)
         for batch in range(self.start_batch, len(order) // self.batch_size):
             mine = order[batch * self.batch_size :][: self.batch_size][self.rank :: self.world_size]
-            yield [ClipKey(index, self.epoch, r) for index, r in (self.clips[i] for i in mine)]
+            yield [ClipKey(index, draw, r) for index, r in (self.clips[i] for i in mine)]
 
 
 class EvalSampler(Sampler[ClipKey]):

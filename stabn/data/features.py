@@ -115,6 +115,10 @@ class FeatureCache:
         """The file of a video's features, whether it is there or not."""
         return self.folder / f"{video_id}.safetensors"
 
+    def video_ids(self) -> list[str]:
+        """The videos whose features are here, sorted."""
+        return sorted(path.stem for path in self.folder.glob("*.safetensors"))
+
     def read(self, video_id: str) -> VideoFeatures:
         """The features of a video, as they are kept.
 

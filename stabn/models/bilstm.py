@@ -49,6 +49,7 @@ class BiLSTM(nn.Module):
         units: of the LSTM in each direction.
         dense: units of the layer (ReLU) before the classes.
         dropout: share of these that is dropped.
+        pooled: of maps, read the mean over all places, C numbers a frame.
         official: as the published code does: without the mask.
     """
 
@@ -62,10 +63,12 @@ class BiLSTM(nn.Module):
         units: int = 256,
         dense: int = 512,
         dropout: float = 0.5,
+        pooled: bool = False,
         official: bool = False,
     ):
         super().__init__()
-        self.num_frames, self.place, self.official = num_frames, attention, official
+        self.num_frames, self.place = num_frames, attention
+        self.pooled, self.official = pooled, official
         self.attention = None if attention == "none" else DenseSoftmax(num_frames)
         self.lstm = nn.LSTM(inputs, units, batch_first=True, bidirectional=True)
         states = 2 * units * (num_frames if attention == "after" else 1)
@@ -94,7 +97,9 @@ class BiLSTM(nn.Module):
         Raises:
             ValueError: another T, or ``temporal_attention`` of another shape or without attention.
         """
-        x = features.flatten(2)  # (N, T, C·H'·W')
+        if self.pooled and features.dim() == 5:
+            features = features.mean(dim=(3, 4))
+        x = features.flatten(2)  # (N, T, C·H'·W'), or (N, T, C)
         n, t, _ = x.shape
         if t != self.num_frames:
             raise ValueError(f"this network reads {self.num_frames} frames, this clip has {t}")

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from stabn.models.encoders import ENCODERS
 from stabn.tables.html import DASH, linked, remedies, table
 from stabn.tables.runs import Kept, Run, read_kept
 from stabn.tables.table1 import TRAIN, paper_rows
@@ -96,7 +97,8 @@ def _named(runs: list[Run], column: Column, name: str) -> list[Kept]:
 
 
 def _gap(row: dict[str, str]) -> str:
-    encoder = f" ENCODER={row['backbone'].lower()}" if row["backbone"] else ""
+    own = {name.replace("_", ""): name for name in ENCODERS}  # "inceptionv3" is "inception_v3"
+    encoder = f" ENCODER={own[row['backbone'].lower()]}" if row["backbone"] else ""
     return f"NAME={row['run']}{encoder}"
 
 

@@ -45,7 +45,7 @@ def check_statistics(config: RunConfig, num_classes: int, me: Process) -> None:
     Raises:
         ConfigError: a single clip, and in it a single value; the message says what to change.
     """
-    if clips_together(config, me) > 1:
+    if clips_together(config, me) > 1 or config.encoder:  # behind features there are no such layers
         return
     with torch.device("meta"):  # shapes alone go through, nothing is computed
         model = build_model(config, num_classes).train()

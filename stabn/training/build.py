@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 from torch.utils.data import DataLoader
@@ -16,6 +17,7 @@ from stabn.data.dataset import (
     Views,
     collate,
 )
+from stabn.data.features import FeatureCache, FeatureDataset
 from stabn.data.prepared import PreparedFrames
 from stabn.data.sampling import views as clips_of
 from stabn.data.ssv2 import Record, VideoFolder, mirror_pairs, read_classes, read_split
@@ -78,15 +80,45 @@ def class_texts(config: RunConfig) -> tuple[str, ...]:
 
 def split_videos(
     config: RunConfig, split: str, *, unlabelled: bool = False
-) -> tuple[list[Record], Videos]:
-    """The videos of a split, labelled if ids alone will not do, and where their frames are from."""
+) -> tuple[list[Record], Videos | FeatureCache]:
+    """The videos of a split, labelled if ids alone will not do, and where their frames are from.
+
+    Of a run that reads features, these are what comes in place of the frames.
+    """
     if config.data == "pretext":
         count = config.pretext_clips if split == "train" else max(1, config.pretext_clips // 10)
         height, width = config.short_side, config.short_side * 4 // 3
         return pretext.records(count, split), pretext.PretextVideos(height, width, config.seed)
-    videos = PreparedFrames(config.prepared) if config.prepared else VideoFolder(config.data_root)
+    if config.encoder:
+        videos = features(config)
+    else:
+        videos = (
+            PreparedFrames(config.prepared) if config.prepared else VideoFolder(config.data_root)
+        )
     classes = class_texts(config)
     return read_split(config.data_root, split, classes, unlabelled=unlabelled), videos
+
+
+def features(config: RunConfig) -> FeatureCache:
+    """The features that a run reads in place of frames.
+
+    Raises:
+        FeaturesError: none in the folder, or another encoder's.
+        ConfigError: not such as this network needs.
+    """
+    cache = FeatureCache(config.prepared, encoder=config.encoder)
+    if cache.key.output != "cube" and not getattr(config.network, "pooled", False):
+        raise ConfigError(
+            f"prepared: {config.prepared} holds the mean of each map, and this {config.model} "
+            f"reads all places: make it with --cube"
+            + (", or set pooled" if config.model == "bilstm" else "")
+        )
+    if cache.key.taken == "seconds" and config.model == "convlstm":
+        raise ConfigError(
+            f"prepared: {config.prepared} holds a frame a second, and a convlstm names a class for "
+            f"each of {config.num_frames} frames: make it with --frames {config.num_frames}"
+        )
+    return cache
 
 
 def dataset(
@@ -96,8 +128,21 @@ def dataset(
     training: bool,
     views: Views = ONE_VIEW,
     unlabelled: bool = False,
-) -> ClipDataset:
-    """The clips of a split, augmented for training or looked at in ``views`` for evaluation."""
+) -> ClipDataset | FeatureDataset:
+    """The clips of a split, augmented for training or looked at in ``views`` for evaluation.
+
+    Raises:
+        ConfigError: of features, which are as they are, another view or rule is wanted.
+    """
+    if config.encoder:
+        if views.several or config.sampling != "segments":
+            raise ConfigError(
+                f"sampling, views: {config.prepared} holds features of one view alone; leave both "
+                f"as they are"
+            )
+        records, cache = split_videos(config, split, unlabelled=unlabelled)
+        seed = config.seed if training else None
+        return FeatureDataset(records, cache, config.num_frames, seed=seed)
     if training:
         transform = train_transform(
             config.image_size,
@@ -135,7 +180,10 @@ def check_shares(config: RunConfig, me: Process) -> None:
 
 
 def train_loader(
-    config: RunConfig, me: Process, times: Mapping[str, int] | None = None
+    config: RunConfig,
+    me: Process,
+    times: Mapping[str, int] | None = None,
+    draws: int | None = None,
 ) -> DataLoader:
     """This rank's share of every global batch; set ``.batch_sampler.epoch`` before each epoch.
 
@@ -143,6 +191,7 @@ def train_loader(
         config: the run.
         me: this process.
         times: {video id: how often an epoch takes it}; once, if it is not named.
+        draws: after so many epochs the same clips come again; None: never.
 
     Raises:
         ConfigError: a batch size that the processes cannot share, or that an epoch does not fill.
@@ -162,8 +211,9 @@ def train_loader(
         me.world_size,
         seed=config.seed,
         repeats=repeats,
+        draws=draws,
     )
-    return DataLoader(clips, batch_sampler=sampler, **_loading(config, me))
+    return DataLoader(clips, batch_sampler=sampler, **loading(config, me))
 
 
 def eval_loader(
@@ -188,7 +238,7 @@ def eval_loader(
     sampler = EvalSampler(len(clips), each, me.rank, me.world_size)
     size = max(1, config.batch_size // me.world_size)
     size = size // views.spatial * views.spatial or size  # one worker makes all crops of a clip
-    return DataLoader(clips, size, sampler=sampler, **_loading(config, me))
+    return DataLoader(clips, size, sampler=sampler, **loading(config, me))
 
 
 def _clips(config: RunConfig) -> int:
@@ -208,7 +258,8 @@ def worker_count(config: RunConfig) -> int:
     return min(MOST_WORKERS, max(1, share - 1))
 
 
-def _loading(config: RunConfig, me: Process) -> dict:
+def loading(config: RunConfig, me: Process) -> dict[str, Any]:
+    """How every DataLoader of a run works, as its keywords."""
     workers = worker_count(config)
     return {
         "num_workers": workers,

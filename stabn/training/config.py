@@ -1,8 +1,9 @@
 """One validated description of a run.
 
 It is flat, so that one YAML file serves both ``stabn train --config run.yaml``
-and ``papermill notebooks/launch/train.ipynb … -f run.yaml``. Unknown keys and impossible values
-are refused, by name, before anything is read or written.
+and ``papermill notebooks/launch/train.ipynb … -f run.yaml``; ``network`` alone holds names and
+values of its own. Unknown keys and impossible values are refused, by name, before anything is read
+or written.
 """
 
 from collections.abc import Callable
@@ -51,7 +52,9 @@ class RunConfig(Strict):
         2000, ge=1, description="pretext: training clips; other splits a tenth"
     )
     data_root: Place = Field("data/ssv2", description="folder with labels, splits and videos/")
-    prepared: Place | None = Field(None, description="decoded frames, of `stabn prepare`")
+    prepared: Place | None = Field(
+        None, description="decoded frames, of `stabn prepare`; or features, of `stabn features`"
+    )
     train_split: str = Field("train", description="split to learn from")
     eval_split: str = Field("validation", description="split that steers: plateau, best checkpoint")
     report_split: str = Field("validation", description="split scored once, after training")
@@ -104,7 +107,9 @@ class RunConfig(Strict):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of both branches' target that all classes get alike"
     )
-    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd | adamw")
+    optimizer: Literal["sgd", "adamw", "rmsprop"] = Field(
+        "sgd", description="sgd | adamw | rmsprop"
+    )
     lr: float = Field(
         0.01, gt=0, description="learning rate (one_cycle, cosine: its peak), for this batch_size"
     )
@@ -180,6 +185,8 @@ class RunConfig(Strict):
             )
         if self.network is not None and (given := self._of_st_abn()):
             raise ValueError(f"{given[0]}: is ST-ABN's; leave it out for {self.model}")
+        if self.encoder and (self.prepared is None or self.data != "ssv2"):
+            raise ValueError(f"prepared: {self.encoder} needs its features, of `stabn features`")
         if (self.constant_spatial is None) != (self.constant_temporal is None):
             raise ValueError("constant_spatial and constant_temporal: set both, or neither")
         if self.constant_attention and self.model == "baseline":
@@ -201,6 +208,12 @@ class RunConfig(Strict):
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs: must be fewer than epochs ({self.epochs})")
         return self
+
+    @property
+    def encoder(self) -> str | None:
+        """The frozen network whose features are read in place of frames; None where frames are."""
+        encoder = getattr(self.network, "encoder", networks.SMALL)
+        return None if encoder == networks.SMALL else encoder
 
     def _of_st_abn(self) -> list[str]:
         """Settings of ST-ABN that are not at their defaults."""

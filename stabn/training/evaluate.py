@@ -24,7 +24,7 @@ from stabn.training.files import replacing, try_out
 from stabn.training.lock import holding
 from stabn.training.predict import predict
 from stabn.training.process import Process, agreeing, joined
-from stabn.training.records import read_record, write_record
+from stabn.training.records import check_features, read_record, write_record
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def report(
         config,
         me,
         invert_spatial=invert_spatial,
-        with_truth=known and (attends(config) or config.network is not None) and not views.several,
+        with_truth=known and may_attend(config) and not views.several,
     )
     figures = figures_from_predictions(predictions) | {"protocol": protocol(config, views)}
     if me.is_main:
@@ -179,6 +179,11 @@ def attends(config: RunConfig) -> bool:
     return config.model == "st_abn" and config.constant_attention is None
 
 
+def may_attend(config: RunConfig) -> bool:
+    """Whether a network on frames may have attention that the truth can be put beside."""
+    return attends(config) or (config.network is not None and config.encoder is None)
+
+
 def in_words(figures: dict[str, Any]) -> str:
     """One line for the log."""
     failed = f", {figures['failed']} more could not be decoded" if figures.get("failed") else ""
@@ -205,6 +210,7 @@ def evaluate(config: EvalConfig) -> None:
         with agreeing(me):
             trained = load(path)
             check_own(trained, folder)
+            check_features(as_asked(trained.config, config), folder)
             if me.is_main:
                 check_writable(folder)
         effective = as_asked(trained.config, config)

@@ -14,5 +14,17 @@ Output = Tensor | STABNOutput | VideoOutput  # logits (N, K) alone, of a network
 
 
 def forward(network: nn.Module, batch: Batch, device: torch.device, **how: Any) -> Output:
-    """The network's output for a batch; ``how`` are its own arguments, as ``invert_spatial``."""
-    return network(normalise(batch.video.to(device, non_blocking=True)), **how)
+    """The network's output for a batch; ``how`` are its own arguments, as ``invert_spatial``.
+
+    Where features of short videos are filled up, it is told how long each video is.
+    """
+    present = batch.frame_indices >= 0  # (N, T)
+    if not present.all():
+        how["lengths"] = present.sum(dim=1).to(device)
+    return network(inputs(batch, device), **how)
+
+
+def inputs(batch: Batch, device: torch.device) -> Tensor:
+    """What a network reads of a batch, on a device: frames normalised, or features as they are."""
+    video = batch.video.to(device, non_blocking=True)
+    return video if video.is_floating_point() else normalise(video)

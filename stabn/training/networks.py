@@ -3,7 +3,7 @@
 What all networks share (T, the size of a clip, dropout) stands in the run itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo
@@ -12,58 +12,76 @@ from torch import nn
 from stabn.models.bilstm import BiLSTM
 from stabn.models.cnn3d import CNN3d
 from stabn.models.convlstm import AttentiveConvLSTM
+from stabn.models.encoders import ENCODERS
 from stabn.models.frame_encoder import FrameByFrame, FrameEncoder, encoded_size
 from stabn.training.strict import Strict, parse
 
-Channels = Annotated[tuple[int, ...], Field(min_length=1)]
+SMALL = "small"  # the encoder that is trained with the network behind it
+Encoder = Annotated[
+    Literal[(SMALL, *ENCODERS)],
+    Field(
+        description="small: trained with it | an ImageNet network, whose features prepared holds"
+    ),
+]
+Channels = Annotated[
+    tuple[int, ...], Field(min_length=1, description="small: of its stages, each of which halves")
+]
+
+
+def _behind(
+    encoder: str, channels: tuple[int, ...], size: int, make: Callable[[int, int], nn.Module]
+) -> nn.Module:
+    """The network that ``make`` makes for maps of C channels and so many places a side.
+
+    It stands behind the small encoder, or alone: then features are what it reads.
+    """
+    if encoder == SMALL:
+        network = make(channels[-1], encoded_size(size, len(channels)))
+        return FrameByFrame(FrameEncoder(channels), network)
+    return make(ENCODERS[encoder].channels, ENCODERS[encoder].places)
 
 
 class ConvLSTMSettings(Strict):
     """VideoLSTM's soft attention and ConvLSTM, behind an encoder of frames."""
 
-    channels: Channels = Field((16, 32, 32), description="of the encoder's stages, which halve")
+    encoder: Encoder = SMALL
+    channels: Channels = (16, 32, 32)
     hidden: int = Field(512, ge=1, description="channels of the ConvLSTM")
     dense: int = Field(1024, ge=1, description="units before the classes")
 
     def build(self, num_classes: int, num_frames: int, size: int, dropout: float) -> nn.Module:
         """The network, for clips of ``num_frames`` frames of ``size`` pixels."""
-        places = encoded_size(size, len(self.channels))
-        network = AttentiveConvLSTM(
-            self.channels[-1],
-            (places, places),
-            num_classes,
-            hidden=self.hidden,
-            dense=self.dense,
-            dropout=dropout,
-        )
-        return FrameByFrame(FrameEncoder(self.channels), network)
+
+        def make(channels: int, places: int) -> nn.Module:
+            sizes = {"hidden": self.hidden, "dense": self.dense, "dropout": dropout}
+            return AttentiveConvLSTM(channels, (places, places), num_classes, **sizes)
+
+        return _behind(self.encoder, self.channels, size, make)
 
 
 class BiLSTMSettings(Strict):
     """CNN + bi-LSTM, with attention over time or without, behind an encoder of frames."""
 
-    channels: Channels = Field((16, 32, 32), description="of the encoder's stages, which halve")
+    encoder: Encoder = SMALL
+    channels: Channels = (16, 32, 32)
     attention: Literal["after", "before", "none"] = Field(
         "after", description="after | before the LSTM | none"
     )
     units: int = Field(256, ge=1, description="of the LSTM, in each direction")
     dense: int = Field(512, ge=1, description="units before the classes")
+    pooled: bool = Field(False, description="read the mean of each map of a frame, not all places")
     official: bool = Field(False, description="without a mask for the frames a video lacks")
 
     def build(self, num_classes: int, num_frames: int, size: int, dropout: float) -> nn.Module:
         """The network, for clips of ``num_frames`` frames of ``size`` pixels."""
-        places = encoded_size(size, len(self.channels))
-        network = BiLSTM(
-            self.channels[-1] * places**2,
-            num_frames,
-            num_classes,
-            attention=self.attention,
-            units=self.units,
-            dense=self.dense,
-            dropout=dropout,
-            official=self.official,
-        )
-        return FrameByFrame(FrameEncoder(self.channels), network)
+
+        def make(channels: int, places: int) -> nn.Module:
+            inputs = channels if self.pooled else channels * places**2
+            sizes = {"units": self.units, "dense": self.dense, "dropout": dropout}
+            how = {"attention": self.attention, "pooled": self.pooled, "official": self.official}
+            return BiLSTM(inputs, num_frames, num_classes, **sizes, **how)
+
+        return _behind(self.encoder, self.channels, size, make)
 
 
 class CNN3dSettings(Strict):

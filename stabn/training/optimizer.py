@@ -3,7 +3,7 @@
 import math
 
 from torch import nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import (
     LambdaLR,
     LRScheduler,
@@ -16,7 +16,9 @@ from stabn.training.config import RunConfig
 
 
 def make_optimizer(config: RunConfig, model: nn.Module) -> Optimizer:
-    """SGD or AdamW over the parameters that are trained; their fused kernels, the fastest ones.
+    """SGD, AdamW or RMSProp over the parameters that are trained; fused kernels, where there are.
+
+    RMSProp has the settings that Keras gives it: the mean of squares keeps 0.9 of itself a step.
 
     Without ``decay_bn_and_biases`` there are two groups: kernels, with weight decay; and the
     vectors, which are BN's scales and shifts and all biases, without.
@@ -28,6 +30,9 @@ def make_optimizer(config: RunConfig, model: nn.Module) -> Optimizer:
         parameters = [{"params": parameters}, {"params": vectors, "weight_decay": 0.0}]
     if config.optimizer == "adamw":
         return AdamW(parameters, config.scaled_lr, weight_decay=config.weight_decay, fused=True)
+    if config.optimizer == "rmsprop":
+        decay = config.weight_decay
+        return RMSprop(parameters, config.scaled_lr, alpha=0.9, eps=1e-7, weight_decay=decay)
     return SGD(
         parameters,
         config.scaled_lr,
@@ -52,7 +57,8 @@ def make_schedule(
     if config.schedule == "milestones":
         return MultiStepLR(optimizer, config.milestones, gamma=config.lr_factor)
     if config.schedule == "one_cycle":
-        return OneCycleLR(optimizer, max_lr=config.scaled_lr, total_steps=steps)
+        cycled = config.optimizer != "rmsprop"  # which has no momentum here
+        return OneCycleLR(optimizer, config.scaled_lr, total_steps=steps, cycle_momentum=cycled)
     rising = round(config.warmup_epochs * steps / config.epochs)
     return LambdaLR(optimizer, lambda step: share_of_peak(step, rising, steps))
 

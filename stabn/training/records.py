@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 
 from stabn import given
 from stabn.errors import UserError
+from stabn.training.build import features
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.files import replacing
@@ -159,7 +161,7 @@ def data_fingerprint(config: RunConfig) -> dict[str, Any]:
     """A hash over the annotation files' bytes and the videos' names and sizes.
 
     The same for two copies of one data set, wherever they lie; another as soon as a label, a
-    video's name or a video's size differs.
+    video's name or a video's size differs. Where features are read, what they are of is added.
     """
     if config.data == "pretext":
         return {"root": None, "videos": config.pretext_clips, "sha256": None}
@@ -174,7 +176,26 @@ def data_fingerprint(config: RunConfig) -> dict[str, Any]:
             videos = sorted((e.name, e.stat().st_size) for e in entries if e.is_file())
     for name, size in videos:
         digest.update(f"{name} {size}\n".encode())
-    return {"root": config.data_root, "videos": len(videos), "sha256": digest.hexdigest()}
+    found = {"root": config.data_root, "videos": len(videos), "sha256": digest.hexdigest()}
+    return found | ({"features": asdict(features(config).key)} if config.encoder else {})
+
+
+def check_features(config: RunConfig, folder: Path) -> None:
+    """Whether a run that reads features has those that its record names.
+
+    Raises:
+        ConfigError: they are of other weights, frames or a decoder.
+        FeaturesError: they cannot be used at all.
+    """
+    if config.encoder is None:
+        return
+    before = read_record(folder / "record.json").get("data", {}).get("features")
+    now = asdict(features(config).key)
+    if before and (differ := [name for name in now if now[name] != before.get(name)]):
+        raise ConfigError(
+            f"prepared: {config.prepared} holds other features than {folder} began with "
+            f"({', '.join(differ)}); give the folder of those, or choose another name for the run"
+        )
 
 
 def hardware() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from torch import nn
 
 from stabn.training.checkpoint import CheckpointError, load_state, read, save
 from stabn.training.config import ConfigError, RunConfig
+from stabn.training.networks import SETTINGS
 from stabn.training.process import Process, gathered
 
 log = logging.getLogger(__name__)
@@ -209,6 +210,8 @@ def changes(
     defaults = type(config).model_construct().model_dump(mode="json")
     # a field that did not exist yet when the run began was as its default is now
     theirs, mine = defaults | stored, config.model_dump(mode="json")
+    if own := theirs.get("network"):
+        theirs["network"] = SETTINGS[theirs["model"]]().model_dump(mode="json") | own
     names = sorted((theirs.keys() | mine.keys()) - FREE)
     changed = {n: (theirs.get(n), mine.get(n)) for n in names if theirs.get(n) != mine.get(n)}
     fixed = FIXED | SHAPES | (COURSE if mine.get("schedule") in ("one_cycle", "cosine") else set())

@@ -23,6 +23,7 @@ from stabn.training.forward import forward
 from stabn.training.nonfinite import check_finite
 from stabn.training.optimizer import make_optimizer, make_schedule
 from stabn.training.process import Process, agreeing, autocast, usable_precision
+from stabn.training.records import check_features
 from stabn.training.resume import (
     Progress,
     check_same_step,
@@ -96,6 +97,7 @@ def set_up(config: RunConfig, me: Process) -> Run:
         loader, watched = train_loader(config, me), eval_loader(config, config.eval_split, me)
         split_videos(config, config.report_split)  # what is wrong with it is said before training
         check_statistics(config, len(classes), me)
+        check_features(config, config.folder)
         steps = config.epochs * len(loader.batch_sampler)
 
         torch.manual_seed(config.seed)  # every rank draws the same weights

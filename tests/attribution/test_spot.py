@@ -21,6 +21,7 @@ from stabn.attribution import (
     explained,
     insertion,
 )
+from stabn.attribution import question as questions
 from tests.attribution.spot import CELLS, CLASS, PIXELS, SIDE, Spot, T, bright
 
 AT = (2, 0, 1)
@@ -142,6 +143,19 @@ def test_costs_are_the_forward_passes_that_were_made():
     calls.clear()
     assert explained("grad_cam", ask).passes == 3  # there, and back, which costs about two
     assert sum(calls) == 1
+
+
+def test_large_clips_go_through_a_few_at_a_time_and_nothing_else_changes(monkeypatch):
+    sizes = []
+    ask = question()
+    ask.model.register_forward_hook(lambda _module, given, _out: sizes.append(len(given[0])))
+    keep = torch.rand(5, T, 1, 1, generator=torch.Generator().manual_seed(0))
+    together = ask(keep)
+    monkeypatch.setattr(questions, "VALUES", 2 * ask.clip.numel() + 1)
+    torch.testing.assert_close(ask(keep), together)
+    monkeypatch.setattr(questions, "VALUES", 1)
+    torch.testing.assert_close(ask(keep), together)
+    assert sizes == [5, 2, 2, 1, 1, 1, 1, 1, 1]
 
 
 def test_all_give_a_value_for_each_frame_and_each_place():

@@ -134,6 +134,16 @@ def test_epochs_repeats_seeds_and_videos_differ():
     assert len(orders) == 4
 
 
+def test_draws_come_again_in_another_order():
+    first, second, third = (
+        [key for batch in TrainSampler(24, 8, epoch=e, repeats=2, draws=2) for key in batch]
+        for e in (0, 1, 2)
+    )
+    assert sorted(first) == sorted(third)
+    assert first != third
+    assert not set(first) & set(second)
+
+
 def test_the_generator_comes_from_the_videos_id_not_its_place():
     first = clip_rng(1, "77", ClipKey(0, 2, 1)).random(3)
     np.testing.assert_array_equal(clip_rng(1, "77", ClipKey(99, 2, 1)).random(3), first)

@@ -129,6 +129,9 @@ def test_maps_are_read_as_one_row_of_numbers():
     model = BiLSTM(2 * 3 * 2, T, K, units=U, dense=6, dropout=0)
     maps = torch.randn(N, T, 2, 3, 2)
     torch.testing.assert_close(model(maps).logits, model(maps.flatten(2)).logits)
+    pooling = BiLSTM(2, T, K, units=U, dense=6, dropout=0, pooled=True)
+    means = torch.stack([maps[:, :, c].sum(dim=(2, 3)) / 6 for c in range(2)], dim=2)
+    torch.testing.assert_close(pooling(maps).logits, pooling(means).logits)
 
 
 @pytest.mark.parametrize("place", ["after", "before"])

@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup
 from stabn.tables.other_systems import SETS, sources, system_table
 from stabn.tables.table1 import paper_rows
 from stabn.training.checkpoint import REPOSITORY
+from stabn.training.config import read_config
 from tests.records import rows, write
 
 BACKBONES = ("VGG16", "VGG19", "InceptionV3", "ResNet50", "Xception")
@@ -50,6 +51,20 @@ def test_what_the_slides_say_of_their_rows_holds_of_these(root):
         order = [of[b, "none"] for b in BACKBONES]
         assert min(order[:2]) > order[2] > max(order[3:])
         assert of["", ""] < min(order[:3])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_command_of_a_row_trains_its_network_on_its_features(root, name):
+    page = system_table(name, root)
+    for row in paper_rows(root, name):
+        config = read_config(REPOSITORY / f"notebooks/launch/{row['run']}.yaml")
+        assert config.name == row["run"]
+        if row["backbone"]:
+            assert f"NAME={row['run']} ENCODER={config.encoder}" in page
+            assert config.encoder.replace("_", "") == row["backbone"].lower()
+            assert config.prepared == f"data/{name}_{config.encoder}"
+        if row["attention"] in ("none", "after", "before"):
+            assert config.network.attention == row["attention"]
 
 
 @pytest.mark.parametrize("name", SETS)

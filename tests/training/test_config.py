@@ -245,6 +245,39 @@ def test_there_is_a_parameter_file_for_each_of_the_papers_rows():
         assert config.precision == "bf16"
 
 
+ENCODERS = ("vgg16", "vgg19", "inception_v3", "resnet50", "xception")
+
+
+@pytest.mark.parametrize("name", ["ucf101", "sports1m99"])
+def test_there_is_a_parameter_file_for_each_row_of_the_comparison_with_bilstms(name):
+    for encoder, attention in product(ENCODERS, ("after", "before", "none")):
+        tag = encoder.replace("_", "")
+        config = read_config(LAUNCH / f"{name}_bilstm_{attention}_{tag}.yaml")
+        assert (config.encoder, config.network.attention) == (encoder, attention)
+        assert (config.network.units, config.network.dense, config.dropout) == (256, 512, 0.5)
+        assert config.batch_size == (16 if encoder in ("resnet50", "xception") else 128)
+        assert (config.optimizer, config.epochs) == ("rmsprop", 60)
+        assert (config.data_root, config.prepared) == (f"data/{name}", f"data/{name}_{encoder}")
+    assert read_config(LAUNCH / f"{name}_cnn3d.yaml").model == "cnn3d"
+
+
+def test_the_report_s_row_has_its_recipe():
+    config = read_config(LAUNCH / "hmdb51_convlstm_vgg16.yaml")
+    assert (config.model, config.encoder, config.num_frames) == ("convlstm", "vgg16", 30)
+    assert (config.batch_size, config.epochs, config.dropout) == (15, 10, 0.7)
+
+
+def test_the_other_networks_on_mini_ssv2_differ_from_the_baseline_in_the_network_alone():
+    network = {"name", "model", "network", "backbone", "weights", "dropout"}
+
+    def common(name: str) -> dict:
+        values = yaml.safe_load((LAUNCH / f"{name}.yaml").read_text())
+        return {field: value for field, value in values.items() if field not in network}
+
+    for name in ("convlstm", "bilstm_after", "bilstm_before", "bilstm_none", "cnn3d"):
+        assert common(f"mini_{name}") == common("mini_baseline")
+
+
 def test_the_three_arms_on_mini_ssv2_differ_in_the_network_alone():
     baseline, st_abn, control = (
         yaml.safe_load((LAUNCH / f"mini_{arm}.yaml").read_text())

@@ -21,6 +21,7 @@ from stabn.training.preflight.precision import worst_layer
 from stabn.training.preflight.training import preflight
 from stabn.training.process import Process
 from stabn.training.records import read_record
+from stabn.training.resume import changes
 from stabn.training.start import start_from
 from stabn.training.train import train
 from tests.training.networks import CLASSES
@@ -146,6 +147,16 @@ def test_the_loss_of_a_class_at_every_step_is_the_mean_over_the_steps(tiny):
     ]
     torch.testing.assert_close(loss_of(output, labels).total, sum(by_hand) / 8)
     torch.testing.assert_close(answer(output), mean_probability(output.step_logits))
+
+
+def test_settings_that_came_later_were_at_their_defaults_before(trained):
+    config = trained["bilstm"]
+    stored = config.model_dump(mode="json")
+    for name in ("official", "pooled"):
+        del stored["network"][name]
+    assert changes(config, stored, forced=False) == {}
+    with pytest.raises(ConfigError, match="another network, resume_changed or not"):
+        changes(config, stored | {"network": {"channels": [4, 4]}}, forced=True)
 
 
 @pytest.mark.parametrize("other", ["st_abn", "bilstm"])

@@ -87,3 +87,25 @@ def test_what_decays(optimizer, all_of_it):
 def test_a_course_that_cannot_be(values, said):
     with pytest.raises(ConfigError, match=said):
         described(**values)
+
+
+def test_two_steps_of_rmsprop_by_hand():
+    """v ← 0.9 v + 0.1 g²; w ← w − lr · g / √v, as Keras has it."""
+    layer = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(layer.weight)
+    config = described(optimizer="rmsprop", lr=0.1, weight_decay=0.0)
+    optimizer, w, v = make_optimizer(config, layer), 1.0, 0.0
+    for gradient in (2.0, -3.0):
+        optimizer.zero_grad()
+        layer(torch.tensor([[gradient]])).sum().backward()
+        optimizer.step()
+        v = 0.9 * v + 0.1 * gradient**2
+        w -= 0.1 * gradient / math.sqrt(v)
+        assert layer.weight.item() == pytest.approx(w, rel=1e-5)
+
+
+def test_rmsprop_s_course_is_the_rate_s_alone():
+    config = described(optimizer="rmsprop", schedule="one_cycle")
+    optimizer = make_optimizer(config, nn.Linear(2, 2))
+    make_schedule(config, optimizer, 10)
+    assert optimizer.param_groups[0]["momentum"] == 0

@@ -38,6 +38,9 @@ class FinetuneConfig(Strict):
     )
     edited_only: bool = Field(False, description="train on edited videos alone")
     edited_repeats: int = Field(1, ge=1, description="clips taken of each edited video an epoch")
+    draws: int | None = Field(
+        None, ge=1, description="epochs after which the same clips come again; null: never"
+    )
 
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="sgd | adamw")
     lr: float = Field(1e-4, gt=0, description="learning rate (one_cycle: its peak)")

@@ -7,7 +7,8 @@ clips in the same order and drop the same features; they differ in what L_temp p
 - ``control``: nothing (γ_t = 0): the same further training without any edit;
 - ``placebo``: other videos' edits.
 
-The extractor is frozen, its batch normalisation too, so one f(x) serves all arms.
+The extractor is frozen, its batch normalisation too, so one f(x) serves all arms, and with
+``draws`` several epochs (:mod:`stabn.knowledge.finetuning.features`).
 """
 
 import logging
@@ -17,6 +18,7 @@ from contextlib import ExitStack
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json, write_json
 from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.knowledge.finetuning.features import fed_with_features, forget_features
 from stabn.knowledge.finetuning.step import (
     Tuning,
     opened,
@@ -74,6 +76,7 @@ def finetune(config: FinetuneConfig) -> None:
         tuning = set_up(config, before, run, lessons, me)
         progress, steps, sampler = tuning.progress, tuning.steps, tuning.loader.batch_sampler
         open_folder(tuning)
+        tuning = fed_with_features(tuning)
         journals = {
             name: Journal(
                 config.folder / f"metrics-{name}.jsonl", progress.step, config.log_every, me
@@ -112,6 +115,7 @@ def finetune(config: FinetuneConfig) -> None:
             if me.is_main:
                 save_all(tuning, journals)
 
+        forget_features(config.folder, me)
         close_folder(tuning)
 
 

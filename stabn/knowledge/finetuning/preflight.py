@@ -15,6 +15,7 @@ from stabn.data.sampling import views
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
 from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.knowledge.finetuning.features import keeping
 from stabn.knowledge.finetuning.step import (
     Lessons,
     Tuning,
@@ -39,6 +40,7 @@ from stabn.training.preflight.precision import check_precision
 from stabn.training.preflight.ready import check_data, check_disk, check_folder, checkpoint_bytes
 from stabn.training.preflight.trial import (
     forward,
+    mean,
     read_ahead,
     state_bytes,
     tell_failures,
@@ -46,6 +48,7 @@ from stabn.training.preflight.trial import (
     tell_time,
     time_scoring,
     time_steps,
+    timed,
     together,
     weight_bytes,
 )
@@ -111,10 +114,17 @@ def preflight(config: FinetuneConfig) -> None:
         tell_statistics(found, run, values)
         score = partial(forward, before.model.eval(), tuning.precision, me.device)
         scoring = time_scoring(found, batches, score)
+        plan = keeping(tuning)
+        if plan.keys:
+            (found.good if plan.fits else found.warn)("features", str(plan))
         check_disk(found, config.folder, stored_bytes(tuning) - checkpoint_bytes(config.folder))
         found.settle()
-        left = tuning.steps - tuning.progress.step
-        trained = left * together(config.batch_size / reading, step, tuning.loader.num_workers)
+        left, workers = tuning.steps - tuning.progress.step, tuning.loader.num_workers
+        trained = left * together(config.batch_size / reading, step, workers)
+        if plan.keys and plan.fits:  # read and extracted once, beforehand
+            once = mean(timed(partial(extracted, tuning), batches[0], me), me)
+            trained = left * max(step - once, 0)
+            trained += plan.clips * together(1 / reading, once / config.batch_size, workers)
         videos = sum(counts[split] for split in scored_splits(config, run))
         clips = (
             (1 + len(config.arms))

@@ -84,8 +84,8 @@ def opened(config: FinetuneConfig) -> tuple[Trained, RunConfig]:
     before = load(config.start)
     if not attends(before.config):
         raise CheckpointError(
-            f"{config.start}: has no attention to correct; fine-tune an ST-ABN, not the "
-            f"baseline or the matched control"
+            f"{config.start}: has no attention to correct; fine-tune an ST-ABN, not the matched "
+            f"control or another network"
         )
     return before, config.as_run(before.config)
 
@@ -136,7 +136,7 @@ def set_up(
     with agreeing(me):
         for split in dict.fromkeys(scored_splits(config, run)):
             split_videos(run, split)  # what is wrong with it is said before training
-        loader = train_loader(run, me, _clips_of_an_epoch(config, lessons))
+        loader = train_loader(run, me, _clips_of_an_epoch(config, lessons), config.draws)
         check_statistics(run, len(before.classes), me)
         steps = config.epochs * len(loader.batch_sampler)
         towards = {name: pulled_towards(name, config, lessons) for name in config.arms}
@@ -176,8 +176,11 @@ def _parts(arms: Mapping[str, Arm]) -> dict[str, Any]:
 
 @torch.no_grad()
 def extracted(tuning: Tuning, batch: Batch) -> Tensor:
-    """f(x) of a batch at the attention point, (N, C, T, H′, W′)."""
+    """f(x) of a batch at the attention point, (N, C, T, H′, W′): computed, or as it was kept."""
     device = tuning.me.device
+    if batch.video.is_floating_point():
+        kept = batch.video.to(device, non_blocking=True)
+        return kept.contiguous(memory_format=torch.channels_last_3d)
     with autocast(tuning.precision, device):
         video = batch.video.to(device, non_blocking=True)
         return tuning.before.model.features(normalise(video))

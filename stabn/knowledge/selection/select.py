@@ -173,7 +173,7 @@ def check_attends(trained: Trained, path: Path) -> None:
     if not attends(trained.config):
         raise QueueError(
             f"{path}: has no temporal attention of its own that could be corrected (it is the "
-            f"baseline, or the matched control); give an ST-ABN's run"
+            f"matched control, or no ST-ABN); give an ST-ABN's run"
         )
 
 

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from stabn.data.dataset import Batch
-from stabn.data.transforms import normalise
 from stabn.losses import loss_of
-from stabn.training.forward import forward
+from stabn.training.forward import forward, inputs
 from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.trial import first, timed
 from stabn.training.process import Process, autocast
@@ -50,7 +49,7 @@ def check_precision(found: Findings, model: nn.Module, batch: Batch, asked: str,
         return
     clips = first(batch, CLIPS)
     exact, ours = (one_step(model, name, clips, found.me) for name in ("fp32", used))
-    layer, off = worst_layer(model, normalise(clips.video.to(device)), used)
+    layer, off = worst_layer(model, inputs(clips, device), used)
     told = (
         f"{used}: a step's loss is {ours.loss:.4f}, {exact.loss:.4f} in fp32; layer by "
         f"layer results and gradients are within {off:.1%} ({layer})"

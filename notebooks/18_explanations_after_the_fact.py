@@ -1,0 +1,420 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 18. Explanations after the fact
+#
+# *Hardware: any laptop, two CPU cores, about 40 seconds.*
+#
+# **The question.** ST-ABN shows its attention because it was built with one. Most video networks were
+# not, and people explain them *after the fact*: by the gradient of the answer, or by hiding parts of the
+# clip and watching the answer fall. What do such explanations say of *when* and *where*? Are they better
+# than an explanation that looks at nothing? And what do they cost?
+#
+# These methods are not the paper's, so the equations here carry letters instead of its numbers.
+
+# %% tags=["hide-input"]
+from itertools import product
+
+import numpy as np
+import torch
+from torch import nn
+
+from stabn.attribution import (
+    Evidence,
+    Question,
+    agreement,
+    deletion,
+    explained,
+    insertion,
+    logits_of,
+)
+from stabn.data.dataset import ClipDataset, collate
+from stabn.data.mini.drawn import DrawnVideos
+from stabn.data.transforms import eval_transform, normalise
+from stabn.figures import describe_explanations, explanations_figure
+from stabn.metrics import rank_correlation
+from stabn.training.checkpoint import load_trained
+
+_ = torch.set_grad_enabled(False)  # nothing is trained in this chapter
+
+# %% [markdown]
+# Two networks are explained: the **baseline**, a 3-D ResNet without attention, and ST-ABN, which has the
+# same backbone. The clips are synthetic, one of each class; we know when and where their action is.
+
+# %%
+trained, other = load_trained("mini_baseline"), load_trained("mini_st_abn")
+baseline, st_abn = trained.model, other.model
+config, names = trained.config, trained.classes
+print("baseline:", trained.origin)
+print("ST-ABN:", other.origin)
+transform = eval_transform(config.image_size, short_side=config.short_side)
+drawn = DrawnVideos(range(len(names)), per_class=1, seed=18, split="validation")
+dataset = ClipDataset(drawn.records, drawn, config.num_frames, config.sampling, transform)
+batch = collate([dataset[i] for i in range(len(dataset))])
+clip = normalise(batch.video)  # (N, 3, T, H, W)
+N, T = clip.shape[0], clip.shape[2]
+levels, masks = [], []
+for video_id, at in zip(batch.video_id, batch.frame_indices.numpy(), strict=True):
+    video = drawn.clips[video_id]
+    levels.append(video.levels[at])
+    masks.append(transform.masks((video.actor | video.hand)[at]))  # cropped as the clip was
+levels, masks = np.stack(levels), np.stack(masks)
+print("clips", tuple(clip.shape), " levels", levels.shape, " masks", masks.shape)
+
+# %% [markdown]
+# ## One clip, one question
+#
+# All methods ask about the class $k$ that the network answered, of one clip $x$. Those that hide
+# something ask for the probability of $k$ when a **mask** $m$ with values in $[0, 1]$ keeps a part:
+#
+# $$p_k(m) = \mathrm{softmax}\big(f(m \odot x + (1 - m) \odot \tilde x)\big)_k \tag{A}$$
+#
+# $\tilde x$ is the **fill** that stands where the clip is hidden. There is no neutral one. We use two: one
+# colour, the mean of the clip; and a clip that stands still, the mean of its frames.
+
+# %%
+logits = logits_of(baseline, clip)
+answers = logits.argmax(dim=1)
+print(f"the baseline is right on {(answers == batch.label).sum()} of {N} clips")
+chosen = int((answers == batch.label).int().argmax())  # the first of these
+one, answer = clip[chosen], int(answers[chosen])
+question = Question(baseline, one, answer, fill="mean")
+
+
+def probability(mask: torch.Tensor) -> float:
+    """Equation (A), for a mask that can be spread over (3, T, H, W)."""
+    fill = one.mean(dim=(1, 2, 3), keepdim=True)
+    return float(baseline((mask * one + (1 - mask) * fill)[None]).softmax(dim=1)[0, answer])
+
+
+half = (torch.arange(T) < T // 2).float().view(1, T, 1, 1)  # keeps the first half of the clip
+print(f"answer: {names[answer]}, probability {question.whole():.3f}")
+print(f"of the first half of the clip alone: {probability(half):.3f}")
+assert abs(probability(half) - question(half).item()) < 1e-5
+
+# %% [markdown]
+# ## Grad-CAM
+#
+# Grad-CAM hides nothing. It takes the last feature maps $A_c$ that still keep frames and places apart,
+# and weighs each channel by the mean gradient of the class's logit $y_k$:
+#
+# $$w_c = \frac{1}{T H' W'} \sum_{t, i, j} \frac{\partial y_k}{\partial A_c(t, i, j)}, \qquad
+# E(t, i, j) = \max\Big(0, \sum_c w_c\, A_c(t, i, j)\Big) \tag{B}$$
+#
+# The mean runs over frames and places *together*: then the maps of all frames have one scale, and the
+# mean of a frame's map says how much that frame counts.
+
+# %%
+maps = baseline.layer3(baseline.features(one[None])).requires_grad_()
+with torch.enable_grad():
+    pooled = maps.mean(dim=(2, 3, 4))
+    logit = baseline.fc(baseline.norm(pooled))[0, answer]
+    (gradient,) = torch.autograd.grad(logit, maps)
+weight = gradient.mean(dim=(2, 3, 4))  # (1, C)
+cam = torch.einsum("nc,ncthw->thw", weight, maps).clamp(min=0)
+print("maps", tuple(maps.shape), " cam", tuple(cam.shape))
+library = explained("grad_cam", question)
+torch.testing.assert_close(torch.from_numpy(library.evidence.spatial), cam.detach())
+print(
+    f"the library's is the same; it took {library.passes} passes, the backward one counted as two"
+)
+
+# %% [markdown]
+# ## Occlusion
+#
+# Hide a part $r$, and see how far the probability falls:
+#
+# $$E(r) = p_k(1) - p_k(1 - r) \tag{C}$$
+#
+# In time $r$ is one frame. In space it is one cell of a grid, hidden for several frames in a row, for a
+# single frame's cell would hardly be missed.
+
+# %%
+frames = torch.eye(T).view(T, 1, T, 1, 1)  # each hides one
+fall = torch.tensor([probability(torch.ones(1)) - probability(1 - frame) for frame in frames])
+library = explained("occlusion", question, cells=4, frames=8)
+torch.testing.assert_close(torch.from_numpy(library.evidence.temporal), fall, atol=1e-5, rtol=0)
+print(
+    "largest fall",
+    round(fall.max().item(), 4),
+    "at frame",
+    int(batch.frame_indices[chosen, fall.argmax()]),
+)
+print("when", library.evidence.temporal.shape, " where", library.evidence.spatial.shape, end=" ")
+print("after", library.passes, "passes")
+
+# %% [markdown]
+# ## RISE
+#
+# Hiding one part at a time misses what two parts can do for each other. RISE keeps many parts at random,
+# $m_1 \dots m_n$, and averages the answers by how far they kept a place:
+#
+# $$E(t, i, j) = \frac{\sum_n m_n(t, i, j)\, p_k(m_n)}{\sum_n m_n(t, i, j)} - \frac{1}{n}\sum_n p_k(m_n)
+# \tag{D}$$
+#
+# The second term is the same everywhere; without it, as published, a map would look bright all over.
+
+# %%
+coins = (torch.rand(32, T, generator=torch.Generator().manual_seed(1)) < 0.5).float()
+given = question(coins[:, :, None, None])  # (32,)
+gain = (coins * given[:, None]).sum(dim=0) / coins.sum(dim=0) - given.mean()
+for t in range(T):  # of coins 0 and 1 the weighed mean is the mean where the frame was kept
+    torch.testing.assert_close(gain[t], given[coins[:, t] == 1].mean() - given.mean())
+agree = rank_correlation(gain[None], fall[None], permutations=1).value
+print(f"rank correlation of RISE with occlusion in time, this clip: {agree:.2f}")
+
+# %% [markdown]
+# ## Explanations that look at nothing
+#
+# `random` is noise. `centre` is high in the middle of the clip and of every frame, where people film what
+# matters. Neither looks at clip or network. An explanation that is no better than these two explains
+# nothing, however good it looks.
+#
+# ## A known truth
+#
+# How would one know that an explanation is right? Build a network whose answer depends on *one* frame
+# and *one* place. It multiplies the brightness of every cell by 0, except at one spot.
+
+
+# %%
+class Spot(nn.Module):
+    """Logits (0, brightness at one of 4 × 3 × 3 places): class 1 hangs on that place alone."""
+
+    def __init__(self, frame: int, row: int, column: int):
+        super().__init__()
+        self.maps = nn.AvgPool3d((1, 4, 4))
+        self.seen = nn.Parameter(torch.zeros(4, 3, 3))
+        self.seen[frame, row, column] = 72.0
+
+    def forward(self, clips):
+        bright = self.maps(clips.mean(dim=1, keepdim=True))  # (N, 1, 4, 3, 3)
+        logit = (bright * self.seen).mean(dim=(1, 2, 3, 4))
+        return torch.stack([torch.zeros_like(logit), logit], dim=1)
+
+
+def found(method: str, at: tuple[int, int, int], **options) -> tuple[int, int, int]:
+    """Frame, row and column that a method ranks first; the clip is bright at the spot alone."""
+    bright = torch.zeros(3, 4, 12, 12)
+    bright[:, at[0], 4 * at[1] : 4 * at[1] + 4, 4 * at[2] : 4 * at[2] + 4] = 1
+    evidence = explained(method, Question(Spot(*at), bright, 1), **options).evidence
+    frame = evidence.temporal.argmax()
+    return frame, *np.unravel_index(evidence.spatial[frame].argmax(), (3, 3))
+
+
+# %%
+places = list(product(range(4), range(3), range(3)))
+grids = {
+    "grad_cam": {},
+    "occlusion": {"cells": 3, "frames": 1},
+    "rise": {"cells": 3, "frames": 1, "masks": 100},
+    "centre": {"cells": 3},
+}
+for method, options in grids.items():
+    right = [found(method, at, **options) == at for at in places]
+    print(f"{method:10s} finds frame and place of {np.mean(right):4.0%} of {len(places)} spots")
+    assert method == "centre" or all(right)
+
+# %% [markdown]
+# The three methods find every spot; `centre` is right where the spot happens to lie in the middle. So the
+# code does what it should. Real networks are another matter: what they depend on is spread over the clip,
+# and nobody knows it.
+#
+# ## One clip of mini-SSv2
+
+# %%
+GRID = {"occlusion": {"cells": 4, "frames": 8}, "rise": {"cells": 4, "frames": 8, "masks": 32}}
+
+
+def of_all(model: nn.Module, methods: list[str]) -> dict:
+    """{method: its explanation of the answer to every clip, with its cost}."""
+    own_answers = logits_of(model, clip).argmax(dim=1).tolist()
+    return {
+        method: [
+            explained(
+                method,
+                Question(model, clip[i], own_answers[i]),
+                **GRID.get(method, {}) | ({"seed": i} if method == "random" else {}),
+            )
+            for i in range(N)
+        ]
+        for method in methods
+    }
+
+
+after = of_all(baseline, ["grad_cam", "occlusion", "rise", "centre", "random"])
+own = of_all(st_abn, ["intrinsic", "grad_cam"])
+
+# %%
+best = logits[chosen].softmax(dim=0).topk(2)
+evidence = {method: each[chosen].evidence for method, each in after.items()}
+pairs = {method: (its.temporal, its.spatial) for method, its in evidence.items()}
+shown = {
+    "frame_indices": batch.frame_indices[chosen].tolist(),
+    "predictions": [(names[k], float(p)) for p, k in zip(*best, strict=True)],
+    "truth": names[batch.label[chosen]],
+}
+print(describe_explanations(pairs, **shown))
+seen = batch.video[chosen].permute(1, 2, 3, 0).numpy()
+explanations_figure(seen, pairs, levels=levels[chosen], **shown)
+
+# %% [markdown]
+# The clip, the truth, and below them two rows for each method: *when* as numbers, *where* as a map. Each
+# method has a unit of its own, so each is divided by its largest value in the clip, which stands at the
+# left. A small largest value is a warning: the method found hardly anything, and what the colours show
+# may be noise.
+#
+# ## Against the truth
+#
+# The measures are those of [chapter 12](12_reading_attention.ipynb), and one more, the **temporal IoU**:
+# take as many frames as are in motion, those that the method ranks first, and compare the two sets. Each
+# stands beside what tells nothing: other clips' truth in time, a uniform map in space.
+
+# %%
+columns = ["when", "other", "IoU", "other", "chance", "point", "chance", "mass", "chance"]
+print(" " * 20, *(f"{column:>6s}" for column in columns), f"{'passes':>7s}{'seconds':>8s}")
+rows = {f"baseline, {m}": each for m, each in after.items()}
+rows |= {f"ST-ABN, {m}": each for m, each in own.items()}
+for name, each in rows.items():
+    is_ = agreement([e.evidence for e in each], levels, masks)
+    values = [is_.when.value, is_.when.exchanged, is_.iou.value, is_.iou.exchanged, is_.iou.chance]
+    values += [is_.pointing.value, is_.pointing.chance, is_.mass.value, is_.mass.chance]
+    print(f"{name:20s}", *(f"{value:6.2f}" for value in values), end="")
+    passes, seconds = (np.mean([getattr(e, what) for e in each]) for what in ("passes", "seconds"))
+    print(f"{passes:8.0f}{seconds:8.2f}")
+    if name.endswith("centre"):  # which is the same for all clips
+        assert abs(is_.when.value - is_.when.exchanged) < 1e-9
+
+# %% [markdown]
+# Read each number beside its neighbour, and remember how few clips these are: one of each class. With
+# noise of this size, only large differences say anything. `centre` earns as much with other clips' truth
+# as with its own, to the last digit: what it has is the habit that the action rarely lies at the very ends
+# of a clip. A method that earns less *when* than `centre` says less than this habit does.
+#
+# Two more cautions. The networks are two, and
+# **localisation across networks is not a race**: one may look elsewhere and still be right. And the truth
+# is the *action's*, while an explanation is of the *network*: a network that decides by the background is
+# explained well by a map that lies on the background.
+#
+# ## Against the network
+#
+# So there is a test that needs no truth. **Insertion** begins with the fill alone and inserts what the
+# explanation ranks first; **deletion** begins with the clip and takes that away. A faithful explanation
+# makes the probability rise early and fall early: a large area below the first curve, a small one below
+# the second. We do it over *time* alone (whole frames) and over *space* alone (the same share of every
+# frame), and with both fills, on a few clips.
+
+# %%
+few, score = 5, {}
+for over, fill, method in product(("time", "space"), ("mean", "still"), after):
+    areas = []
+    for i in range(few):
+        ask, evidence = (
+            Question(baseline, clip[i], int(answers[i]), fill),
+            after[method][i].evidence,
+        )
+        curves = [curve(ask, evidence, over, steps=4) for curve in (insertion, deletion)]
+        areas.append([curve.area for curve in curves])
+    score[over, fill, method] = np.mean(areas, axis=0)
+print(f"{'insertion, deletion':22s}", *(f"{m:>14s}" for m in after))
+for over, fill in product(("time", "space"), ("mean", "still")):
+    cells = [score[over, fill, m] for m in after]
+    print(f"{over}, {fill} fill".ljust(22), *(f"{a:7.2f}{b:7.2f}" for a, b in cells))
+
+# %%
+for over in ("time", "space"):
+    order = {}
+    for fill in ("mean", "still"):
+        gap = {m: score[over, fill, m][0] - score[over, fill, m][1] for m in after}
+        order[fill] = sorted(gap, key=gap.get, reverse=True)
+        print(f"{over}, {fill} fill: {' > '.join(order[fill])}")
+    same = "the same" if order["mean"] == order["still"] else "another"
+    print(f"  with the other fill the order of methods is {same}")
+
+# %% [markdown]
+# The order is by insertion minus deletion. If it changes with the fill, then what was ranked is partly
+# the fill: hiding frames behind one grey colour makes clips that no network has seen, and the answer to
+# such a clip is not only about what is missing. A claim that "method A is more faithful than method B"
+# should therefore name its fill, and hold for another one.
+#
+# ## What only attention of its own allows
+#
+# An explanation after the fact can be looked at. It cannot be *edited*: nothing in the network reads it.
+# ST-ABN's $M_t$ and $M_s$ are read by the layers behind them, so changing them changes the answer
+# ([chapter 13](13_editing_attention.ipynb)), and a loss can pull them to where a person put them
+# ([chapter 14](14_fine_tuning.ipynb)). This, more than a better picture, is the reason to build attention
+# in.
+#
+# On your own video, from the command line:
+#
+# ```bash
+# stabn explain VIDEO --checkpoint runs/mini_baseline/best.pt --out figure.png \
+#     --method grad_cam --compare occlusion --compare random
+# ```
+#
+# ## What we learned
+#
+# - Grad-CAM costs one forward and one backward pass; methods that hide parts cost dozens here, and
+#   hundreds with a finer grid and more masks.
+# - On a network whose truth is known by construction all three find it; that checks the code, not the
+#   method on a real network.
+# - Every score stands beside what looking at nothing earns; without that it means little.
+# - Insertion and deletion test the explanation against the network, agreement tests it against the
+#   action. The two may differ, and both are right.
+# - Hiding needs a fill, and the fill has a say in the result.
+#
+# ## Exercises
+#
+# **1.** Does Grad-CAM of ST-ABN point where its own $M_s$ points? Compare both maps, cell by cell.
+
+# %% tags=["hide-cell"]
+pairs = []
+for attention, gradient in zip(own["intrinsic"], own["grad_cam"], strict=True):
+    m_s = torch.from_numpy(attention.evidence.spatial)[:, None]  # (T, 1, H′, W′)
+    size = gradient.evidence.spatial.shape[1:]
+    m_s = nn.functional.adaptive_avg_pool2d(m_s, size)  # to Grad-CAM's coarser grid
+    pairs.append((m_s.flatten(), torch.from_numpy(gradient.evidence.spatial).flatten()))
+both = [torch.stack(each) for each in zip(*pairs, strict=True)]
+alike = rank_correlation(*both, permutations=100)
+print(f"rank correlation over the cells {alike.value:.2f}, with other clips' {alike.exchanged:.2f}")
+print(
+    "M_s weighs features on the way to the answer; Grad-CAM weighs those of the last stage, later."
+)
+
+# %% [markdown]
+# **2.** Occlude in time with both fills. Do they name the same frames? Why may they not?
+
+# %% tags=["hide-cell"]
+hidden = 1 - torch.eye(T)[:, :, None, None]
+by_fill = {}
+for fill in ("mean", "still"):
+    asks = [Question(baseline, clip[i], int(answers[i]), fill) for i in range(few)]
+    by_fill[fill] = torch.stack([ask.whole() - ask(hidden) for ask in asks])
+alike = rank_correlation(*by_fill.values(), permutations=100)
+print(
+    f"rank correlation of the two fills {alike.value:.2f}, with other clips' {alike.exchanged:.2f}"
+)
+print("A grey frame is a flash: two sudden changes that were not there. A still frame has none.")
+
+# %% [markdown]
+# **3.** An explanation that is upside down should do badly. Test Grad-CAM with its sign changed.
+
+# %% tags=["hide-cell"]
+for sign, name in ((1, "as it is"), (-1, "upside down")):
+    areas = []
+    for i in range(few):
+        cam = after["grad_cam"][i].evidence
+        ask = Question(baseline, clip[i], int(answers[i]))
+        turned = Evidence(sign * cam.temporal, sign * cam.spatial)
+        areas.append([curve(ask, turned, "time", steps=4).area for curve in (insertion, deletion)])
+    rising, falling = np.mean(areas, axis=0)
+    print(f"{name:12s} insertion {rising:.2f}, deletion {falling:.2f}")
