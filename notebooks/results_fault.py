@@ -39,8 +39,7 @@ from stabn.data.mini.make import VARIANTS, example
 from stabn.data.mini.sign import BIAS, PARTNER
 from stabn.figures import arms_figure, describe_arms, filmstrip, moving_clips, seeds_figure
 from stabn.models.attention import Fusion
-from stabn.tables import choice, fault
-from stabn.tables import fault_tables as tables
+from stabn.tables import choice, fault, fault_tables
 from stabn.tables.finetunings import SHORT, settings_in_words
 from stabn.tables.runs import provenance
 
@@ -163,7 +162,7 @@ arms_figure(panels, reached, "top-1, %")
 # Read the leftmost panel first: it shows where reading the sign is wrong.
 
 # %%
-HTML(tables.measures_table(short))
+HTML(fault_tables.measures_table(short))
 
 # %% [markdown]
 # The network that never met a sign has a *negative* reliance and leak: to it the sign is a strange thing in
@@ -178,7 +177,7 @@ print(provenance([*done, *fault.clean()]))
 # $\gamma_t$ is 100 here and 10 in Table 2, which keeps the paper's value.
 
 # %%
-Markdown(tables.counted_in_words())
+Markdown(fault_tables.counted_in_words())
 
 # %% [markdown]
 # ### Is it more than luck?
@@ -193,7 +192,7 @@ for name, of in values.items():
 seeds_figure(values, "aligned − swapped, points") if any(values.values()) else None
 
 # %%
-HTML(tables.verdicts_table("closing"))
+HTML(fault_tables.verdicts_table("closing"))
 
 # %% [markdown]
 # Knowledge against the control says what edits gave, knowledge against the placebo what *these* edits
@@ -202,7 +201,7 @@ HTML(tables.verdicts_table("closing"))
 # Not every network can be mended by *when*:
 
 # %%
-Markdown(tables.range_in_words("closing"))
+Markdown(fault_tables.range_in_words("closing"))
 
 # %% [markdown]
 # Fine-tuning leaves the feature extractor as it is. Where its features hold little but the sign, a gate
@@ -214,10 +213,10 @@ Markdown(tables.range_in_words("closing"))
 # The other two ways:
 
 # %%
-HTML(tables.verdicts_table("gated"))
+HTML(fault_tables.verdicts_table("gated"))
 
 # %%
-HTML(tables.verdicts_table("paper"))
+HTML(fault_tables.verdicts_table("paper"))
 
 # %% [markdown]
 # ## Why the obvious way leaks
@@ -227,10 +226,10 @@ HTML(tables.verdicts_table("paper"))
 # then with the truth in its place?
 
 # %%
-HTML(tables.halves_table("paper"))
+HTML(fault_tables.halves_table("paper"))
 
 # %%
-HTML(tables.halves_table("gated"))
+HTML(fault_tables.halves_table("gated"))
 
 # %% [markdown]
 # Two leaks, then. In the paper's fusion the sign passes through the spatial half, which even a perfect
@@ -246,10 +245,10 @@ HTML(tables.halves_table("gated"))
 # "hardly" for "no". Below $\tau$ nothing passes, and no gradient either, so there is nothing to make large:
 
 # %%
-HTML(tables.halves_table("closing"))
+HTML(fault_tables.halves_table("closing"))
 
 # %%
-HTML(tables.attention_table("closing"))
+HTML(fault_tables.attention_table("closing"))
 
 # %% [markdown]
 # The **oracle** is the same network's answer with the truth as $M_t$. It is no upper bound: the layers
@@ -258,7 +257,7 @@ HTML(tables.attention_table("closing"))
 # round.
 
 # %%
-Markdown(tables.inverted_in_words())
+Markdown(fault_tables.inverted_in_words())
 
 # %% [markdown]
 # Why may it help here? If $M_s$ is high on the sign, $1 - M_s$ is low there, and a sign that misleads
@@ -286,7 +285,7 @@ HTML(choice.looks_table())
 # ## All lists, arm by arm
 
 # %% tags=["hide-output"]
-HTML("\n".join(tables.lists_table(way) for way in short))
+HTML("\n".join(fault_tables.lists_table(way) for way in short))
 
 # %% [markdown]
 # ## What we learned
