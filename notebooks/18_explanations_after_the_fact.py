@@ -406,7 +406,8 @@ print(
 print("A grey frame is a flash: two sudden changes that were not there. A still frame has none.")
 
 # %% [markdown]
-# **3.** An explanation that is turned upside down should do badly. Test two methods so, in time.
+# **3.** An explanation that is turned upside down should do badly. Test two methods so, in time. By how
+# much, and why by just so much?
 
 # %% tags=["hide-cell"]
 for method, sign in product(("grad_cam", "occlusion"), (1, -1)):
@@ -419,4 +420,5 @@ for method, sign in product(("grad_cam", "occlusion"), (1, -1)):
     rising, falling = np.mean(areas, axis=0)
     side = "as it is" if sign == 1 else "upside down"
     print(f"{method:10s} {side:12s} insertion {rising:.2f}, deletion {falling:.2f}")
-print("Where both lines of a method are alike, its order of frames is nothing to the network.")
+print("The areas change places: inserting from the other end is deleting, read backwards.")
+print("So their difference changes its sign, and is near 0 for an order that means nothing.")

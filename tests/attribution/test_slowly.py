@@ -251,6 +251,17 @@ def test_insertion_and_deletion_equal_a_loop(model, clip, over, fill):
     assert ask.passes == 2 * (steps + 1)
 
 
+def test_inserting_from_the_other_end_is_deleting_read_backwards(model, clip):
+    rng = np.random.default_rng(1)
+    own = Evidence(rng.random(T, np.float32), rng.random((T, 3, 3), np.float32))
+    turned = Evidence(-own.temporal, -own.spatial)
+    ask = Question(model, clip, CLASS)
+    for over, steps in (("time", 4), ("space", 3)):
+        falling = deletion(ask, own, over, steps=steps)
+        rising = insertion(ask, turned, over, steps=steps)
+        np.testing.assert_allclose(rising.probability, falling.probability[::-1], atol=1e-6)
+
+
 def test_equal_evidence_is_ordered_by_chance_not_by_time(clip):
     ask = Noted(ResNet3d("small", 3).eval(), clip.repeat(1, 4, 1, 1), CLASS)
     flat = Evidence(np.zeros(4 * T, np.float32), np.zeros((4 * T, 2, 2), np.float32))
