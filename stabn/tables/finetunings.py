@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stabn.tables.runs import Kept, read_kept
+from stabn.words import counted
 
 ARMS = {
     "before": "before fine-tuning",
@@ -110,10 +111,12 @@ def settings_in_words(done: Sequence[Finetuning]) -> str:
 
 def _settings(given: Mapping[str, Any]) -> str:
     clips = {"edited": "the edited clips", "batch": "all clips"}[given["divisor"]]
+    draws = given.get("draws")  # none in records that are older
+    again = f"; the clips of {counted(draws, 'epoch')} again and again" if draws else ""
     return (
         f"γ_t = {given['gamma']:g}, divided by {clips} of a batch; {given['optimizer']}, learning "
         f"rate {given['lr']:g}, {given['epochs']} epochs in batches of {given['batch_size']}; "
-        f"edited videos {given['edited_repeats']} × an epoch"
+        f"edited videos {given['edited_repeats']} × an epoch{again}"
     )
 
 

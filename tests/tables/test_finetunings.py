@@ -87,12 +87,14 @@ def test_settings_are_said_once_for_all_that_were_trained_alike():
         Finetuning(record(0, finetuning=given, edits={"share_of_training": share}), "")
         for share in (0.1, 0.182)
     ]
-    other = record(0, finetuning=given | {"divisor": "batch"}, edits={"share_of_training": 0.2})
+    changed = {"divisor": "batch", "draws": 2}
+    other = record(0, finetuning=given | changed, edits={"share_of_training": 0.2})
     assert settings_in_words([*done, Finetuning(other, "")]) == (
         "γ_t = 10, divided by the edited clips of a batch; adamw, learning rate 0.001, 3 epochs in "
         "batches of 16; edited videos 1 × an epoch; 10% to 18% of the training videos edited\n"
         "γ_t = 10, divided by all clips of a batch; adamw, learning rate 0.001, 3 epochs in "
-        "batches of 16; edited videos 1 × an epoch; 20% of the training videos edited"
+        "batches of 16; edited videos 1 × an epoch; the clips of 2 epochs again and again; 20% of "
+        "the training videos edited"
     )
     assert "No record" in settings_in_words([])
 
