@@ -18,7 +18,7 @@ from stabn.export.check import ExportError, differences, run
 from stabn.export.command import export
 from stabn.export.graphs import ATTENTIONS, CUTS, OPSET, graphs
 from stabn.training.build import build_model
-from stabn.training.checkpoint import Trained, load
+from stabn.training.checkpoint import Trained, load, save
 from stabn.training.config import RunConfig
 from stabn.training.files import file_hash
 from stabn.training.records import read_record, write_record
@@ -176,7 +176,9 @@ def test_the_books_network_fits_into_a_page(tmp_path):
     assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) < 1_000_000
 
 
-def test_what_cannot_be_exported_is_said_and_leaves_nothing(tiny_run, written, tmp_path, stabn):
+def test_what_cannot_be_exported_is_said_and_leaves_nothing(
+    tiny_run, tiny, written, tmp_path, stabn
+):
     def refused(run: Path, out: Path) -> str:
         with pytest.raises(SystemExit) as stop:
             stabn("export", run, "--onnx", out)
@@ -194,6 +196,10 @@ def test_what_cannot_be_exported_is_said_and_leaves_nothing(tiny_run, written, t
     assert "the run has not finished; start it again" in refused(run, out)
     write_record(run / "record.json", record | {"steps": 1})
     assert "has gone on since its report" in refused(run, out)
+    other = tiny(model="convlstm")
+    save(run / "best.pt", build_model(other, len(CLASSES)), other, CLASSES)
+    assert "best.pt: is a convlstm; give a baseline or an ST-ABN" in refused(run, out)
+    shutil.copy(tiny_run.folder / "best.pt", run)
     (run / "record.json").unlink()
     assert "record.json: no such record" in refused(run, out)
     (tmp_path / "file").write_text("in the way")
