@@ -22,7 +22,9 @@ def hardwired(clip: Tensor) -> tuple[Tensor, Tensor]:
         Grey and its slopes along x and y, (N, 3, T, H, W); and flow, (N, 2, T − 1, H, W).
     """
     grey = clip.mean(dim=1)  # (N, T, H, W)
-    along_y, along_x = torch.gradient(grey, dim=(2, 3))
+    wider = F.pad(grey, (1, 1, 1, 1), mode="replicate")
+    along_x = (wider[..., 1:-1, 2:] - wider[..., 1:-1, :-2]) / 2
+    along_y = (wider[..., 2:, 1:-1] - wider[..., :-2, 1:-1]) / 2
     return torch.stack([grey, along_x, along_y], dim=1), flow(grey, along_x, along_y)
 
 

@@ -34,7 +34,7 @@ class FrameEncoder(nn.Module):
         initialise(self)
 
     def forward(self, clip: Tensor) -> Tensor:
-        return clips(self.stages(self.stem(frames(clip))), len(clip))
+        return clips(self.stages(self.stem(frames(clip))), clip.shape[0])
 
 
 def encoded_size(size: int, stages: int) -> int:
