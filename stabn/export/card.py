@@ -11,6 +11,7 @@ from stabn.data.transforms import MEAN, STD
 from stabn.export.check import BOUND
 from stabn.export.graphs import OPSET
 from stabn.training.checkpoint import Trained
+from stabn.training.config import RunConfig
 
 EXAMPLE = 50  # frames of the video with which the card shows which ones are taken
 ARCHITECTURE = (
@@ -36,7 +37,7 @@ def card(
     config = trained.config
     return {
         "name": config.name,
-        "network": {name: getattr(config, name) for name in ARCHITECTURE},
+        "network": architecture(config),
         "classes": list(trained.classes),
         "clip": {
             "frames": config.num_frames,
@@ -70,6 +71,13 @@ def card(
         "bound_of_difference": BOUND,
         "origin": dict(origin),
     }
+
+
+def architecture(config: RunConfig) -> dict[str, Any]:
+    """The settings that say what the network is, by their names in a run."""
+    if config.network is not None:
+        return {"model": config.model} | config.network.model_dump(mode="json")
+    return {name: getattr(config, name) for name in ARCHITECTURE}
 
 
 def tensors(infos) -> dict[str, dict[str, Any]]:

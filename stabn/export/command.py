@@ -35,8 +35,8 @@ def finished_run(run: Path, checkpoint: str) -> tuple[Trained, dict[str, Any]]:
     """
     path = run / f"{checkpoint}.pt"
     trained = load(path)
-    if trained.config.network is not None:
-        raise ExportError(f"{path}: is a {trained.config.model}; give a baseline or an ST-ABN")
+    if encoder := trained.config.encoder:
+        raise ExportError(f"{path}: reads features of {encoder}; give a network that reads clips")
     record = read_record(run / "record.json")
     if not record:
         raise ExportError(f"{run}/record.json: no such record; give a run's folder, with all in it")

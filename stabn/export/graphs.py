@@ -110,6 +110,7 @@ def _quietly() -> Iterator[None]:
     exporter.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(action="ignore", category=FutureWarning):
+            warnings.filterwarnings("ignore", "The tensor attributes .* were assigned")  # an LSTM's
             yield
     finally:
         exporter.setLevel(before)

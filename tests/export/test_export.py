@@ -34,13 +34,15 @@ KINDS = {
     "closed": {"fusion": "gated", "closed": 0.3, "temporal_tail": "literal"},
     "control": {"constant_spatial": 0.5, "constant_temporal": 0.5},
     "baseline": {"model": "baseline"},
+    "bilstm": {"model": "bilstm", "network": {"channels": [4, 4], "units": 4, "dense": 8}},
+    "cnn3d": {"model": "cnn3d", "network": {"features": 8}, "num_frames": 6},
 }
 
 
 def untrained(**kind) -> Trained:
     """A small network of some kind, as if it had been trained."""
     sizes = {"backbone": "small", "num_frames": 4, "image_size": 24, "short_side": 28}
-    config = RunConfig(name="tiny", **sizes, **kind)
+    config = RunConfig(name="tiny", **(sizes | kind))
     return Trained(unsettled(build_model(config, len(CLASSES))), config, CLASSES, "untrained")
 
 
@@ -62,7 +64,7 @@ def test_every_file_answers_as_pytorch_does_whatever_the_batch(exported):
     trained, parts = exported
     network, attention = trained.model, "extractor.onnx" in parts
     for n in (1, 2, 5):
-        clip = torch.randn(n, 3, 4, 24, 24)
+        clip = torch.randn(n, 3, trained.config.num_frames, 24, 24)
         output = network(clip)
         ours = run(parts["network.onnx"], {"clip": clip})
         if not attention:

@@ -8,7 +8,9 @@ import torch
 from stabn.data.features import KEY, FeatureCache, FeatureKey, FeaturesError, VideoFeatures, as_json
 from stabn.data.ssv2 import VideoFolder
 from stabn.explain import explain
-from stabn.training.build import build_model, eval_loader
+from stabn.export.check import ExportError
+from stabn.export.command import finished_run
+from stabn.training.build import build_model, eval_loader, split_videos
 from stabn.training.checkpoint import CheckpointError, load
 from stabn.training.config import ConfigError
 from stabn.training.eval_config import EvalConfig
@@ -94,7 +96,21 @@ def test_features_of_other_weights_are_refused(run, tiny_set, tmp_path):
         train(run.model_copy(update={"prepared": other, "epochs": 2}))
 
 
-def test_a_video_cannot_be_explained_by_it(run):
+def test_a_video_without_features_is_entered_in_the_ledger(run, tiny_set, tmp_path, tiny):
+    prepared = kept(tmp_path / "gap", VECTORS, tiny_set)
+    (missing, *_) = (record.video_id for record in split_videos(run, "train")[0])
+    (tmp_path / "gap" / f"{missing}.safetensors").unlink()
+    values = {"prepared": prepared, "out_dir": tiny().out_dir, "max_decode_failures": 1.0}
+    config = run.model_copy(update=values)
+    train(config)
+    (line,) = (config.folder / "decode_failures.jsonl").read_text().splitlines()
+    assert missing in line
+    assert "run stabn features again" in line
+
+
+def test_a_video_cannot_be_explained_by_it_nor_is_it_exported(run):
+    with pytest.raises(ExportError, match="reads features of vgg16; give a network that reads"):
+        finished_run(run.folder, "best")
     with pytest.raises(CheckpointError, match="reads features of vgg16, not frames"):
         explain("any.mp4", load(run.folder / "best.pt"))
 
