@@ -31,7 +31,8 @@ def finished_run(run: Path, checkpoint: str) -> tuple[Trained, dict[str, Any]]:
 
     Raises:
         CheckpointError: no such checkpoint, or one that cannot be used.
-        RecordError, ExportError: no record, a damaged one, or one of a run that has not finished.
+        RecordError, ExportError: no record, a damaged one, or one of a run that has not finished;
+            or a network that reads features and no clips.
     """
     path = run / f"{checkpoint}.pt"
     trained = load(path)

@@ -198,9 +198,10 @@ def test_what_cannot_be_exported_is_said_and_leaves_nothing(
     assert "the run has not finished; start it again" in refused(run, out)
     write_record(run / "record.json", record | {"steps": 1})
     assert "has gone on since its report" in refused(run, out)
-    other = tiny(model="convlstm")
+    network = {"encoder": "vgg16", "pooled": True, "units": 2, "dense": 4}
+    other = tiny(model="bilstm", network=network, prepared="data/features")
     save(run / "best.pt", build_model(other, len(CLASSES)), other, CLASSES)
-    assert "best.pt: is a convlstm; give a baseline or an ST-ABN" in refused(run, out)
+    assert "best.pt: reads features of vgg16; give a network that reads clips" in refused(run, out)
     shutil.copy(tiny_run.folder / "best.pt", run)
     (run / "record.json").unlink()
     assert "record.json: no such record" in refused(run, out)
