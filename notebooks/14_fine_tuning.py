@@ -297,13 +297,15 @@ print(
 # time, fine-tune with **a gate that closes**, ours:
 #
 # ```bash
+# mkdir -p runs/mini_finetune_closing
 # papermill notebooks/launch/finetune.ipynb runs/mini_finetune_closing/notebook.ipynb \
 #     -f notebooks/launch/mini_finetune.yaml -p name mini_finetune_closing \
 #     -p fusion gated -p closed 0.3 -p gamma 100
 # ```
 #
-# The weights are the same, so a network that was trained with the paper's fusion can take it; the arm
-# *before* keeps its own. The control gets the gate, too: what the gate does by itself is not credited to
+# `-p run` names the folder of your network and `-p edits` your edits. The gate has no weights, so a network
+# that was trained with the paper's fusion can take it, too (what that mends is not measured yet); the arm
+# *before* keeps its own fusion. The control gets the gate, too: what the gate does by itself is not credited to
 # the edits. `ssv2_finetune_closing.yaml` is the same for Something-Something v2.
 # [A known fault](results_fault.ipynb) has what this mends, what it costs, and where it changes nothing.
 #

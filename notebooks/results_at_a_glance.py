@@ -17,8 +17,8 @@
 #
 # **What was found, in two minutes.** Each finding links to the page that it comes from. All numbers
 # are read from run records when the book is built. They are about **synthetic** clips, a small network and
-# **stand-in** edits, which are the set's own truth. p-values are corrected for the comparisons of their
-# table (Holm); differences are taken before rounding. *Without edits* means the **control**: the same network, trained as long on the same
+# **stand-in** edits, which are the set's own truth. p-values are corrected for the comparisons of arms in the same
+# measure (Holm); differences are taken before rounding. *Without edits* means the **control**: the same network, trained as long on the same
 # clips, without the loss that reads edits. The [glossary](../book/glossary.md) has the other words.
 #
 # **What the paper claims, and what our records show of it:**
@@ -34,7 +34,7 @@ HTML(glance.claims())
 # %% [markdown]
 # The two sets differ, and so does the size of the networks: a *no* here does not refute the paper.
 # Could our five seeds have shown such an effect? The pages of Tables 1 and 2 answer for the first claim, and
-# for the paper's gain over the classes whose videos were edited. For the third nobody has reckoned it.
+# for the paper's gain over the classes whose videos were edited. For the third it is not computed.
 
 # %% [markdown]
 # **Does attention make the network better?** [Table 1](results_table1.ipynb)

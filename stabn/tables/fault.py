@@ -8,7 +8,7 @@ list, and the list without a sign must not suffer. A network that never saw the 
 from collections.abc import Mapping
 from pathlib import Path
 
-from stabn.tables.comparison import Tested, compare, mean_sd
+from stabn.tables.comparison import Paired, Tested, compare, mean_sd, paired_test
 from stabn.tables.finetunings import ARMS, PAIRS, Finetuning, Value, paired, read_finetunings
 from stabn.tables.runs import Kept, Run, read_runs
 from stabn.training.checkpoint import REPOSITORY
@@ -118,7 +118,13 @@ def _mean(values) -> float:
 
 def compared(way: str, of: Value, root: Path = REPOSITORY) -> list[Tested]:
     """Paired tests between the arms of one way."""
-    return compare(by_arm(way, of, root), PAIRS)
+    return compare(by_arm(way, of, root), (*PAIRS, ("placebo", "control")))
+
+
+def against(way: str, other: str, arm: str, of: Value, root: Path = REPOSITORY) -> Paired | None:
+    """Paired test of one arm, this way against another, over seeds of the same clips."""
+    ours, theirs = (by_arm(one, of, root)[arm] for one in (way, other))
+    return paired_test(ours, theirs)
 
 
 def share_mended(way: str, of: Value, root: Path = REPOSITORY) -> float:

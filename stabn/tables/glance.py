@@ -104,7 +104,7 @@ def sign_relied_on(root: Path = REPOSITORY) -> str:
         f"With our gate that closes, the sign decides {means['control']:.0f} points of accuracy "
         f"without edits and {means['knowledge']:.0f} with them; the difference is "
         f"{_told(test, 'points')}. In a network that never met the sign "
-        f"({fault_tables.clean_in_words(root)}), which the sign only disturbs, it is "
+        f"({fault_tables.clean_in_words(root)}) it is "
         f"{fault.clean_mean(fault.reliance, root):.0f}.".replace("-", "−")
     )
 
@@ -133,13 +133,13 @@ def fault_mended(root: Path = REPOSITORY) -> str:
 def fault_left(root: Path = REPOSITORY) -> str:
     """The same set without that gate: the paper's fusion, and the gated one."""
     told = {
-        way: _of("knowledge", "control", fault.compared(way, SWAPPED, root))
+        way: _of("knowledge", "control", fault.compared(way, fault.reliance, root))
         for way in ("paper", "gated")
     }
     if None in told.values():
         return MISSING
     return (
-        f"With the paper's fusion, edits change accuracy where the sign misleads by "
+        f"With the paper's fusion, edits change what the sign decides by "
         f"{_told(told['paper'], 'points')}. With our gated fusion, whose gate never quite shuts, "
         f"by {_told(told['gated'], 'points')}."
     )

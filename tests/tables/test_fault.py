@@ -122,7 +122,7 @@ def test_every_cell_is_the_mean_of_its_records(root):
 def test_what_should_change_stands_beside_a_network_without_the_fault(root):
     page = fault_tables.measures_table(["gated", "closing"], root)
     shown = {row[0]: row[1:] for row in rows(page)[1:]}
-    assert len(shown) == 2 * 3 + 1
+    assert len(shown) == 2 * 4 + 1
     assert "What would fill" not in page
     # swapped, absent, aligned lie 0.1 points apart in that order: the first is the worst list
     least = 100 * np.mean([top1("closing", seed, "knowledge", LISTS[0]) for seed in SEEDS])
@@ -146,6 +146,27 @@ def test_the_seed_that_gains_least_is_told_with_its_start(root):
     start = 100 * top1("closing", 0, "before", fault.ABSENT)
     assert f"seed 0 was right in {start:.1f}%" in words
     assert words.endswith("chance is 25%.")
+
+
+def test_the_gate_is_compared_with_its_own_kind_arm_by_arm(root):
+    shown = {row[0]: row[1:] for row in rows(fault_tables.gate_table(root))[1:]}
+    assert all(cell.startswith("+10.0 ± 0.0") for cell in shown["Swapped, %"])  # one way further
+    assert all(cell.startswith("+0.0 ± 0.0") for cell in shown["Reliance, points"])
+    for path in (root / "book/results/fault").glob("*_gated_*"):
+        path.unlink()
+    assert DASH in fault_tables.gate_table(root)
+
+
+def test_who_earns_the_fall_and_what_a_mean_would_have_said(root):
+    words = fault_tables.credit_in_words(root)
+    assert words.startswith("The sign decides 0 points before.")
+    assert words.endswith("and the videos' own to 0.")
+    words = fault_tables.mean_in_words("closing", root)
+    means = [
+        100 * np.mean([top1("closing", seed, arm, fault.SWAPPED) for seed in SEEDS]) + 0.1
+        for arm in ("control", "knowledge")
+    ]
+    assert f"is {means[0]:.1f}% without edits and {means[1]:.1f}% with them" in words
 
 
 def test_the_worst_list_is_each_networks_own(root):
@@ -174,6 +195,8 @@ def test_without_records_there_are_dashes_and_the_remedy(tmp_path):
         assert DASH in of_way("gated", tmp_path)
     assert DASH in fault_tables.attention_table("gated", tmp_path)
     assert "make study" in fault_tables.verdicts_table("gated", tmp_path)
+    assert "No record" in fault_tables.credit_in_words(tmp_path)
+    assert "No record" in fault_tables.mean_in_words("closing", tmp_path)
     of = fault.top1(fault.SWAPPED)
     assert np.isnan(fault.share_mended("gated", of, tmp_path))
     assert "make study" in sweeps.sweep_table("share", tmp_path)
@@ -254,7 +277,7 @@ def test_arms_are_compared_within_one_fusion(root):
     assert shown["Leak, logits"][0].startswith("+0.00 ± 0.00")
     swapped = next(row for row in page.split("<tr>") if ">Swapped, %<" in row)
     leak = next(row for row in page.split("<tr>") if ">Leak, logits<" in row)
-    assert swapped.count("<strong>") == 3
+    assert swapped.count("<strong>") == 4
     assert "<strong>" not in leak
 
 
