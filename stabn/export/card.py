@@ -68,7 +68,7 @@ def card(
             }
             for name, part in parts.items()
         },
-        "bound_of_difference": BOUND,
+        "bound_of_difference": f"{BOUND:g}, or {BOUND:g} of the largest number if that is above 1",
         "origin": dict(origin),
     }
 
