@@ -169,7 +169,8 @@ def mean_in_words(way: str, root: Path = REPOSITORY) -> str:
 
 
 def _verdict(test: Paired, p: float, digits: int) -> str:
-    words = f"{test.difference:+.{digits}f} ± {test.sd:.{digits}f}".replace("-", "−")
+    words = f"{round(test.difference, digits) + 0.0:+.{digits}f} ± {test.sd:.{digits}f}"
+    words = words.replace("-", "−")
     words = f"<strong>{words}</strong>" if p < SIGNIFICANT else words
     return f"{words}<br><small>p {escape(p_words(p))}, n = {test.n}</small>"
 
