@@ -109,8 +109,8 @@ def test_a_network_without_attention_is_explained_clip_by_clip(baseline):
 @pytest.mark.parametrize(
     ("model", "network", "half"),
     [
-        ("convlstm", {"channels": [4, 4], "hidden": 4, "dense": 8}, "temporal"),
-        ("bilstm", {"channels": [4, 4], "units": 4, "dense": 8}, "spatial"),
+        ("convlstm", {"channels": [8, 8], "hidden": 4, "dense": 8}, "temporal"),
+        ("bilstm", {"channels": [8, 8], "units": 4, "dense": 8}, "spatial"),
     ],
 )
 def test_networks_over_frames_are_explained_too(tmp_path, model, network, half):

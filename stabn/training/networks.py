@@ -23,8 +23,11 @@ Encoder = Annotated[
         description="small: trained with it | an ImageNet network, whose features prepared holds"
     ),
 ]
+# with 4 channels, gradients of PyTorch's convolutions write past their end on CPUs without AVX-512
+Stage = Annotated[int, Field(ge=8, multiple_of=8)]
 Channels = Annotated[
-    tuple[int, ...], Field(min_length=1, description="small: of its stages, each of which halves")
+    tuple[Stage, ...],
+    Field(min_length=1, description="small: of its stages, each of which halves; multiples of 8"),
 ]
 
 

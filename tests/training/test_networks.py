@@ -29,8 +29,8 @@ from tests.training.networks import CLASSES
 pytestmark = pytest.mark.slow(15)
 
 NETWORKS = {
-    "convlstm": {"network": {"channels": [4, 4], "hidden": 4, "dense": 8}},
-    "bilstm": {"network": {"channels": [4, 4], "units": 4, "dense": 8}},
+    "convlstm": {"network": {"channels": [8, 8], "hidden": 4, "dense": 8}},
+    "bilstm": {"network": {"channels": [8, 8], "units": 4, "dense": 8}},
     "cnn3d": {"network": {"features": 8}, "num_frames": 6},
 }
 ALONE = Process(0, 1, torch.device("cpu"))
@@ -156,7 +156,7 @@ def test_settings_that_came_later_were_at_their_defaults_before(trained):
         del stored["network"][name]
     assert changes(config, stored, forced=False) == {}
     with pytest.raises(ConfigError, match="another network, resume_changed or not"):
-        changes(config, stored | {"network": {"channels": [4, 4]}}, forced=True)
+        changes(config, stored | {"network": {"channels": [8, 8]}}, forced=True)
 
 
 @pytest.mark.parametrize("other", ["st_abn", "bilstm"])
@@ -203,6 +203,7 @@ def test_what_it_cannot_start_from_is_said(tiny, trained, tmp_path):
         ({"model": "bilstm", "network": {"unit": 3}}, r"bilstm: unknown name 'unit' \(did you me"),
         ({"model": "bilstm", "network": {"units": 0}}, "network: bilstm: units: .*, not 0"),
         ({"model": "bilstm", "network": "3"}, "network: must be lines of 'name: value' of bilstm"),
+        ({"model": "bilstm", "network": {"channels": [4]}}, "channels: .*multiple of 8"),
         ({"model": "cnn3d", "fusion": "gated"}, "fusion: is ST-ABN's; leave it out for cnn3d"),
     ],
 )
