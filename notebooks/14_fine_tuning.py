@@ -306,7 +306,7 @@ print(
 # `-p run` names the folder of your network and `-p edits` your edits. The gate has no weights, so a network
 # that was trained with the paper's fusion can take it, too (what that mends is not measured yet); the arm
 # *before* keeps its own fusion. The control gets the gate, too: what the gate does by itself is not credited to
-# the edits. `ssv2_finetune_closing.yaml` is the same for Something-Something v2.
+# the edits. `ssv2_closing_finetune.yaml` is the same for Something-Something v2.
 # [A known fault](results_fault.ipynb) has what this mends, what it costs, and where it changes nothing.
 #
 # ## What we learned

@@ -48,12 +48,12 @@ def test_the_parameter_files_start_from_runs_that_have_parameter_files(name):
 
 def test_the_way_that_mends_differs_from_the_papers_in_what_its_file_says():
     paper, ours = (
-        read_yaml(LAUNCH / f"{name}.yaml") for name in ("ssv2_finetune", "ssv2_finetune_closing")
+        read_yaml(LAUNCH / f"{name}.yaml") for name in ("ssv2_finetune", "ssv2_closing_finetune")
     )
     parse(FinetuneConfig, ours, "ours")
     changed = {name: ours[name] for name in ours if ours[name] != paper.get(name)}
     assert changed == {
-        "name": "ssv2_finetune_closing",
+        "name": "ssv2_closing_finetune",
         "fusion": "gated",
         "closed": 0.3,
         "gamma": 100,
