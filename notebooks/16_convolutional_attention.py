@@ -488,7 +488,7 @@ assert sizes["dense"] == 1024 * (49 * 512 + 1)
 print(f"in all {count_parameters(large) / 1e6:.1f} M: one of 100,000 is another network")
 
 # %% [markdown]
-# | | the report | here |
+# | part | the report | here |
 # |---|---|---|
 # | attention | of a vector of 512, "reshaped" | of each place, as in the model it cites |
 # | encoder | VGG-16, one frame at a time | at full size the same; in this page's toy that of ST-ABN |

@@ -58,7 +58,7 @@ def measures_table(ways: Iterable[str], root: Path = REPOSITORY) -> str:
     rows.append([escape(NEVER_SAW), *_measured(clean(root), TRAINED)])
     caption = f"{SET}: validation, {_clips(ways, root)}mean ± sd over seeds"
     gaps = GAPS if any(DASH in row for row in rows) else []
-    return table(caption, ["", *MEASURES], rows, text_columns=1) + remedies(gaps, "")
+    return table(caption, ["Way and arm", *MEASURES], rows, text_columns=1) + remedies(gaps, "")
 
 
 def _clips(ways: Iterable[str], root: Path) -> str:
@@ -121,7 +121,7 @@ def verdicts_table(way: str, root: Path = REPOSITORY) -> str:
         f"correction for the comparisons of a row; bold: p below {SIGNIFICANT:g}"
     )
     gaps = GAPS if any(DASH in row for row in rows) else []
-    head = ["", *(f"{SHORT[a]} − {SHORT[b].removeprefix('network ')}" for a, b in shown)]
+    head = ["Measure", *(f"{SHORT[a]} − {SHORT[b].removeprefix('network ')}" for a, b in shown)]
     return table(caption, head, rows, text_columns=1) + remedies(gaps, "")
 
 
@@ -137,7 +137,7 @@ def gate_table(root: Path = REPOSITORY) -> str:
         f"{SET}: a gate that closes − gated fusion, ± sd over paired seeds; in small print p, not "
         f"corrected; bold: below {SIGNIFICANT:g}"
     )
-    return table(caption, ["", "Knowledge", "Control"], rows, text_columns=1)
+    return table(caption, ["Measure", "Knowledge", "Control"], rows, text_columns=1)
 
 
 def credit_in_words(root: Path = REPOSITORY) -> str:

@@ -42,7 +42,7 @@ def plain_table(root: Path = REPOSITORY) -> str:
         "mini-SSv2 (synthetic, stand-in edits), nothing broken: validation top-1 in %, mean ± sd "
         "over seeds"
     )
-    head = ["", "Edited classes", "Other classes", "All classes", "M_t with the truth"]
+    head = ["Way and arm", "Edited classes", "Other classes", "All classes", "M_t with the truth"]
     return table(caption, head, rows, text_columns=1)
 
 
