@@ -186,7 +186,7 @@ def test_every_number_of_the_known_fault_is_in_the_record_it_links_to():
             shown = score["value"], score["exchanged"], figures["pointing"]["value"]
             known |= {f"{v:.2f}" for v in shown}
             aligned = results.get(name.replace("_swapped", "_aligned"), figures)
-            known.add(f"{50 * (figures['top1'] + aligned['top1']):.1f}")
+            known.add(f"{100 * aligned['top1'] - 100 * figures['top1']:.1f}")  # reliance
             inverted = results.get(f"{name}-inverted", figures)
             known.add(f"{100 * (figures['top1'] - inverted['top1']):.1f}")
         for measured in record.get("fault", {}).values():
