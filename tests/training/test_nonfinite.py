@@ -1,5 +1,7 @@
 """A step whose loss or gradient is not finite stops a run, or is left out without a trace."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from stabn.data.transforms import normalise
 from stabn.training.build import build_model, train_loader
 from stabn.training.checkpoint import read
 from stabn.training.config import RunConfig
+from stabn.training.forward import forward
 from stabn.training.journal import read_journal
 from stabn.training.nonfinite import NonFiniteLossError, SkippedSteps
 from stabn.training.process import Process
@@ -26,10 +29,11 @@ def spoiling(monkeypatch):
     def spoil(what: str, *steps: int) -> None:
         calls = 0
 
-        def clips(video):
+        def clips(network, batch, device):
             nonlocal calls
             calls += 1
-            return normalise(video) * (torch.nan if calls in steps else 1)
+            video = normalise(batch.video) * (torch.nan if calls in steps else 1)
+            return forward(network, replace(batch, video=video), device)
 
         def norm(parameters, most, clip=nn.utils.clip_grad_norm_):
             nonlocal calls
@@ -37,7 +41,7 @@ def spoiling(monkeypatch):
             return clip(parameters, most) * (torch.inf if calls in steps else 1)
 
         if what == "loss":
-            monkeypatch.setattr("stabn.training.step.normalise", clips)
+            monkeypatch.setattr("stabn.training.step.forward", clips)
         else:
             monkeypatch.setattr("stabn.training.step.nn.utils.clip_grad_norm_", norm)
 

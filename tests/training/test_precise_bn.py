@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from stabn.data.transforms import normalise
 from stabn.training import step
 from stabn.training.build import build_model, train_loader
 from stabn.training.checkpoint import read
+from stabn.training.forward import forward
 from stabn.training.journal import read_journal
 from stabn.training.precise_bn import set_statistics
 from stabn.training.process import Process
@@ -76,11 +78,12 @@ def train_spoilt(config) -> None:
     """Train; rank 1's second step is not finite."""
     calls = itertools.count(1)
 
-    def clips(video):
+    def clips(network, batch, device):
         spoilt = (next(calls), os.environ["RANK"]) == (2, "1")
-        return normalise(video) * (torch.nan if spoilt else 1)
+        video = normalise(batch.video) * (torch.nan if spoilt else 1)
+        return forward(network, replace(batch, video=video), device)
 
-    step.normalise = clips
+    step.forward = clips
     train(config)
 
 
