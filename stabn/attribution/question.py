@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stabn.losses import answer
+
 AT_ONCE = 16  # clips in a forward pass,
 VALUES = 2**24  # of so many values together: large clips go through a few at a time
 
@@ -31,8 +33,7 @@ FILLS = {"mean": mean_fill, "still": still_fill}
 
 def logits_of(model: nn.Module, clips: Tensor) -> Tensor:
     """Logits (N, K) of clips (N, 3, T, H, W), whether a network answers with them alone or more."""
-    output = model(clips)
-    return output if isinstance(output, Tensor) else output.logits
+    return answer(model(clips))
 
 
 @dataclass

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from stabn.data.transforms import normalise
+from stabn.training.forward import inputs
 from stabn.training.process import Process, autocast
 from stabn.training.step import Run
 
@@ -31,7 +31,7 @@ def re_estimate(run: Run) -> None:
             if run.me.total(run.me.terminated.is_set())[0]:
                 run.me.leave()
             for part in batch.split(run.config.accumulate):
-                yield normalise(part.video.to(run.me.device, non_blocking=True))
+                yield inputs(part, run.me.device)
 
     with autocast(run.precision, run.me.device):
         set_statistics(run.model, videos(), run.me)
