@@ -267,8 +267,8 @@ HTML(fault_tables.attention_table("gated"))
 # ## What closes the leak
 #
 # What was missing is a fusion that takes "hardly" for "no". Below $\tau$ nothing passes, and no gradient
-# either, so there is nothing to make large. (A frame that is shut out by mistake can come back: edits and
-# the attention branch's own loss still reach its $M_t$.)
+# either, so there is nothing to make large. (A frame that is shut out by mistake can come back where an
+# edit says so: $\mathcal{L}_{temp}$ reads $M_t$ before the gate.)
 
 # %%
 HTML(fault_tables.halves_table("closing"))
