@@ -5,39 +5,11 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from stabn.tables.finetunings import SHORT, Finetuning, read_finetunings
-from stabn.tables.html import NOTHING, link, table
+from stabn.tables.finetunings import SHORT
+from stabn.tables.html import NOTHING, table
 from stabn.training.checkpoint import REPOSITORY
 
-RECORDS = "book/results/choice/closed_*.json"
 LOOKS = "book/results/choice/looks.json"
-LISTS = {"tuning_swapped": "Swapped", "tuning_absent": "Absent", "tuning": "As in training"}
-
-
-def closed_table(root: Path = REPOSITORY) -> str:
-    """Where the gate shuts: the library's own fine-tuning on the set's tuning lists."""
-    done = sorted(read_finetunings(root, RECORDS), key=_closed)
-    rows = [
-        [link(one.link, f"{_closed(one):g}"), SHORT[arm], *_figures(one, arm)]
-        for one in done
-        for arm in ("control", "knowledge")
-    ]
-    if not rows:
-        return NOTHING
-    caption = (
-        "mini-SSv2, biased (synthetic, stand-in edits), clips of seed 0, one network: top-1 in % "
-        "on the tuning lists; τ = 0 is the gated fusion as it was"
-    )
-    return table(caption, ["τ", "Arm", *LISTS.values(), "Worst list"], rows, text_columns=2)
-
-
-def _closed(one: Finetuning) -> float:
-    return one.settings["closed"]
-
-
-def _figures(one: Finetuning, arm: str) -> list[str]:
-    found = [100 * one.record["results"][f"{arm}-{name}"]["top1"] for name in LISTS]
-    return [f"{value:.1f}" for value in (*found, min(found))]
 
 
 def looks_table(root: Path = REPOSITORY) -> str:

@@ -125,12 +125,3 @@ def against(way: str, other: str, arm: str, of: Value, root: Path = REPOSITORY) 
     """Paired test of one arm, this way against another, over seeds of the same clips."""
     ours, theirs = (by_arm(one, of, root)[arm] for one in (way, other))
     return paired_test(ours, theirs)
-
-
-def share_mended(way: str, of: Value, root: Path = REPOSITORY) -> float:
-    """How far knowledge goes from the control to a network without the fault, in means.
-
-    0 is not at all, 1 the whole way, over 1 beyond it; NaN without records.
-    """
-    ours = means(way, of, root)
-    return (ours["knowledge"] - ours["control"]) / (clean_mean(of, root) - ours["control"])

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import write_json
 from stabn.knowledge.edits.standin import ANNOTATOR, WRONG
-from stabn.tables import choice, effort, fault, fault_tables, plain, sweeps
+from stabn.tables import choice, effort, fault, fault_tables, sweeps
 from stabn.tables.finetunings import ARMS
 from stabn.tables.html import DASH, linked
 from tests.records import rows, write
@@ -177,16 +177,6 @@ def test_the_worst_list_is_each_networks_own(root):
     assert fault.reliance(one, "control") == pytest.approx(50 - 90)
 
 
-def test_the_share_mended_goes_from_the_control_to_no_fault(root):
-    of = fault.top1(fault.SWAPPED)
-    control, knowledge = (
-        100 * np.mean([top1("closing", seed, arm, fault.SWAPPED) for seed in SEEDS])
-        for arm in ("control", "knowledge")
-    )
-    share = (knowledge - control) / (71 - control)
-    assert fault.share_mended("closing", of, root) == pytest.approx(share)
-
-
 def test_without_records_there_are_dashes_and_the_remedy(tmp_path):
     page = fault_tables.measures_table(fault.WAYS, tmp_path)
     assert all(set(row[1:]) == {DASH} for row in rows(page)[1:])
@@ -197,32 +187,9 @@ def test_without_records_there_are_dashes_and_the_remedy(tmp_path):
     assert "make study" in fault_tables.verdicts_table("gated", tmp_path)
     assert "No record" in fault_tables.credit_in_words(tmp_path)
     assert "No record" in fault_tables.mean_in_words("closing", tmp_path)
-    of = fault.top1(fault.SWAPPED)
-    assert np.isnan(fault.share_mended("gated", of, tmp_path))
     assert "make study" in sweeps.sweep_table("share", tmp_path)
     assert "No record" in sweeps.in_a_sentence("share", tmp_path)
-    assert "make study" in choice.closed_table(tmp_path)
     assert "make study" in choice.looks_table(tmp_path)
-    assert DASH in plain.plain_table(tmp_path)
-    assert "nothing can be said" in plain.findings_plain("closing", tmp_path)
-
-
-def test_thresholds_are_shown_in_order_with_their_worst_list(root):
-    for closed, right in ((0.4, 0.5), (0.2, 0.6)):
-        results = {
-            f"{arm}-{name}": {"top1": right + 0.1 * place, "per_class": {}}
-            for arm in ("before", "control", "knowledge")
-            for place, name in enumerate(choice.LISTS)
-        }
-        changes = {"config": {"report_split": "tuning_swapped"}, "results": results}
-        changes["finetuning"] = {"gamma": 100.0, "closed": closed}
-        write(root, f"book/results/choice/closed_{closed}.json", record("closing", 0, **changes))
-    assert [row[:2] + row[2:] for row in rows(choice.closed_table(root))[1:]] == [
-        ["0.2", "control", "60.0", "70.0", "80.0", "60.0"],
-        ["0.2", "knowledge", "60.0", "70.0", "80.0", "60.0"],
-        ["0.4", "control", "50.0", "60.0", "70.0", "50.0"],
-        ["0.4", "knowledge", "50.0", "60.0", "70.0", "50.0"],
-    ]
 
 
 def test_the_first_look_is_called_that(root):
@@ -231,29 +198,6 @@ def test_the_first_look_is_called_that(root):
     assert "thrown away" in page
     chosen = next(row for row in rows(page) if row[0].startswith("shuts at 0.3, squared"))
     assert chosen[2:6] == ["72.8", "73.1", "75.6", "2.8"]
-
-
-def test_the_plain_set_has_one_before_and_both_ways(root):
-    for way, point in (("paper", 0.5), ("closing", 0.6)):
-        for seed in SEEDS:
-            results = {
-                f"{arm}-validation": {
-                    "top1": point,
-                    "per_class": {str(k): {"videos": 10, "top1": point} for k in range(4)},
-                    "rank_correlation": {"value": point / 2},
-                }
-                for arm in ARMS
-            }
-            changed = record("closing", seed, results=results, modified=[0])
-            changed["config"]["report_split"] = "validation"
-            write(root, f"book/results/plain/plain_{way}_finetune_seed{seed}.json", changed)
-    shown = rows(plain.plain_table(root))[1:]
-    assert len(shown) == 1 + 2 * 3
-    assert [cell.split("±")[0].strip() for cell in shown[0]] == [
-        *("network before fine-tuning", "50.0", "50.0", "50.0", "0.25")
-    ]
-    assert shown[-1][1].startswith("60.0")
-    assert "0.0 points above the control" in plain.findings_plain("closing", root)
 
 
 def test_one_point_is_neither_the_smallest_nor_the_largest(root):
