@@ -183,8 +183,8 @@ def write(out: Path, classes: Sequence[str], lists: Lists) -> int:
     }
     if again := [name for name, k in Counter(ids.values()).items() if k > 1]:
         raise DataError(f"{again[0]}: there are two videos of that name; remove one of them")
-    _link(out / "videos", {f"{name}{path.suffix.lower()}": path for path, name in ids.items()})
-    _write_json(out / "labels.json", {text: str(k) for k, text in enumerate(classes)})
+    link(out / "videos", {f"{name}{path.suffix.lower()}": path for path, name in ids.items()})
+    write_json(out / "labels.json", {text: str(k) for k, text in enumerate(classes)})
     for name in SPLITS:
         if name not in lists:
             (out / f"{name}.json").unlink(missing_ok=True)
@@ -193,13 +193,18 @@ def write(out: Path, classes: Sequence[str], lists: Lists) -> int:
             {"id": ids[clip.path], "label": clip.text.replace("_", " "), "template": clip.text}
             for clip in sorted(lists[name], key=lambda clip: ids[clip.path])
         ]
-        _write_json(out / f"{name}.json", entries)
+        write_json(out / f"{name}.json", entries)
         print(f"{out}/{name}.json: {len(entries)} videos of {len(classes)} classes")
     title = "Groups that two lists share, so that what is measured is too good"
     return report(title, leaks(lists), most=5)
 
 
-def _link(folder: Path, wanted: Mapping[str, Path]) -> None:
+def link(folder: Path, wanted: Mapping[str, Path]) -> None:
+    """Make a folder of links, {name: file}, or make it anew.
+
+    Raises:
+        DataError: it holds files that are no links.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if not path.is_symlink():
@@ -211,6 +216,7 @@ def _link(folder: Path, wanted: Mapping[str, Path]) -> None:
             (folder / name).symlink_to(path.resolve())
 
 
-def _write_json(path: Path, content: object) -> None:
+def write_json(path: Path, content: object) -> None:
+    """Write a list or the labels, whole or not at all."""
     with replacing(path, "w") as file:
         json.dump(content, file, indent=0, ensure_ascii=False)
