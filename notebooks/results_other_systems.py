@@ -18,9 +18,8 @@
 # **The question.** Two other systems of this book put attention into video classification: an LSTM in
 # both directions behind an ImageNet network, with attention over *time*, and a convolutional LSTM with
 # attention over *places*. What did their authors measure, and what do we? Every row that they published
-# stands below, as printed. Ours are read from run records. Where there is no record there is a dash,
-# and beneath the table the command that would fill it: the sets are their publishers', and have to be
-# fetched first.
+# stands below, as printed. Ours are read from run records. Where there is no record there is a dash, and
+# beneath the table the command that would fill it, once the sets are there (*How the sets come in*, below).
 
 # %% tags=["hide-input"]
 from IPython.display import HTML
@@ -40,15 +39,27 @@ for name in SETS:
 HTML(system_table("ucf101"))
 
 # %% [markdown]
-# Before you compare, know how the published numbers came about, as the authors' code shows:
+# Before you compare, know how the published numbers came about. We read it in the authors' code, the files
+# [attention_cnn_lstm_classifer.py](https://github.com/junyongyou/Attention-boosted-deep-networks-for-video-classification/blob/333fb186772cf6168aa2bde6ab9c4768a2ed5f6a/attention_cnn_lstm_classifer.py)
+# and
+# [cnn_feature_extractor.py](https://github.com/junyongyou/Attention-boosted-deep-networks-for-video-classification/blob/4f99d4f7e2b916fa4d4b87427d7442264c4c197b/cnn_feature_extractor.py);
+# whether the numbers were made with just these versions, we cannot know.
 #
-# - **Test and training share their scenes.** UCF-101's clips were cut from longer videos, a few from each.
-#   The authors divided all clips at random, 70 to 30, so a test clip has sisters in the training set that
-#   show the same people in the same place. The official lists keep such groups together. So we have two
-#   columns; only the first says what the network does with new videos.
-# - **The test set chose the network.** The epoch that is reported is the best one on the test clips.
-# - **Blue and red were exchanged.** Frames went in as BGR where the networks were trained on RGB.
-# - **Filled-up frames counted.** Short videos were filled up with zeros, and attention could fall there.
+# | | their code | ours, official | ours, random |
+# |---|---|---|---|
+# | test clips have sisters in training (`fit`: `train_test_split`) | yes, drawn anew each time | no | yes, drawn once, seed 0 |
+# | reported network (`fit`: `val_acc[-1]`) | of the last epoch | best on `validation`, a tenth of the training list | best on the test clips themselves |
+# | colours that enter the encoder (`cnn_features`) | BGR | RGB | RGB |
+# | pixels of a frame (`cnn_features`) | 224² for every encoder | as the encoder was trained: 299² for InceptionV3 and Xception | the same |
+# | zeros behind the end of short videos (`generate_batch`) | are weighed | masked | masked |
+#
+# *Sisters*: UCF-101's clips were cut from longer videos, a few from each. Divided at random, a test clip
+# has sisters in the training set that show the same people in the same place. The official lists keep such
+# groups together, so only their column says what the network does with new videos.
+#
+# The two faults of the network are two switches of the same name. For a run with both, give
+# `stabn features` the flag `--official` (BGR) and another `--out`, name that folder with `-p prepared`, and
+# take the mask away with `-p network "{encoder: vgg16, attention: after, official: true}"`.
 #
 # ## The same on Sports-1M
 #
@@ -69,10 +80,40 @@ HTML(system_table("sports1m99"))
 HTML(system_table("hmdb51"))
 
 # %% [markdown]
+# ## How the sets come in
+#
+# Each has to be fetched from its publisher: `UCF101.rar` and the lists from crcv.ucf.edu/data/UCF101.php,
+# `hmdb51_org.rar` from serre-lab.clps.brown.edu, Sports-1M's lists from
+# github.com/gtoderici/sports-1m-dataset, its videos one by one. Then, once for a folder of `data/`:
+#
+# ```bash
+# python data_scripts/ucf101.py --videos UCF-101 --lists ucfTrainTestlist --out data/ucf101
+# python data_scripts/ucf101.py --videos UCF-101 --lists ucfTrainTestlist --out data/ucf101_random \
+#     --preset random-70-30
+# python data_scripts/sports1m.py --videos fetched --lists sports-1m-dataset --out data/sports1m99
+# python data_scripts/sports1m.py --videos fetched --lists sports-1m-dataset \
+#     --out data/sports1m99_random --preset random-70-30
+# python data_scripts/hmdb51.py --videos hmdb51_org --lists testTrainMulti_7030_splits \
+#     --out data/hmdb51 --preset ten-classes
+# ```
+#
+# Each folder then holds `labels.json` (the classes), a list for each split, and `videos/`, of links to the
+# files. UCF-101 has three official splits; `--split 2` or `3` takes another than the first. The 99 sports
+# are the first 99 of the first 202 labels that have more than 100 videos under 20 seconds among yours. The report
+# names two of its ten classes, *brush hair* and *cartwheel*: we take HMDB-51's first ten by name, which
+# hold both. `data_scripts/README.md`, in the repository, says more.
+#
+# Then `pip install '.[encoders]'` brings Keras; ImageNet's weights are fetched when an encoder is first used
+# ([what to do without internet](../book/troubleshooting.md)). `stabn features` keeps what it
+# makes of each frame, at every full second (`--taken seconds`) and at every place (`--cube`).
+# The commands below the tables train ([launch notebooks](../book/launch.md)), and `stabn promote` copies a
+# finished run's record to where this page looks.
+#
 # ## How to read it
 #
-# The published differences between rows are single runs, without a spread over seeds; a row that is a point
-# better than another may be luck. Those between backbones are too large for that, and still say little:
-# ResNet-50 and Xception, stronger than VGG on ImageNet, are at 25 % where VGG is at 91 %. We have not
-# found why. Of what the authors' code does, one thing would hurt them more than VGG: wrongly prepared
-# input, as each of these networks wants its own.
+# The slides call their numbers averages, and do not say of how many runs; no spread is printed. So a row that
+# is a point better than another may be luck. The differences between encoders are too large for that, and
+# still say little: ResNet-50 and Xception, stronger than VGG on ImageNet, are at 25 % without attention
+# where VGG is at 91 %. Preparation cannot be what divides them: each network got the preprocessing of its
+# own name, and ResNet-50 shares VGG's, Xception InceptionV3's, which is at 77 %. In the authors' code these
+# two alone learn from 16 clips at a time, the others from 128. We have not found whether that is why.

@@ -42,13 +42,13 @@ SECONDS = "--cube --taken seconds"
 SETS = {
     "ucf101": Set(
         "UCF-101 (real videos), accuracy in %; published: of a random 30 % that leaks groups",
-        (Column("Ours: official lists", "ucf101"), Column("Ours: random 70/30", "ucf101_random")),
+        (Column("Ours: official split 1", "ucf101"), Column("Ours: random 70/30", "ucf101_random")),
         SECONDS,
     ),
     "sports1m99": Set(
         "Sports-1M-99 (real videos), accuracy in %; published: of a random 30 %",
         (
-            Column("Ours: official lists", "sports1m99"),
+            Column("Ours: official partitions", "sports1m99"),
             Column("Ours: random 70/30", "sports1m99_random"),
         ),
         SECONDS,
@@ -103,20 +103,21 @@ def _gap(row: dict[str, str]) -> str:
 
 
 def _remedies(name: str, gaps: list[str]) -> str:
-    """The commands that fill the dashes of a set, one after the other."""
+    """The commands that fill the dashes of a set, in the order of their use."""
     if not gaps:
         return ""
     features = f"stabn features --root data/{name} --out data/{name}_$ENCODER --encoder $ENCODER"
-    text = remedies(gaps, f"{TRAIN} && stabn promote runs/$NAME {name}")
-    text += (
-        f"<p>Before it, once for an ENCODER: <code>{features} {SETS[name].features}</code>; "
-        "how the set is brought in says <code>data_scripts/README.md</code>.</p>"
-    )
+    text = (
+        "<p>The features first, once for an ENCODER; a row without one reads frames, and needs "
+        f"none: <code>{features} {SETS[name].features}</code></p>"
+    ) + remedies(gaps, f"{TRAIN} && stabn promote runs/$NAME {name}")
     if len({column.study for column in SETS[name].columns}) > 1:
+        other = TRAIN.replace("runs/$NAME", f"runs/${{NAME}}{RANDOM}")
+        other += f" -p name ${{NAME}}{RANDOM} -p data_root data/{name}{RANDOM}"
+        other += f" -p report_split validation && stabn promote runs/${{NAME}}{RANDOM} {name}"
         text += (
-            f"<p>For the last column add <code>-p name ${{NAME}}{RANDOM} -p data_root "
-            f"data/{name}{RANDOM} -p report_split validation</code>, and promote that run to "
-            f"<code>{name}{RANDOM}</code>.</p>"
+            f"<p>and for the last column, whose features are the same files: "
+            f"<code>{escape(other)}{RANDOM}</code></p>"
         )
     return text
 

@@ -82,6 +82,22 @@ def test_without_a_record_each_row_has_a_dash_and_its_command(root, name):
     assert sources(name, root)
 
 
+@pytest.mark.parametrize("name", ["ucf101", "sports1m99"])
+def test_the_command_of_the_last_column_is_whole_and_touches_no_other_run(root, name):
+    """Nothing is left to add: its own folder, name, data and study; settings of the row's file."""
+    codes = [c.get_text() for c in BeautifulSoup(system_table(name, root), "html.parser")("code")]
+    (last,) = (text for text in codes if f"data/{name}_random" in text)
+    made, trained, kept = last.split(" && ")
+    assert made == "mkdir -p runs/${NAME}_random"
+    words = trained.split()
+    assert words[:2] == ["papermill", "notebooks/launch/train.ipynb"]
+    assert words[2] == "runs/${NAME}_random/notebook.ipynb"
+    assert words[3:5] == ["-f", "notebooks/launch/$NAME.yaml"]
+    assert "-p name ${NAME}_random" in trained
+    assert trained.endswith("-p report_split validation")
+    assert kept == f"stabn promote runs/${{NAME}}_random {name}_random"
+
+
 def test_ours_stand_beside_theirs_over_seeds_and_the_random_division_apart(root):
     run = "ucf101_bilstm_after_vgg16"
     for seed, top1 in ((0, 0.70), (1, 0.74)):
