@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from studies.footage import task_footage
 from studies.graph import (
     task_biased,
     task_biased_chosen,
@@ -41,7 +42,7 @@ from tools.graph import (
 DOIT_CONFIG = {"default_tasks": ["book"], "backend": "json", "dep_file": "_build/doit.json"}
 STUDIES = (  # tasks of `make study`
     *(task_biased, task_prepare_biased, task_biased_chosen, task_prepare_biased_chosen),
-    task_study,
+    *(task_footage, task_study),
 )
 
 SITE, EXECUTED, QUICK, EXECUTED_QUICK = (

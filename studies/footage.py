@@ -1,0 +1,138 @@
+"""The study on real footage as a graph: five folds by recording place, three seeds.
+
+It waits for the videos, which do not come with the book: fetched into ``data/egogestar``, or where
+``EGOGESTAR`` says, they join what `make study` does. A run that has a result is left alone.
+"""
+
+import os
+from pathlib import Path
+
+from doit.tools import config_changed
+
+from studies.runs import edits_of, learning_from, studied
+from tools.graph import PY, call, key_of, prepared, remove, run, write_digest
+
+VIDEOS = Path(os.environ.get("EGOGESTAR", "data/egogestar"))
+SCRIPTS = ("egogestar", "gestures", "places", "timing", "layouts")
+FOLDS, SEEDS = range(5), ("0", "1", "2")
+ALL = ("baseline", "control", "st_abn", "gated")
+ATTENDING = ("st_abn", "gated")
+# variant of the set → networks that learn it; baselines on few videos alone need more epochs
+ARMS = {"plain": ALL, "idle": ALL, "there_and_back": ALL, "last": ATTENDING, "pause": ATTENDING}
+EPOCHS = {"idle": "16"}  # of three times as many clips as the others have
+LINEAR = ("plain", "idle", "there_and_back")
+TIMED = ("idle", "there_and_back", "last", "pause")  # variants that come with the truth
+FAULT = "pause"
+CLOSING = ["-p", "closed", "0.3"]  # and γ = 100: the way that mended the drawn fault
+WAYS = {
+    "st_abn": {"paper": [], "paper_closing": ["-p", "fusion", "gated", *CLOSING]},
+    "gated": {"gated": [], "closing": CLOSING},
+}
+
+
+def root(variant):
+    """The folder of a variant of the set."""
+    return Path("data") / f"real_{variant}"
+
+
+def decoded(variant):
+    """The folder of its small frames."""
+    return Path("data") / f"real_{variant}_prepared"
+
+
+def task_footage():
+    """The variants of the set, and each of them decoded once; nothing where no videos are."""
+    for variant in ARMS if VIDEOS.is_dir() else ():
+        out = root(variant)
+        script = [PY, "data_scripts/egogestar.py", "--videos", VIDEOS, "--variant", variant]
+        yield {
+            "name": variant,
+            "file_dep": [f"data_scripts/{name}.py" for name in SCRIPTS],
+            "uptodate": [config_changed(str(VIDEOS))],
+            "targets": [out / "labels.json", key_of(out)],
+            "actions": [
+                call(remove, out),
+                run(*script, "--out", out),
+                call(write_digest, out, key_of(out)),
+            ],
+        }
+        yield prepared(out, decoded(variant)) | {"name": decoded(variant).name}
+
+
+def studies():
+    """Every run of the study; none where no videos are."""
+    if not VIDEOS.is_dir():
+        return
+    yield from map(bar, LINEAR)
+    for fold in FOLDS:
+        for seed in SEEDS:
+            for variant, arms in ARMS.items():
+                yield from (trained(variant, arm, fold, seed) for arm in arms)
+            yield from mended(fold, seed)
+
+
+def name_of(variant, arm, fold, seed):
+    """The name of a run and of its record."""
+    return f"real_{variant}_{arm}_fold{fold}_seed{seed}"
+
+
+def tested(variant, fold):
+    """The lists that a network of a fold is scored on, the reported one first."""
+    if variant != FAULT:
+        return [f"validation_{fold}"]
+    return [f"validation_{form}_{fold}" for form in ("swapped", "aligned", "absent")]
+
+
+def trained(variant, arm, fold, seed):
+    """One network: trained on four folds, scored and measured on the fifth."""
+    name = name_of(variant, arm, fold, seed)
+    report, given = tested(variant, fold)[0], []
+    values = {
+        "data_root": root(variant),
+        "prepared": decoded(variant),
+        "train_split": f"train_{fold}",
+        "eval_split": report,
+        "report_split": report,
+    }
+    if variant in EPOCHS:
+        values |= dict.fromkeys(("epochs", "eval_every"), EPOCHS[variant])
+    for field, value in values.items():
+        given += ["-p", field, value]
+    folder = Path("runs/study") / name
+    then = [[PY, "-m", "studies.real", folder]] if variant in TIMED else []
+    need = [f"footage:{decoded(variant).name}"]
+    return studied("real", "train", name, f"real_{arm}", seed, need=need, given=given, then=then)
+
+
+def mended(fold, seed):
+    """Four arms on the set with a fault, the paper's way and the way that mended the drawn one."""
+    report, *others = tested(FAULT, fold)
+    for arm, ways in WAYS.items():
+        start = name_of(FAULT, arm, fold, seed)
+        names = [name_of(FAULT, f"{way}_finetune", fold, seed) for way in ways]
+        results = [Path("book/results/real") / f"{name}.json" for name in names]
+        yield edits_of(start, "real_select", unless=results)
+        for name, options in zip(names, ways.values(), strict=True):
+            given = [*learning_from(start), *options, "-p", "report_split", report]
+            given += [
+                "-p",
+                "also_report",
+                f"[{', '.join(others)}]",
+                "-p",
+                "invert_spatial",
+                "false",
+            ]
+            need = [f"study:{start}_edits"]
+            yield studied("real", "finetune", name, "real_finetune", seed, need=need, given=given)
+
+
+def bar(variant):
+    """What a line between small pictures knows of a variant: it trains no network."""
+    result = Path("book/results/real") / f"linear_{variant}.json"
+    return {
+        "name": result.stem,
+        "task_dep": [] if result.exists() else [f"footage:{decoded(variant).name}"],
+        "uptodate": [result.exists],
+        "targets": [result],
+        "actions": [run(PY, "-m", "studies.linear", root(variant), decoded(variant), result)],
+    }

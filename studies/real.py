@@ -1,0 +1,196 @@
+"""What a network does with constructed timing: does it see when, and does *when* move its answer?
+
+``python -m studies.real runs/study/real_idle_gated_fold0_seed0`` measures a network on the clips
+that it reports on, and enters it in its record under ``real``:
+
+- *when*: how its own M_t, Grad-CAM over time, the motion between frames and the middle of the clip
+  agree with the truth (temporal IoU, rank correlation), beside what other clips' truth earns;
+- *faithful*: how its answer comes and goes with the frames that each of them ranks first;
+- *flips*: on a swipe there and back, what it answers if M_t is set by hand to the first half, and
+  to the last. An attention that decides takes the answer with it.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stabn.attribution.evidence import Evidence
+from stabn.attribution.faithfulness import deletion, insertion
+from stabn.attribution.grad_cam import grad_cam
+from stabn.attribution.intrinsic import intrinsic
+from stabn.attribution.nulls import centre
+from stabn.attribution.question import Question
+from stabn.data.dataset import Batch
+from stabn.data.mini.truth import read_truth
+from stabn.data.transforms import normalise
+from stabn.errors import UserError
+from stabn.losses import answer
+from stabn.metrics import rank_correlation, temporal_iou
+from stabn.training.build import eval_loader
+from stabn.training.checkpoint import CheckpointError, Trained, load
+from stabn.training.config import RunConfig
+from stabn.training.evaluate import attends
+from stabn.training.process import Process, joined
+from stabn.training.records import read_record, write_record
+
+FIRST, LAST = 1, 2  # as the set's truth has what moves in a frame
+OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up"}
+
+
+def motion(question: Question) -> Evidence:
+    """How much each frame differs from the one before, as an attention; the first, as the second.
+
+    It looks at no network: what it earns is there for everybody who sees that something moves.
+    """
+    moved = question.clip.diff(dim=1).abs().mean(dim=0)  # (T − 1, H, W)
+    moved = torch.cat([moved[:1], moved]).cpu()
+    return Evidence(moved.mean(dim=(1, 2)).numpy(), moved.numpy())
+
+
+BESIDE = {"grad_cam": grad_cam, "motion": motion, "centre": centre}
+
+
+def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
+    """``when``, ``faithful`` and, of there-and-back, ``flips``, of the split that is reported on.
+
+    Args:
+        trained: the network.
+        run: says where the set is, and how its clips are read.
+        me: one process.
+
+    Returns:
+        ``when`` {method: iou, iou_chance, iou_exchanged, rank, rank_exchanged}; ``faithful``
+        {method: mean areas ``insertion`` and ``deletion`` in [0, 1]}, of the class answered;
+        ``flips`` as :func:`flips`.
+    """
+    model = trained.model.to(me.device).eval()
+    methods = {"own": intrinsic} | BESIDE if attends(run) else BESIDE
+    truth, evidence = [], defaultdict(list)
+    faithful, flipped = defaultdict(lambda: defaultdict(list)), defaultdict(list)
+    for batch in eval_loader(run, run.report_split, me):
+        clips = normalise(batch.video.to(me.device))
+        with torch.no_grad():
+            answers = answer(model(clips)).argmax(dim=1).tolist()
+        levels, moving = seen(batch, run.data_root)
+        truth += [*levels]
+        for clip, target in zip(clips, answers, strict=True):
+            question = Question(model, clip, target)
+            for name, method in methods.items():
+                found = method(question)
+                evidence[name].append(found.temporal)
+                for curve in (insertion, deletion):
+                    area = curve(question, found, "time").area
+                    faithful[name][curve.__name__].append(area)
+        if attends(run) and (moving == LAST).any():
+            for name, values in flips(trained, clips, batch.label, levels, moving).items():
+                flipped[name] += values
+    found = {
+        "when": {name: _when(np.stack(of), np.stack(truth)) for name, of in evidence.items()},
+        "faithful": {
+            name: {curve: float(np.mean(areas)) for curve, areas in curves.items()}
+            for name, curves in faithful.items()
+        },
+    }
+    if flipped:
+        found["flips"] = {name: float(np.mean(values)) for name, values in flipped.items()}
+    return found
+
+
+def seen(batch: Batch, root: str) -> tuple[np.ndarray, np.ndarray]:
+    """Of the frames that were sampled, the truth and what moves: (N, T) each."""
+    levels, moving = [], []
+    for video_id, at in zip(batch.video_id, batch.frame_indices.numpy(), strict=True):
+        levels.append(read_truth(root, video_id).levels[at])
+        with np.load(Path(root) / "truth" / f"{video_id}.npz") as file:
+            moving.append(file["moving"][at])
+    return np.stack(levels), np.stack(moving)
+
+
+def _when(attention: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    iou, rank = temporal_iou(attention, truth), rank_correlation(attention, truth, permutations=1)
+    return {
+        "iou": float(iou.value),
+        "iou_chance": iou.chance,
+        "iou_exchanged": iou.exchanged,
+        "rank": rank.value,
+        "rank_exchanged": rank.exchanged,
+    }
+
+
+@torch.no_grad()
+def flips(
+    trained: Trained, clips: Tensor, labels: Tensor, levels: np.ndarray, moving: np.ndarray
+) -> dict[str, list[bool]]:
+    """What is answered if M_t is 1 on one half of the clip by hand, and 0 elsewhere.
+
+    Returns:
+        For each clip: ``first``, whether M_t on the first half brings its direction; ``last``, the
+        same of the last half; ``both``, whether the answer goes with the hand both times.
+    """
+    model, other = trained.model, opposites(trained.classes)
+    named_first = (levels == (moving == FIRST)).all(axis=1)  # else named after the last half
+    label = labels.numpy()
+    first = np.where(named_first, label, other[label])
+    features, found = model.features(clips), {}
+    for name, half, wanted in (("first", FIRST, first), ("last", LAST, other[first])):
+        attention = torch.from_numpy((moving == half).astype(np.float32)).to(clips.device)
+        logits = model.from_features(features, temporal_attention=attention).logits
+        found[name] = (logits.argmax(dim=1).cpu().numpy() == wanted).tolist()
+    return found | {"both": [a and b for a, b in zip(*found.values(), strict=True)]}
+
+
+def opposites(classes: Sequence[str]) -> np.ndarray:
+    """int64 (K,): the class of the opposite direction.
+
+    Raises:
+        CheckpointError: the classes are not the four swipes.
+    """
+    turned = [" ".join(OPPOSITE.get(word, word) for word in text.split()) for text in classes]
+    if set(turned) != set(classes) or turned == [*classes]:
+        raise CheckpointError(
+            "the network knows other classes than four swipes; train on data made with "
+            "data_scripts/egogestar.py --variant there_and_back"
+        )
+    return np.array([classes.index(text) for text in turned])
+
+
+def measure_run(folder: Path) -> dict[str, dict]:
+    """:func:`measure` of a finished training; kept under ``real`` in its record.
+
+    Raises:
+        CheckpointError: the run is not finished.
+        AnnotationError, PreparationError, VideoError, FileNotFoundError: the set cannot be read.
+    """
+    if read_record(folder / "record.json").get("wall_seconds") is None:
+        raise CheckpointError(f"{folder}: is not finished; run its notebook again")
+    with joined() as me:
+        trained = load(folder / "best.pt")
+        found = measure(trained, trained.config, me)
+    write_record(folder / "record.json", read_record(folder / "record.json") | {"real": found})
+    return found
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m studies.real", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("folder", type=Path, help="folder of a run on a set with known timing")
+    try:
+        found = measure_run(parser.parse_args().folder)
+    except (UserError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+    for method, figures in found["when"].items():
+        print(f"{method}: IoU {figures['iou']:.2f}, by chance {figures['iou_chance']:.2f}")
+    for half, share in found.get("flips", {}).items():
+        print(f"M_t by hand, {half}: the answer goes with it in {share:.0%} of the clips")
+
+
+if __name__ == "__main__":
+    main()

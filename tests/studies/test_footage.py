@@ -1,0 +1,77 @@
+"""The study on real footage: all its runs can be launched, and none is there without videos."""
+
+import pytest
+
+from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.training.config import RunConfig, parse, read_yaml
+from studies import footage
+from tools.graph import LAUNCH
+
+
+@pytest.fixture
+def graph(tmp_path, monkeypatch) -> dict[str, dict]:
+    """The study's tasks by name, as if the videos were there and no record."""
+    monkeypatch.setattr(footage, "VIDEOS", tmp_path)
+    return {task["name"]: task for task in footage.studies()}
+
+
+def given(task: dict) -> dict[str, str]:
+    """The values that a task's launch notebook is given on the command line."""
+    commands = [action.args[0] for action in task["actions"] if action.args]
+    (command,) = (one for one in commands if isinstance(one, tuple) and "papermill" in one)
+    at = [k for k, word in enumerate(command) if word == "-p"]
+    return {command[k + 1]: str(command[k + 2]) for k in at}
+
+
+def test_without_videos_there_is_nothing_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(footage, "VIDEOS", tmp_path / "nowhere")
+    assert [*footage.studies()] == [*footage.task_footage()] == []
+
+
+def test_a_fold_is_never_trained_on_and_tested(graph):
+    trained = [name for name in graph if "finetune" not in name and "_edits" not in name]
+    trained = [name for name in trained if name.startswith("real_")]
+    assert len(trained) == 15 * sum(map(len, footage.ARMS.values()))
+    for name in trained:
+        values = given(graph[name])
+        fold = name.split("_fold")[1][0]
+        assert values["train_split"] == f"train_{fold}"
+        assert {values["eval_split"][-1], values["report_split"][-1]} == {fold}
+
+
+def test_every_training_is_described_as_a_run_can_be(graph):
+    for name in (n for n in graph if n.endswith("fold4_seed2") and "finetune" not in n):
+        arm = name.removesuffix("_fold4_seed2").split("_", 2)[2]
+        arm = arm.removeprefix("and_back_")
+        config = parse(RunConfig, read_yaml(LAUNCH / f"real_{arm}.yaml") | given(graph[name]), name)
+        assert config.eval_every == config.epochs  # nothing is steered by the clips tested on
+        assert (config.seed, config.name) == (2, name)
+
+
+def test_four_ways_are_fine_tuned_and_scored_on_three_lists(graph):
+    names = [name for name in graph if name.endswith("_finetune_fold1_seed0")]
+    assert len(names) == 4
+    for name in names:
+        values = given(graph[name])
+        also = values.pop("also_report").strip("[]").split(", ")
+        lists = {values["report_split"], *also}
+        assert lists == {f"validation_{form}_1" for form in ("swapped", "aligned", "absent")}
+        values |= {"also_report": also}
+        config = parse(FinetuneConfig, read_yaml(LAUNCH / "real_finetune.yaml") | values, name)
+        assert (config.closed or 0) == (0.3 if "closing" in name else 0)
+        assert f"study:{config.run.split('/')[-1]}_edits" in graph[name]["task_dep"]
+
+
+def test_what_a_run_waits_for_is_made(graph):
+    made = {f"footage:{task['name']}" for task in footage.task_footage()}
+    made |= {f"study:{name}" for name in graph}
+    wanted = {need for task in graph.values() for need in task["task_dep"]}
+    assert wanted <= made
+
+
+def test_the_arms_differ_in_the_network_alone():
+    network = {"name", "model", "fusion", "attention_start", "constant_spatial"}
+    network.add("constant_temporal")
+    arms = [read_yaml(LAUNCH / f"real_{arm}.yaml") for arm in footage.ALL]
+    common = [{k: v for k, v in arm.items() if k not in network} for arm in arms]
+    assert all(one == common[0] for one in common)
