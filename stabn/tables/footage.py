@@ -1,0 +1,199 @@
+"""Real footage of known timing as tables: what is right, who sees when, and what *when* decides.
+
+Five folds by recording place test every clip once. So a seed's figure is the mean over the clips of
+all five, and a seed with a fold missing has none; the sd is over seeds.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stabn.tables.comparison import mean_sd
+from stabn.tables.finetunings import ARMS as FINETUNED
+from stabn.tables.finetunings import SHORT
+from stabn.tables.html import DASH, table
+from stabn.tables.runs import TableError
+from stabn.training.checkpoint import REPOSITORY
+from stabn.training.records import read_record
+
+FOLDER, FOLDS = "book/results/real", 5
+SET = "EgoGestAR (real footage, constructed timing), tested by recording place"
+_NAME = re.compile(r"real_(plain|idle|there_and_back|last|pause)_(\w+)_fold(\d)_seed(\d+)")
+ARMS = {
+    "baseline": "3-D ResNet",
+    "control": "matched control",
+    "st_abn": "ST-ABN, the paper’s fusion",
+    "gated": "ST-ABN, gated fusion (ours)",
+}
+SETS = {"plain": "As filmed", "idle": "Between stillness", "there_and_back": "There and back"}
+LINES = {
+    "ordered": "a line between pictures, eight bins of time",
+    "averaged": "the same, averaged over time",
+    "middle": "the same, the middle frame",
+}
+METHODS = {
+    "own": "M_t",
+    "grad_cam": "Grad-CAM over time",
+    "motion": "motion between frames",
+    "centre": "the middle of the clip",
+}
+WAYS = {
+    "paper": "the paper’s fusion",
+    "gated": "gated fusion (ours)",
+    "closing": "a gate that closes (ours)",
+    "paper_closing": "the paper’s fusion in training, then a gate that closes (ours)",
+}
+LISTS = {"aligned": "Aligned", "swapped": "Swapped", "absent": "Absent"}
+
+Record = Mapping[str, Any]
+Of = Callable[[Record], float]
+
+
+def read_footage(root: Path = REPOSITORY) -> dict[tuple[str, str], dict[int, list[Record]]]:
+    """{(variant, arm): {seed: its records of the five folds, in order}}; incomplete seeds left out.
+
+    Raises:
+        TableError: a record whose name says neither variant nor fold.
+    """
+    found: dict = defaultdict(lambda: defaultdict(dict))
+    for path in sorted((root / FOLDER).glob("real_*.json")):
+        match = _NAME.fullmatch(path.stem)
+        if not match:
+            raise TableError(f"{path}: is named unlike real_idle_gated_fold0_seed0; remove it")
+        variant, arm, fold, seed = match.groups()
+        found[variant, arm][int(seed)][int(fold)] = read_record(path)
+    return {
+        key: {
+            seed: [folds[k] for k in range(FOLDS)]
+            for seed, folds in sorted(seeds.items())
+            if len(folds) == FOLDS
+        }
+        for key, seeds in found.items()
+    }
+
+
+def by_seed(seeds: Mapping[int, Sequence[Record]], of: Of) -> list[float]:
+    """A figure of each seed, its folds weighed by the clips that they test.
+
+    Args:
+        seeds: {seed: records of the five folds}.
+        of: a record's figure.
+    """
+    return [
+        float(np.average([of(one) for one in folds], weights=[_clips(one) for one in folds]))
+        for folds in seeds.values()
+    ]
+
+
+def _clips(record: Record) -> int:
+    """How many a fold tests: on all its lists as many."""
+    return next(iter(record["results"].values()))["videos"]
+
+
+def top1(record: Record) -> float:
+    """Top-1 in % of the list that a training reports on."""
+    return 100 * record["results"][record["config"]["report_split"]]["top1"]
+
+
+def on_list(arm: str, form: str) -> Of:
+    """Top-1 in % of a fine-tuning's arm on one form of the list with the fault."""
+
+    def of(record: Record) -> float:
+        (tag,) = (t for t in record["results"] if t.startswith(f"{arm}-validation_{form}_"))
+        return 100 * record["results"][tag]["top1"]
+
+    return of
+
+
+def accuracy_table(root: Path = REPOSITORY) -> str:
+    """Top-1 of networks, and of what has no network, set by set."""
+    runs = read_footage(root)
+    rows = [
+        [escape(words), *(_cell(by_seed(runs.get((name, arm), {}), top1), 1) for name in SETS)]
+        for arm, words in ARMS.items()
+    ]
+    for kind, words in LINES.items():
+        rows.append([escape(words), *(_line(root, name, kind) for name in SETS)])
+    caption = f"{SET}: top-1 in %, mean ± sd over seeds"
+    return table(caption, ["Network", *SETS.values()], rows, text_columns=1)
+
+
+def _line(root: Path, variant: str, kind: str) -> str:
+    record = read_record(root / FOLDER / f"linear_{variant}.json")
+    return f"{100 * np.mean(record['top1']['all'][kind]):.1f}" if record else DASH
+
+
+def when_table(variant: str = "idle", root: Path = REPOSITORY) -> str:
+    """How each attention of each network agrees with the truth, and what its answer makes of it."""
+    runs, rows = read_footage(root), []
+    fields = ("iou", "iou_exchanged", "rank", "rank_exchanged")
+    for arm, words in ARMS.items():
+        seeds = runs.get((variant, arm), {})
+        records = [one for folds in seeds.values() for one in folds]
+        for method, name in METHODS.items():
+            if not records or any(method not in one["real"]["when"] for one in records):
+                continue
+            figures = [
+                by_seed(seeds, lambda one, f=field, m=method: one["real"]["when"][m][f])
+                for field in fields
+            ]
+            figures += [
+                by_seed(seeds, lambda one, c=curve, m=method: one["real"]["faithful"][m][c])
+                for curve in ("insertion", "deletion")
+            ]
+            rows.append([escape(f"{words}: {name}"), *(_cell(values, 2) for values in figures)])
+    head = ["Network and attention", "IoU", "with other clips’ truth", "Rank correlation"]
+    head += ["with other clips’ truth", "Insertion", "Deletion"]
+    return table(f"{SET}: mean ± sd over seeds", head, rows, text_columns=1)
+
+
+def flips_table(root: Path = REPOSITORY) -> str:
+    """There and back: in what share of clips the answer goes where M_t is set by hand."""
+    runs = read_footage(root)
+    rows = [
+        [
+            escape(ARMS[arm]),
+            words,
+            *(
+                _cell(
+                    by_seed(
+                        runs.get((variant, arm), {}),
+                        lambda one, h=half: 100 * one["real"]["flips"][h],
+                    ),
+                    1,
+                )
+                for half in ("first", "last", "both")
+            ),
+        ]
+        for arm in ("st_abn", "gated")
+        for variant, words in (("there_and_back", "first"), ("last", "last"))
+    ]
+    head = ["Network", "Class is the direction", "M_t on the first half, %"]
+    head += ["on the last half, %", "both times, %"]
+    return table(f"{SET}: mean ± sd over seeds", head, rows, text_columns=2)
+
+
+def mended_table(root: Path = REPOSITORY) -> str:
+    """The fault of the pause: top-1 on its three lists, way by way and arm by arm."""
+    runs = read_footage(root)
+    rows = []
+    for way, words in WAYS.items():
+        seeds = runs.get(("pause", f"{way}_finetune"), {})
+        for arm in FINETUNED:
+            cells = (_cell(by_seed(seeds, on_list(arm, form)), 1) for form in LISTS)
+            rows.append([escape(f"{words}: {SHORT[arm].removeprefix('network ')}"), *cells])
+    caption = f"{SET}: top-1 in %, mean ± sd over seeds; edits are the truth"
+    return table(caption, ["Way and arm", *LISTS.values()], rows, text_columns=1)
+
+
+def _cell(values: Sequence[float], digits: int) -> str:
+    if not values:
+        return DASH
+    summary = mean_sd(values)
+    sd = f" ± {summary.sd:.{digits}f}" if summary.n > 1 else ""
+    return f"{summary.mean:.{digits}f}{sd}"

@@ -1,0 +1,122 @@
+"""Tables of real footage hold what the records hold; a seed without all its folds has no figure."""
+
+import numpy as np
+import pytest
+
+from stabn.tables import footage
+from stabn.tables.finetunings import ARMS
+from stabn.tables.html import DASH
+from stabn.tables.runs import TableError
+from tests.records import rows, write
+
+CLIPS = (43, 37, 37, 29, 31)
+SEEDS = range(3)
+METHODS = ("own", "grad_cam", "motion", "centre")
+
+
+def value(fold: int, seed: int, shift: float = 0.0) -> float:
+    """A made-up share that differs by fold and by seed."""
+    return 0.4 + 0.05 * fold + 0.01 * seed**2 + shift
+
+
+def pooled(digits: int, factor: float, shift: float = 0.0) -> str:
+    """The same over folds and seeds, the slow way: every clip counted."""
+    clips = [np.repeat([value(k, s, shift) for k in range(5)], CLIPS) for s in SEEDS]
+    seeds = [factor * one.mean() for one in clips]
+    return f"{np.mean(seeds):.{digits}f} ± {np.std(seeds, ddof=1):.{digits}f}"
+
+
+def trained(fold: int, seed: int, *, attends: bool) -> dict:
+    split = f"validation_{fold}"
+    methods = METHODS if attends else METHODS[1:]
+    fields = ("iou", "iou_exchanged", "rank", "rank_exchanged")
+    shifts = {name: 0.01 * k for k, name in enumerate(METHODS)}
+    return {
+        "config": {"report_split": split},
+        "results": {split: {"top1": value(fold, seed), "videos": CLIPS[fold]}},
+        "real": {
+            "when": {
+                m: {f: value(fold, seed, shifts[m] + 0.1 * k) for k, f in enumerate(fields)}
+                for m in methods
+            },
+            "faithful": {m: {"insertion": 0.75, "deletion": 0.25} for m in methods},
+            "flips": {"first": value(fold, seed), "last": 0.5, "both": 0.25},
+        },
+    }
+
+
+def tuned(fold: int, seed: int) -> dict:
+    results = {
+        f"{arm}-validation_{form}_{fold}": {
+            "top1": value(fold, seed, 0.1 * a + 0.01 * k),
+            "videos": CLIPS[fold],
+        }
+        for a, arm in enumerate(ARMS)
+        for k, form in enumerate(footage.LISTS)
+    }
+    return {"config": {"report_split": f"validation_swapped_{fold}"}, "results": results}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Idle in full, there-and-back of one network, a way to mend; a seed that misses a fold."""
+    for fold in range(5):
+        for seed in SEEDS:
+            for arm in footage.ARMS:
+                name = f"real_idle_{arm}_fold{fold}_seed{seed}"
+                content = trained(fold, seed, attends=arm in ("st_abn", "gated"))
+                write(tmp_path, f"{footage.FOLDER}/{name}.json", content)
+            for name, content in (
+                ("there_and_back_gated", trained(fold, seed, attends=True)),
+                ("pause_closing_finetune", tuned(fold, seed)),
+            ):
+                path = f"{footage.FOLDER}/real_{name}_fold{fold}_seed{seed}.json"
+                write(tmp_path, path, content)
+        if fold:
+            name = f"real_idle_gated_fold{fold}_seed7"
+            write(tmp_path, f"{footage.FOLDER}/{name}.json", trained(fold, 7, attends=True))
+    line = {"top1": {"all": {kind: [0.5, 0.6, 0.7, 0.8, 0.9] for kind in footage.LINES}}}
+    write(tmp_path, f"{footage.FOLDER}/linear_idle.json", line)
+    return tmp_path
+
+
+def test_accuracy_counts_every_clip_once_and_no_seed_without_all_folds(root):
+    found = {row[0]: row[1:] for row in rows(footage.accuracy_table(root))[1:]}
+    for arm, words in footage.ARMS.items():
+        both = pooled(1, 100) if arm == "gated" else DASH
+        assert found[words] == [DASH, pooled(1, 100), both]
+    for words in footage.LINES.values():
+        assert found[words] == [DASH, "70.0", DASH]
+
+
+def test_attentions_stand_beside_each_other_and_a_baseline_has_none_of_its_own(root):
+    found = {row[0]: row[1:] for row in rows(footage.when_table(root=root))[1:]}
+    names = [*footage.METHODS.values()]
+    own = {name for name in found if name.endswith(": M_t")}
+    assert own == {f"{footage.ARMS[arm]}: M_t" for arm in ("st_abn", "gated")}
+    for k, method in enumerate(names[1:], 1):
+        cells = found[f"3-D ResNet: {method}"]
+        assert cells[:4] == [pooled(2, 1, 0.01 * k + 0.1 * f) for f in range(4)]
+        assert cells[4:] == ["0.75 ± 0.00", "0.25 ± 0.00"]
+
+
+def test_flips_are_there_for_networks_that_were_measured(root):
+    found = {tuple(row[:2]): row[2:] for row in rows(footage.flips_table(root))[1:]}
+    gated = footage.ARMS["gated"]
+    assert found[gated, "first"] == [pooled(1, 100), "50.0 ± 0.0", "25.0 ± 0.0"]
+    assert found[gated, "last"] == [DASH] * 3
+
+
+def test_what_was_mended_has_a_row_an_arm(root):
+    found = {row[0]: row[1:] for row in rows(footage.mended_table(root))[1:]}
+    for a, (arm, short) in enumerate(footage.SHORT.items()):
+        row = found[f"{footage.WAYS['closing']}: {short.removeprefix('network ')}"]
+        assert row == [pooled(1, 100, 0.1 * a + 0.01 * k) for k in range(3)], arm
+    assert found[f"{footage.WAYS['paper']}: knowledge"] == [DASH] * 3
+
+
+def test_without_records_there_are_dashes_and_another_file_is_named(tmp_path):
+    assert DASH in footage.accuracy_table(tmp_path)
+    write(tmp_path, f"{footage.FOLDER}/real_walk_seed0.json", {})
+    with pytest.raises(TableError, match="named unlike real_idle_gated_fold0_seed0"):
+        footage.accuracy_table(tmp_path)
