@@ -10,14 +10,14 @@ from pathlib import Path
 from doit.tools import config_changed
 
 from studies.runs import edits_of, learning_from, studied
-from tools.graph import PY, call, key_of, prepared, remove, run, write_digest
+from tools.graph import PY, call, key_of, prepared, run, write_digest
 
 VIDEOS = Path(os.environ.get("EGOGESTAR", "data/egogestar"))
 SCRIPTS = ("egogestar", "gestures", "places", "timing", "layouts")
 FOLDS, SEEDS = range(5), ("0", "1", "2")
 ALL = ("baseline", "control", "st_abn", "gated")
 ATTENDING = ("st_abn", "gated")
-# variant of the set → networks that learn it; baselines on few videos alone need more epochs
+# variant of the set → networks that learn it
 ARMS = {"plain": ALL, "idle": ALL, "there_and_back": ALL, "last": ATTENDING, "pause": ATTENDING}
 EPOCHS = {"idle": "12"}  # of three times as many clips as the others have
 LINEAR = ("plain", "idle", "there_and_back")
@@ -50,11 +50,7 @@ def task_footage():
             "file_dep": [f"data_scripts/{name}.py" for name in SCRIPTS],
             "uptodate": [config_changed(str(VIDEOS))],
             "targets": [out / "labels.json", key_of(out)],
-            "actions": [
-                call(remove, out),
-                run(*script, "--out", out),
-                call(write_digest, out, key_of(out)),
-            ],
+            "actions": [run(*script, "--out", out), call(write_digest, out, key_of(out))],
         }
         yield prepared(out, decoded(variant)) | {"name": decoded(variant).name}
 
