@@ -112,7 +112,7 @@ def studied_fault(seed):
 
 def studied_sweeps(seed):
     """What the gain on the set with a known fault depends on."""
-    trained = f"mini_biased_gated_seed{seed}"
+    trained = f"mini_biased_paper_seed{seed}"
     folder = Path("runs/study") / trained
     for sweep, points in SWEEPS.items():
         for value, stand_in, parameters in points:
@@ -121,7 +121,7 @@ def studied_sweeps(seed):
             # with other videos repeated the control is another one; else it is that study's
             arms = "[knowledge, control]" if sweep == "share" else "[knowledge]"
             given = ["-p", "run", folder, "-p", "edits", edits, "-p", "arms", arms, *parameters]
-            given += [*CLOSING, "-p", "invert_spatial", "false"]
+            given += [*WAYS["paper"]["paper_closing"], "-p", "invert_spatial", "false"]
             yield studied(
                 *("sweeps", "finetune", name, "mini_biased_finetune", seed),
                 need=[f"study:{trained}_edits"],
