@@ -490,7 +490,74 @@ assert not clip.hand[clip.levels == 0].any()
 #   file is an error that says why.
 #
 # Next: [attention for images](02_abn_recap.ipynb), before time is added.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** A video has 45 frames, and a clip takes $T = 32$ of them by TSN's rule. The action
+# fills the last ten frames. What does training see of it?
+#
+# 1. All of it: 45 frames are more than enough for 32.
+# 2. A part of it, another one in every epoch.
+# 3. Nothing of it, in any epoch.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: the rule divides *whole* frames. Its parts are $\lfloor 45/32 \rfloor = 1$ frame long, so
+#    they end after frame 31.
+# 2. No: a part of one frame leaves nothing to draw. Every epoch takes frames 0 to 31.
+# 3. **Right:** the parts are one frame long, so the clip is frames 0 to 31, always. Frames 35 to 44
+#    never come.
+#
+# </details>
+#
+# **Question 2.** You mirror half of the training clips and keep their labels. What becomes of
+# *moving something from left to right* and *from right to left*?
+#
+# 1. The network can hardly do better than guess between the two.
+# 2. It learns both directions better, from twice as many clips.
+# 3. Nothing: a network notices that a clip was mirrored.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** half of the clips of each motion bear the other's name, and nothing in a clip tells
+#    that it was mirrored.
+# 2. No: it would, if the label were swapped too. With the label kept, one motion gets two names.
+# 3. No: a mirrored clip looks like a clip of the other class. Nobody could tell.
+#
+# </details>
+#
+# **Question 3.** Brightness is drawn anew for every *frame* of a clip, in place of once a clip.
+# What is wrong with it?
+#
+# 1. The colours no longer match those of the validation clips.
+# 2. The clip flickers, and flicker is motion to a network.
+# 3. It costs too many random numbers.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: that is so with one draw a clip, too, and is what augmentation is for.
+# 2. **Right:** where nothing moves, the frames now differ. The network learns from changes that
+#    nothing in the scene made.
+# 3. No: $T$ numbers in place of one cost nothing beside the decoding.
+#
+# </details>
+#
+# **Question 4.** A video has 45 frames, and a clip takes 8 by the library's rule, in evaluation.
+# Which source frame is the last of the clip?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **42**, that is `segment_indices(45, 8)[-1]`: the last segment runs from $7 \cdot 45/8 = 39.4$ to
+# 45, and the frame on screen in its middle, at 42.2, is frame 42.
+#
+# - **44:** this is the video's last frame. The rule takes the middle of the last segment, and not
+#   its end.
+# - **39:** this is where the last segment begins. In evaluation its middle is taken.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** At T = 32 and n = 120, which share of the video does TSN's training rule never see?

@@ -562,7 +562,69 @@ changes_figure(changed)
 # - CAM explains afterwards; ABN's map takes part in the answer: with $(1 + M)$ a little, with
 #   $M \cdot f$ wholly.
 # - Inverting a map tests more than place.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** The map is set to 0 at every place. What does an ABN with $f' = (1 + M) \cdot f$
+# answer?
+#
+# 1. The same for every picture, for nothing is left of $f$.
+# 2. What its weights answer to $f$ as it is.
+# 3. Something at random.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: this is what $M \cdot f$ would do. With $1 + M$ the features pass.
+# 2. **Right:** $(1 + 0) \cdot f = f$: nothing is emphasised, and nothing is lost.
+# 3. No: there is no chance in it: the same picture gets the same answer.
+#
+# </details>
+#
+# **Question 2.** Inverting the map costs ten points. You want to know whether the *place* of its
+# high values was what mattered. What do you put in beside it?
+#
+# 1. The map of another picture.
+# 2. A map of ones everywhere.
+# 3. The map of the same network from another seed.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** it is as strong, and its place is wrong. What it costs, the place has cost.
+# 2. No: this changes place and strength at once, as the inverted map did.
+# 3. No: this is a map for another network's features, and may well have the right place.
+#
+# </details>
+#
+# **Question 3.** ABN is trained without $L_{att}$. What becomes of its map?
+#
+# 1. It stays as it began: no loss reaches it.
+# 2. It becomes the same everywhere.
+# 3. It learns, but from maps that no longer stand for classes.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: $L_{per}$ reaches it, through the product with $f$.
+# 2. No: nothing asks for that. A map that helps the answer still lowers $L_{per}$.
+# 3. **Right:** $L_{per}$ trains the map. What is missing is the loss that ties each of the K maps
+#    to a class.
+#
+# </details>
+#
+# **Question 4.** A feature has the value 4 at a place where $M = 0.25$. What does $(1 + M) \cdot f$
+# become there if $M$ is inverted?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **7**, that is `(1 + (1 - 0.25)) * 4`: inverted, the map is 0.75, and the weight $1 + 0.75 = 2 -
+# M$.
+#
+# - **3:** this is $(1 - M) \cdot f$. The 1 of $1 + M$ stays where it is.
+# - **5:** this is the map as it was, not inverted.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Replace the map by the truth: 1 in the box, 0 outside. Does accuracy rise, for both mechanisms?

@@ -380,7 +380,72 @@ print(f"{count_parameters(ResNet3d('small', 14)):,} parameters")
 #   at the attention point every feature map still belongs to one frame.
 # - Inflated 2-D weights give the picture's answer on a still clip, away from its ends.
 # - Inflated kernels have no sense of direction until they are trained.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** The backbone has no stride in time. What does attention gain from that?
+#
+# 1. It saves arithmetic.
+# 2. Each feature map depends on one frame alone.
+# 3. Each feature map belongs to one frame.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: it costs some: with a stride there would be fewer feature maps.
+# 2. No: kernels of size 3 in time reach to the neighbours, stride or not.
+# 3. **Right:** there are as many maps as frames, so that a weight for a map can be read as a weight
+#    for a frame.
+#
+# </details>
+#
+# **Question 2.** Kernels of a picture network were inflated, and not yet trained. The network ends
+# in a mean over time. You play a clip backwards. What does it answer?
+#
+# 1. The same: the new kernels are symmetric in time.
+# 2. Something else: its kernels span three frames.
+# 3. The same, and so it will stay after training: a mean forgets order.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** three equal weights do not tell before from after. Training must give them a
+#    direction.
+# 2. No: they span them with equal weights, $(\frac13, \frac13, \frac13)$, and so add the same
+#    numbers.
+# 3. No: the mean forgets the order of *features*. Kernels with a direction give a reversed clip
+#    other features.
+#
+# </details>
+#
+# **Question 3.** A clip repeats one picture. Where do the inflated network's features differ from
+# those of the picture network?
+#
+# 1. Nowhere: the weights of a kernel add up to the old one.
+# 2. Near both ends of the clip.
+# 3. A little everywhere.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: only where all of the kernel lies within the clip.
+# 2. **Right:** beyond the ends lie zeros, so a part of the sum is missing there, one frame further
+#    with each convolution.
+# 3. No: in the middle they are exactly equal.
+#
+# </details>
+#
+# **Question 4.** Four convolutions of size 3×1×1 follow one another, with stride 1. How many frames
+# of the clip can one slice of the result depend on?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **9**, that is `1 + 4 * 2`: the frame itself, and one more on each side for each convolution.
+#
+# - **12:** kernels overlap: each convolution after the first brings two *new* frames, not three.
+# - **5:** they reach to both sides, before and after.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Frames of 3×1×1 kernels are counted above. Up to the attention point ResNet-101 has 23 of

@@ -461,7 +461,71 @@ for tolerance in (0, cell):
 # - The class head `fc` hears the order of the frames, `gap` does not.
 # - A peak can be predicted by hand from the weights, and so can the value where nothing is: not 0.
 # - Stretching every map to its own range hides whether the network was sure.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** One frame of $h$ is changed, and nothing else. Which maps of $M_s$ change, in
+# evaluation?
+#
+# 1. All $T$ of them.
+# 2. The map of that frame.
+# 3. That frame's, and its two neighbours'.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: the head that mixes all frames is the temporal one.
+# 2. **Right:** the head's kernel has size 1 in time, and batch normalisation in evaluation is a
+#    fixed line.
+# 3. No: it is the layers *before* $h$ that look at neighbours. Exercise 1 tries a head that does.
+#
+# </details>
+#
+# **Question 2.** At some place $h$ is 0 in all $K$ channels. How high is $M_s$ there?
+#
+# 1. 0, as $h$ is.
+# 2. ½, the sigmoid of 0.
+# 3. A constant that batch normalisation decides.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: a sigmoid is never 0, however small its argument.
+# 2. No: between the sum and the sigmoid stands batch normalisation, whose shift moves the 0.
+# 3. **Right:** it is $\sigma(\beta - \gamma\mu/\sqrt{v + \epsilon})$, the same at all such places.
+#
+# </details>
+#
+# **Question 3.** Each frame's map was stretched to its own minimum and maximum. It shows one bright
+# spot on the object. What do you know?
+#
+# 1. Where the map is highest, not by how much.
+# 2. That the network is sure where the object is.
+# 3. That the map has found the object.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** stretching keeps the order of the values and throws their size away.
+# 2. No: a map whose values lie between 0.500 and 0.501 looks the same after stretching.
+# 3. No: the highest value of any map lies somewhere; one frame may be luck. The pointing game
+#    counts, beside chance.
+#
+# </details>
+#
+# **Question 4.** A frame of 224 pixels has a map of 14 cells, of 16 pixels each; pixels and cells
+# count from 0. At which pixel coordinate lies the centre of cell 3?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **55.5**, that is `(16 * 3 + 16 * 3 + 15) / 2`: the cell covers pixels 48 to 63, and their middle
+# is 55.5.
+#
+# - **48:** this is the cell's first pixel.
+# - **51.5:** this is where `align_corners=True` puts it: the outer cells' centres on the frame's
+#   very edge.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Replace the kernel 1×1×1 by 3×1×1 and change one frame of $h$ again. Which maps change?

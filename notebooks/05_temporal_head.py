@@ -475,7 +475,70 @@ temporal_figure({"M_t of every source frame": whole}, levels=levels)
 # - Where $M_t$ begins decides whether it learns to look at the clip at all.
 # - $T$ is part of the weights.
 # - Edits belong to source frames and reach the network through the sampled indices.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** The temporal head ends literally, in ReLU and sigmoid. An edit asks for 0 in every
+# frame. What does the loss of equation (6) do, with $\gamma_t = 1$?
+#
+# 1. It falls to 0, but slowly.
+# 2. It never falls below 0.25.
+# 3. It falls to 0 with a larger $\gamma_t$.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: no weights reach below ½: $\sigma(\mathrm{ReLU}(x)) \ge \sigma(0)$.
+# 2. **Right:** each frame stays at ½ or above, and costs $(½)^2$ or more.
+# 3. No: $\gamma_t$ multiplies the loss. It does not change which values the tail can give.
+#
+# </details>
+#
+# **Question 2.** One frame is repeated $T$ times. What is $M_t$ of this clip?
+#
+# 1. It may differ from position to position.
+# 2. The same for all positions, for the frames are equal.
+# 3. 0, for nothing happens.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** $U$, $W_1$ and $W_2$ have weights of their own for each position, and zeros lie
+#    beyond the ends.
+# 2. No: so it would be if the head saw each frame by itself. This one has a row of weights for each
+#    position.
+# 3. No: no loss asks the head to be 0 where nothing moves.
+#
+# </details>
+#
+# **Question 3.** Over many clips, $M_t$ agrees with the truth of its own clip by 0.60, with that of
+# other clips by 0.58. What do you conclude?
+#
+# 1. It looks at the right time.
+# 2. It looks at the wrong clips.
+# 3. Most of its agreement is habit.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: nearly all of the 0.60 is earned with the truth of clips that it has not seen.
+# 2. No: $M_t$ of a clip comes from this clip alone. It is the truths that were exchanged.
+# 3. **Right:** whoever says "the middle matters" of each clip earns as much with others' truth as
+#    with its own.
+#
+# </details>
+#
+# **Question 4.** Eight of 16 frames matter equally. What is the most that a *softmax* over time can
+# give to each of them at once?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **0.125**, that is `1 / 8`: one unit of weight is shared by eight.
+#
+# - **1:** a sigmoid could. The weights of a softmax add up to 1.
+# - **0.0625:** this is the share of *all* 16 frames. The eight that do not matter may get nothing.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** A literal head whose pre-activation is negative at a frame gives exactly ½ there. What

@@ -467,7 +467,72 @@ print(f"f' is up to {full.max():.2f}; largest difference {(full - weak).abs().ma
 # - A learned weight is never 0. A gate that closes takes what is below a threshold for 0.
 # - Inverting $M_s$ swaps 1 and 2 as weights; ½ is its fixed point.
 # - Constant attention is a plain convolution, which makes a fair control.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** With the paper's fusion, $M_t$ is set to 0 in *all* frames. What does the network
+# answer?
+#
+# 1. The same for all clips: nothing is left of them.
+# 2. What it answers without an edit: $M_t$ is a mere picture.
+# 3. An answer that still depends on the clip.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: so it is with the gated fusion. In the paper's, $M_t$ weighs one half only.
+# 2. No: the temporal half is gone, and its part of the sum with it. The logits change.
+# 3. **Right:** the spatial half, $(1 + M_s) \cdot f$, does not know about $M_t$, and carries every
+#    frame on.
+#
+# </details>
+#
+# **Question 2.** Training has brought $M_t$ of a frame down to 0.15, in the gated fusion. Is the
+# frame out?
+#
+# 1. No: later layers can make it large again.
+# 2. Yes: 15 % is next to nothing.
+# 3. Yes: batch normalisation removes what is small.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** a factor of 0.15 is undone by weights seven times as large. Only 0 cannot be undone.
+# 2. No: what counts is what the next layers make of it, and they learn.
+# 3. No: it divides all frames by *one* number, and keeps what they are to each other.
+#
+# </details>
+#
+# **Question 3.** You want to know what attention is worth. Why not take a trained ST-ABN, and set
+# its $M_s$ and $M_t$ to constants?
+#
+# 1. A lucky choice of the constants may decide.
+# 2. Its later layers have never met such features.
+# 3. The constant network has fewer parameters.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: it may, but in training any choice would do: the weights can take it up. The fault lies
+#    elsewhere.
+# 2. **Right:** it would show what a surprise costs. The matched control is *trained* with its
+#    constants.
+# 3. No: it has the same layers; that is why it is called matched.
+#
+# </details>
+#
+# **Question 4.** A gate closes at $\tau = 0.3$. How much of a frame with $M_t = 0.65$ does it let
+# through?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **0.5**, that is `max(0, (0.65 - 0.3) / (1 - 0.3))`: what lies above $\tau$ is stretched to reach
+# from 0 to 1.
+#
+# - **0.35:** $M_t - \tau$ is still to be divided by $1 - \tau$, so that a weight of 1 stays 1.
+# - **0.65:** this is the gate that does not close.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Can the paper's fusion *learn* to let no frame leak? Which weights would do it, and what

@@ -456,7 +456,67 @@ temporal_figure(learnt, levels=edit[0].numpy(), levels_name="edit")
 # - In equation (6) $n$ is the number of frames in the clip. γ_t has a meaning only together with
 #   the divisor over the batch; we divide by the edited clips.
 # - The literal temporal tail has a floor under L_temp that no γ_t can lower.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** The gradient is stopped at $M_s$ and $M_t$. Which loss trains the temporal head?
+#
+# 1. $L_{att}$, for it is the attention branch's loss.
+# 2. None.
+# 3. $L_{per}$, through $f$.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: its way goes from $h$ to the class head. It does not pass the temporal head.
+# 2. **Right:** $L_{per}$ reaches the head through $M_t$ alone, and this way is closed.
+# 3. No: this road leads into the extractor, and passes no head.
+#
+# </details>
+#
+# **Question 2.** Fine-tuning brings $L_{temp}$ to nearly 0, and not one answer changes. Can that
+# be?
+#
+# 1. No: $M_t$ is part of the computation.
+# 2. Only if $\gamma_t$ was too small.
+# 3. Yes: $L_{temp}$ does not ask that anything uses $M_t$.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: it is, and yet later layers may make little of it, or make up for it.
+# 2. No: $L_{temp}$ near 0 says that it was large enough.
+# 3. **Right:** only $L_{per}$ can teach that, and it may be content.
+#
+# </details>
+#
+# **Question 3.** Somebody divides $L_{temp}$ by all clips of a batch, with $\gamma_t = 10$. You
+# divide by the edited ones, with the same $\gamma_t$. Few videos are edited. What follows?
+#
+# 1. Your edits pull much harder.
+# 2. Nothing: $\gamma_t$ is the same.
+# 3. Your edits pull more weakly.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** with one edited clip in 64 your weight is 64 times theirs.
+# 2. No: $\gamma_t$ has a meaning only together with its divisor.
+# 3. No: you divide by the smaller number.
+#
+# </details>
+#
+# **Question 4.** A fresh network has $K = 10$ classes and gives each the same probability. How
+# large is the loss of equation (4)? (Two decimals.)
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **4.61**, that is `2 * math.log(10)`: $\log K$ in each of the two branches.
+#
+# - **2.30:** this is one branch. Equation (4) adds two.
+# - **2:** this takes the logarithm to the base 10; cross-entropy has the natural one.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Cross-entropy's gradient is $p - \text{onehot}$. What do the K numbers of it add up to,

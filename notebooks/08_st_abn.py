@@ -527,7 +527,66 @@ figure
 # - Paper, releases and this book differ in named places, and each variant is one argument. The
 #   2022 release's checkpoints load by name, with their first kernel turned from BGR to RGB.
 # - The network can learn noise by heart: a sanity check, and a warning.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** ST-ABN-50 does nearly twice the work of its backbone. Where does most of that go?
+#
+# 1. Into the two heads that make $M_s$ and $M_t$.
+# 2. Into the fusion.
+# 3. Into the branch's copy of the last stage.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: they are tiny: they read $K$ maps, and not hundreds of channels.
+# 2. No: it is a single 1×1×1 convolution.
+# 3. **Right:** it is as deep as the original, and runs at four times as many places.
+#
+# </details>
+#
+# **Question 2.** A person drags $M_t$ of one frame. What must be computed again for the new answer?
+#
+# 1. The whole network: another attention is another input.
+# 2. The fusion and the perception branch.
+# 3. The attention branch, and all that follows.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: $M_t$ enters *after* the extractor. $f$ is what it was.
+# 2. **Right:** nothing before the fusion depends on the $M_t$ that is put in.
+# 3. No: $M_s$ is made from $f$, which has not changed.
+#
+# </details>
+#
+# **Question 3.** The network learns eight clips of noise with made-up labels by heart. What does
+# that show?
+#
+# 1. That gradients reach every part it needs.
+# 2. That it will do well on real clips.
+# 3. That it is too large for real data.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** it is a check of the wiring, and no more.
+# 2. No: there was nothing to understand. Memory says nothing about clips that it has not seen.
+# 3. No: any network of use can remember eight clips.
+#
+# </details>
+#
+# **Question 4.** The branch's stage has stride 1 where the original has stride 2, in height and in
+# width. At how many times as many places does it compute?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **4**, that is `2 * 2`: twice as many rows, and twice as many columns.
+#
+# - **2:** this counts one direction. The stride acts in height and in width.
+# - **8:** there is no stride in time, in either of the two.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Count the parameters of the temporal head by hand for K = 174 and T = 32.

@@ -379,7 +379,70 @@ for key, value in trained.config.model_dump().items():
 #   backwards is taken for its partner class far more often than for its own.
 # - Single frames are not enough: look-alike classes put a ceiling on any reader of pictures.
 # - $M_t$ can be compared with the truth clip by clip, with a chance level and against habit.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** With shuffled frames a network's accuracy falls from 80 % to 30 %. What does that
+# show?
+#
+# 1. That no network could answer from single frames.
+# 2. That its answers depend on the order of the frames.
+# 3. That its $M_t$ looks at the right time.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: it shows what *this* network does. The chapter trains another one to ask that.
+# 2. **Right:** the pictures are the same. Only their order is another.
+# 3. No: a network without attention would fall as well.
+#
+# </details>
+#
+# **Question 2.** A network follows motion. A clip of *moving something from left to right* is
+# played backwards. What should it answer?
+#
+# 1. *From left to right*, for the label belongs to the video.
+# 2. Anything: it has never seen clips played backwards.
+# 3. *From right to left*.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: the label belongs to what is seen, and that is now another motion.
+# 2. No: played backwards, this motion *is* one that it has seen, of another class.
+# 3. **Right:** backwards, each step goes the other way.
+#
+# </details>
+#
+# **Question 3.** Why is there a *tuning* split beside *validation*?
+#
+# 1. What you choose by a split scores too well on it.
+# 2. To have more clips to train on.
+# 3. Because the real set has one.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** among many settings the one that was lucky there is chosen. So the last score must
+#    come from clips that chose nothing.
+# 2. No: no network learns from *tuning*.
+# 3. No: it has none: its validation split is all that has labels besides *train*.
+#
+# </details>
+#
+# **Question 4.** Of 14 classes 12 form six pairs of look-alikes; two stand alone. A perfect reader
+# of pictures always knows the pair, and guesses inside it. What is its accuracy in per cent? (One
+# decimal; all classes are equally frequent.)
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **57.1**, that is `100 * (12 * 1 / 2 + 2) / 14`: half of 12 classes and the two that stand alone:
+# eight of 14.
+#
+# - **50:** it need not guess at the two classes that stand alone.
+# - **42.9:** this leaves out the two that stand alone.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Which classes suffer most from shuffling, and which hardly at all? Guess before you compute.

@@ -647,7 +647,69 @@ print(" ".join(f"{share:.2f}" for share in course))
 #   restart needs no stored random numbers.
 # - A checkpoint holds what the next step depends on. The test is bit-for-bit equality.
 # - `batch_size` and `lr` belong together; the number of GPUs is no part of it.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** Two processes take 6 and 2 clips of a batch. Each takes the mean gradient of its
+# own, and DDP averages the two. What comes out?
+#
+# 1. The gradient of the whole batch: a mean of means is a mean.
+# 2. One in which the 6 clips count too much.
+# 3. One in which each of the 2 clips counts three times as much.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: only if the shares are equal.
+# 2. No: the other way round: each of them counts 1/12.
+# 3. **Right:** $\frac12 \cdot \frac12 = \frac14$ for each of the two, $\frac12 \cdot \frac16 =
+#    \frac1{12}$ for each of the six.
+#
+# </details>
+#
+# **Question 2.** A run was killed, and goes on from its checkpoint. What must the checkpoint hold
+# beside the weights and the place in the data?
+#
+# 1. The state of the random generators.
+# 2. The optimizer's averages.
+# 3. The gradients of the last step.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: here all chance follows from the seed and the place. Nothing is to be kept.
+# 2. **Right:** the next step depends on them, and the weights do not tell them.
+# 3. No: the next step computes its own.
+#
+# </details>
+#
+# **Question 3.** A clip's crop is drawn from (seed, epoch, video, repeat), and not from the
+# worker's own generator. What for?
+#
+# 1. Any number of processes draws the same crop.
+# 2. So that a video has the same crop in each epoch.
+# 3. Because a worker's generator is too slow.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** so a run can move to other machines, or go on after a kill, and see the same clips.
+# 2. No: the epoch is among the four, so the crop changes with it.
+# 3. No: it is as quick. But it depends on who draws, and when.
+#
+# </details>
+#
+# **Question 4.** The paper's rate is 0.01 for 64 clips a step. Which rate does the linear scaling
+# rule give for 256?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **0.04**, that is `0.01 * 256 / 64`: four times as many clips, and a step four times as long.
+#
+# - **0.0025:** the rate grows with the batch: fewer steps must lead as far.
+# - **0.02:** this is the rule of the square root. For SGD and short steps the rule is linear.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Shares of 6 and 2 clips gave a wrong gradient. Which weights would make it right?

@@ -590,7 +590,69 @@ assert [left for _, left, _, _ in boxes] == [0, (427 - 240) // 2, 427 - 240]
 # - Counted, measured and projected are three different words, and a table of costs needs all three.
 # - A run that nobody watches must leave enough behind to be judged: what failed to decode, where it was
 #   interrupted, on what it ran.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** `best.pt` is the epoch that scored highest on *validation*, and the same score is
+# reported. What is it worth?
+#
+# 1. It is exact: no network learned from these videos.
+# 2. It is a little too high.
+# 3. It is too low: the last epoch would be better.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: no gradient came from them, but a choice did.
+# 2. **Right:** the best of many epochs is partly the luckiest on these very videos.
+# 3. No: the last epoch scored no higher on this split, by the way it was chosen.
+#
+# </details>
+#
+# **Question 2.** In an evaluation seven of 24,777 videos cannot be decoded. What is honest?
+#
+# 1. To take the next videos of the list in their place.
+# 2. To count them as wrong, and say nothing.
+# 3. To leave them out, and say so beside the score.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: then some videos count twice, and the score is of another set.
+# 2. No: then a fault of a disk is reported as one of the network.
+# 3. **Right:** a reader can then see that the score is of 24,770 videos.
+#
+# </details>
+#
+# **Question 3.** Your network reaches 60 % with three crops a video. Another's 60 % is of one
+# centre crop. Which is better?
+#
+# 1. It cannot be told from these two.
+# 2. They are equal: both are top-1 on the same videos.
+# 3. Yours: it saw more of every video.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** more views raise the score of the same network. Only figures of one protocol stand
+#    side by side.
+# 2. No: it was not the same examination.
+# 3. No: it needed more views to get as far, if anything.
+#
+# </details>
+#
+# **Question 4.** One forward pass takes 100 G multiply–adds. You train on 100,000 clips for 10
+# epochs, without evaluations. How many EFLOP ($10^{18}$ operations) is that?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **0.6**, that is `2 * 3 * 100e9 * 100_000 * 10 / 1e18`: a step costs three forward passes, and a
+# multiply–add is two operations.
+#
+# - **0.3:** a multiply–add is two operations.
+# - **0.2:** backward costs two forward passes more.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** How much does the time for ST-ABN-50 hang on the supposed share? Project a run on eight H100 for

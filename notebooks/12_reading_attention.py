@@ -262,7 +262,68 @@ temporal_figure(whole, levels=video.levels)
 # - Agreement with the truth is measured over many clips, with chance and with habit beside it.
 # - Whether an answer *depends* on attention is another question, asked by replacing it.
 # - Attention for every frame of a video comes from interleaved segment samples.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** The truth levels are put in the place of $M_t$, and accuracy falls. What is the
+# most likely reason?
+#
+# 1. The truth is wrong.
+# 2. The answer does not depend on $M_t$.
+# 3. The layers behind learned with the network's own curves.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: here it comes from the program that drew the clips.
+# 2. No: then nothing would have changed.
+# 3. **Right:** they have never met such levels. Fine-tuning gives them the chance.
+#
+# </details>
+#
+# **Question 2.** The peak of $M_s$ nearly always lies on the object. Inverted, $M_s$ changes hardly
+# any answer. What does that say of $M_s$?
+#
+# 1. It agrees with the truth, and the answer hardly depends on it.
+# 2. It explains well why the network answers so.
+# 3. It is wrong.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** these are two questions, with two measures.
+# 2. No: an explanation would name what the answer depends on.
+# 3. No: by the pointing game it is right. It is just little used.
+#
+# </details>
+#
+# **Question 3.** Mass in mask is 0.15 over many clips, and the masks cover 15 % of the frames. How
+# good are the maps?
+#
+# 1. Poor: 85 % of the attention misses the object.
+# 2. By this measure no better than an even map.
+# 3. Good: 15 % is the object's share, so they fit it.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: so does that of any map of even weight. What matters is the distance from chance.
+# 2. **Right:** an even map has as much of its sum in the mask as the mask has of the frame.
+# 3. No: a map that fits would have far more of its sum there.
+#
+# </details>
+#
+# **Question 4.** A mask covers 30 of the 14×14 cells of a map. What mass in mask does a map have
+# that is the same everywhere? (Two decimals.)
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **0.15**, that is `30 / 14**2`: chance is the mask's share of the cells.
+#
+# - **0.5:** in and out are two cases, but not two of the same size.
+# - **0.85:** this is what lies outside the mask.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Look at a clip that the network gets wrong. Did it look at the wrong time, at the wrong

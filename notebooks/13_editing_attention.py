@@ -573,7 +573,69 @@ temporal_figure(shown | {"the draft": draft.levels}, levels=levels)
 # - An edit is a level for every source frame, with its provenance. A draft is a list of snapshots.
 # - An edit is answered from features at the attention point, exactly, at a fraction of the cost.
 # - Count what is harmed, and put in the edits of *other* videos: else you see help where there is none.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** Among the videos that a network gets wrong, edits make 20 % right and harm none.
+# What follows?
+#
+# 1. That edits do no harm.
+# 2. That too few videos were tried.
+# 3. Nothing yet: only right answers can be harmed.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: a wrong answer cannot be made wrong. Harm shows among the right ones.
+# 2. No: more of them would show the same, for the same reason.
+# 3. **Right:** so all clips are counted, those helped beside those harmed.
+#
+# </details>
+#
+# **Question 2.** The edits of *another* video of the same class help as much as those of the video
+# itself. What helped?
+#
+# 1. The look of an edit.
+# 2. The care of the annotators.
+# 3. Nothing: the network does not use $M_t$.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** what a person saw in this very video added nothing.
+# 2. No: an edit of another video was made with as much care, and knows nothing of this one.
+# 3. No: then neither would have changed an answer.
+#
+# </details>
+#
+# **Question 3.** An annotator finds the network's attention right, and saves it as it is. What is
+# kept?
+#
+# 1. The verdict *edited*, with the levels that were shown.
+# 2. The verdict *nothing to correct*, without levels.
+# 3. Nothing: the video comes back into the queue.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: levels that change nothing correct nothing, and would pull the network to where it is.
+# 2. **Right:** that is a judgement, too, and it is kept as what it is.
+# 3. No: the person has worked and said something.
+#
+# </details>
+#
+# **Question 4.** A video has 40 frames. An edit sets frames 20 to 29 to 1, the others to 0. How
+# many of the 16 targets of its clip are 1, in evaluation?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **4**, that is `sum(20 <= k < 30 for k in segment_indices(40, 16))`: the clip takes frames 21, 23,
+# 26 and 28 of these ten.
+#
+# - **10:** this counts frames of the video. The clip takes only some of them.
+# - **16:** the clip spans the whole video, and most of its frames lie outside the action.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Wrong answers crowd in a few classes. Is the difference between right and wrong answers one

@@ -318,7 +318,71 @@ print(
 #   closes decides it.
 # - Without a control, "after" measures more training; without a placebo, it measures what edits look
 #   like. Only what is left is knowledge.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** The network fine-tuned with edits is three points better than before. So is the
+# control. What did the edits give?
+#
+# 1. Three points.
+# 2. Nothing that shows: more training gave the three points.
+# 3. Six points.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: the control had none of them, and is as good.
+# 2. **Right:** only the difference from the control is owed to edits.
+# 3. No: both are compared with the same start. Gains do not add up over networks.
+#
+# </details>
+#
+# **Question 2.** The extractor's weights are frozen, but its batch normalisation is in training
+# mode. What happens?
+#
+# 1. Nothing: no gradient reaches it.
+# 2. Its weights are trained after all.
+# 3. Its running statistics drift, and its features with them.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: running means need no gradient. They follow each batch that passes.
+# 2. No: they stay. It is the statistics that move.
+# 3. **Right:** each forward pass moves them, until this is no longer the extractor whose features
+#    were learned.
+#
+# </details>
+#
+# **Question 3.** Targets are read from the edit by the *position* in the clip, and not by source
+# frame. What do you see?
+#
+# 1. No error, and a network taught the wrong time.
+# 2. An error: the lengths differ.
+# 3. The same: a clip keeps the order of the frames.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** position 6 of a clip may be source frame 17. Only the agreement with the edits would
+#    tell.
+# 2. No: the video is usually longer than the clip, so each position exists in the edit.
+# 3. No: the order is right, the times are not: the edit's first frames are stretched over the whole
+#    clip.
+#
+# </details>
+#
+# **Question 4.** Four clips of a batch of 64 are edited, and each has an $\mathcal{L}_{temp}$ of 2.
+# What is it for the batch if one divides by *all* clips?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **0.125**, that is `4 * 2 / 64`: the sum over the four is 8, divided by 64.
+#
+# - **2:** this is our mean, over the edited clips.
+# - **0.5:** the sum is 8: four clips of 2 each, to be divided by 64 and not by 16.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** A batch of 64 clips holds one that is edited. By which factor does $\mathcal{L}_{temp}$ shrink if

@@ -544,7 +544,69 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # - Krippendorff's alpha measures agreement beyond chance. It finds the careless, not what all get
 #   wrong in the same way.
 # - A careless minority cannot spoil the median over annotators.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** Two people say "irrelevant" of every frame of every video. How good is their
+# agreement?
+#
+# 1. Perfect: not one frame differs.
+# 2. It cannot be told.
+# 3. As bad as chance, so $\alpha = 0$.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: chance would give the same, if nothing but 0 is ever said.
+# 2. **Right:** expected disagreement is 0 as well, and $0/0$ has no value. They may have looked, or
+#    not.
+# 3. No: $\alpha$ would be 0 if they differed as often as chance has it. Here they cannot differ.
+#
+# </details>
+#
+# **Question 2.** Somebody's lease ran out, and another person has the video. Now the first one
+# saves. What happens?
+#
+# 1. It is refused: the video belongs to the other one.
+# 2. It takes the place of what the other one said.
+# 3. It is kept, as the first one's own revision.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: a lease is a courtesy, not a lock. Work is not thrown away.
+# 2. No: nothing is overwritten, and each annotator's video has revisions of its own.
+# 3. **Right:** both have spoken of this video, and both count.
+#
+# </details>
+#
+# **Question 3.** All annotators miss the frames of context in the same way. Does $\alpha$ find it?
+#
+# 1. No: they agree.
+# 2. Yes: $\alpha$ falls as more frames are wrong.
+# 3. Yes, if there are at least three annotators.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** agreement is not truth. Gold videos, whose levels an expert knows, would find it.
+# 2. No: $\alpha$ does not know what is wrong. It compares people with each other.
+# 3. No: any number of people can be wrong in the same way.
+#
+# </details>
+#
+# **Question 4.** Three annotators give a frame the levels 0, 1 and 1. Which level does fine-tuning
+# take?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **1.0**, that is `float(np.median([0, 1, 1]))`: the median is the middle one of the three, in
+# order.
+#
+# - **0.67:** this is the mean. One careless person would move it in every frame.
+# - **0.5:** nobody said so, and the median of three is always what somebody said.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** A name that somebody types is given to a database. What does `TinyStore` do with

@@ -517,7 +517,70 @@ print(f"in all {count_parameters(large) / 1e6:.1f} M: one of 100,000 is another 
 # - An attention inside the computation need not carry the answer: the first state goes around it. Take the
 #   attention away and see what is left, before you believe its picture.
 # - $\alpha$ takes edits of *where*, within shares that sum to 1, and none of *when*.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** Each channel is averaged over all places, and a softmax of the means gives one
+# weight a channel. What can this attention say?
+#
+# 1. *Where*: which places count.
+# 2. *What*: which kinds of features count.
+# 3. *When*: which frames count.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: the mean over places has forgotten them.
+# 2. **Right:** one weight a channel tells channels apart, and nothing else.
+# 3. No: the softmax of a frame shares out the weight within this frame.
+#
+# </details>
+#
+# **Question 2.** With $\alpha = 0$ at every place and step the network still answers rightly. What
+# is the best explanation?
+#
+# 1. The attention points badly.
+# 2. $\alpha$ was even before, so nothing was lost.
+# 3. The answer came by another way.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: it may point well. The answer does not need it.
+# 2. No: an even $\alpha$ lets features through; 0 lets none.
+# 3. **Right:** the first state of the memory is made of the mean frame, which $\alpha$ does not
+#    weigh.
+#
+# </details>
+#
+# **Question 3.** "82 % of the frames are right", of 78 test videos with 30 frames each. How sure is
+# the 82?
+#
+# 1. About as sure as 78 answers make it.
+# 2. As sure as 2,340 answers make it, ± 1.6 points.
+# 3. Fully: each frame was checked.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** the frames of a video mostly agree, so they are hardly more than one answer: about ±
+#    8.5 points.
+# 2. No: this counts frames of one video as independent answers.
+# 3. No: another 78 videos would give another number.
+#
+# </details>
+#
+# **Question 4.** The map has 7×7 places, and the softmax over them prefers none. What is the weight
+# of one place? (Three decimals.)
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **0.020**, that is `1 / 7**2`: one unit, shared by 49 places.
+#
+# - **0.143:** this is 1/7: rows alone. There are 49 places.
+# - **1:** the weights of all places add up to 1; each has its share.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** In the beginning $\alpha \approx 1/49$, so the ConvLSTM's input is 49 times smaller than $x$. Is a

@@ -514,7 +514,70 @@ if not records:
 # - After the LSTM a frame of weight 0 still speaks through its neighbours' states; before it, it does not.
 # - A softmax cannot take an edit of $k$ frames: $(k-1)^2 / (kT)$ of the loss remains. Divided by its sum
 #   the edit fits, with another meaning.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** The attention stands *after* the bidirectional LSTM, and the weight of frame $j$
+# is 0. Is frame $j$ out?
+#
+# 1. Yes: its state is multiplied by 0.
+# 2. No: the other frames' states know of it.
+# 3. Only half: the backward direction has not read it.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: its own state is. Those of the other frames have read it.
+# 2. **Right:** forwards the later ones, backwards the earlier ones.
+# 3. No: backwards, all earlier frames' states have.
+#
+# </details>
+#
+# **Question 2.** UCF-101's videos are split 70 to 30 at random. The videos come in groups, cut from
+# one recording. What is the accuracy worth?
+#
+# 1. It is too high: a recording stands on both sides.
+# 2. It is right: no video stands on both sides.
+# 3. It is too low: each class has fewer videos to train on.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** the network may recognise the recording, and need not recognise the action.
+# 2. No: but its twin does, with the same people and the same background.
+# 3. No: 70 % are about what the official splits give.
+#
+# </details>
+#
+# **Question 3.** A person marks five of 16 frames with 1. The marks are divided by their sum, so
+# that a softmax can reach them. What is lost?
+#
+# 1. Nothing: only the scale is another.
+# 2. The order of the frames.
+# 3. How much the frames matter.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: an edit of ½ in the same frames would now be the same edit.
+# 2. No: each frame keeps its own share.
+# 3. **Right:** shares say which frames matter more than others. Levels say how much each of them
+#    does.
+#
+# </details>
+#
+# **Question 4.** A person marks $k = 4$ of $T = 16$ frames with 1. How low can a softmax bring the
+# loss of equation (6), with $\gamma_t = 1$? (Two decimals.)
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **0.14**, that is `(4 - 1) ** 2 / (4 * 16)`: each marked frame reaches ¼ at best: $4 \cdot (¾)^2 /
+# 16$.
+#
+# - **0:** it would have to give 1 to four frames, and has 1 for all together.
+# - **2.25:** this is the sum over the frames; the loss is their mean.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** For which edits of 0, ½ and 1 is the floor 0? Work it out, then check. Which edit has the highest floor?

@@ -371,7 +371,69 @@ for over in ("time", "space"):
 # - Insertion and deletion test the explanation against the network, agreement tests it against the
 #   action. The two may differ, and both are right.
 # - Hiding needs a fill, and the fill has a say in the result.
+
+# %% [markdown]
+# ## Questions
 #
+# **Question 1.** The explanation `centre` earns as much with other clips' truth as with its own,
+# exactly. Why?
+#
+# 1. The action has the same place in each clip.
+# 2. Too few clips were drawn.
+# 3. It is the same for each clip.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: it has not; then every explanation would earn the same with both.
+# 2. No: with any number of clips it would be so.
+# 3. **Right:** it never looks at the clip, so it does not matter whose truth it is compared with.
+#
+# </details>
+#
+# **Question 2.** A network decides by the background. A map of its explanation lies on the
+# background, and not on the action. Is the explanation bad?
+#
+# 1. No: it is right about the network.
+# 2. Yes: it misses the object.
+# 3. Yes: its pointing game is below chance.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. **Right:** it says what the answer depends on. That the network should not depend on it is
+#    another matter.
+# 2. No: the truth is the action's, an explanation is of the network.
+# 3. No: that measures agreement with the action. Insertion and deletion ask the network.
+#
+# </details>
+#
+# **Question 3.** Filled with grey, method A beats B in insertion and deletion. Filled with a still
+# picture, B beats A. What can be said?
+#
+# 1. A is better: grey is the usual fill.
+# 2. They are equal: the two results cancel.
+# 3. Which is better depends on the fill.
+#
+# <details class="answers"><summary>The answers</summary>
+#
+# 1. No: a grey frame is a flash that no network has seen.
+# 2. No: two results that contradict each other are no third one.
+# 3. **Right:** part of what was ranked is the fill. A claim has to name it.
+#
+# </details>
+#
+# **Question 4.** Occlusion hides each of 16 frames of a clip, one at a time. How many forward
+# passes does it take?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **17**, that is `1 + 16`: one for each hidden frame, and one for the whole clip, to compare with.
+#
+# - **16:** the probability of the whole clip is needed, too: the fall is counted from there.
+# - **32:** the whole clip is asked once, and not once for each frame.
+#
+# </details>
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Does Grad-CAM of ST-ABN point where its own $M_s$ points? Compare both maps, cell by cell.
