@@ -42,6 +42,7 @@ from stabn.models.attention import Fusion
 from stabn.tables import choice, fault, fault_tables
 from stabn.tables.finetunings import SHORT, settings_in_words
 from stabn.tables.runs import provenance
+from stabn.tables.varying import your_number
 
 # %% [markdown]
 # ## The fault
@@ -195,6 +196,9 @@ values = {SHORT[arm].removeprefix("network "): of for arm, of in values.items()}
 for name, of in values.items():
     print(f"{name}: {', '.join(f'{v:.1f}' for v in of.values()) or 'no record'}")
 seeds_figure(values, "aligned − swapped, points") if any(values.values()) else None
+
+# %%
+print(your_number(fault.study("closing"), values))
 
 # %%
 HTML(fault_tables.verdicts_table("closing"))

@@ -27,6 +27,7 @@ from IPython.display import HTML, Markdown
 from stabn import tables
 from stabn.figures import seeds_figure
 from stabn.tables.comparison import arm_values
+from stabn.tables.varying import your_number
 
 # %% [markdown]
 # ## Something-Something v2
@@ -104,6 +105,9 @@ by_seed = {
 for name, values in by_seed.items():
     print(f"{name}: {', '.join(f'{v:.1f}' for v in values.values()) or 'no record'}")
 seeds_figure(by_seed) if any(by_seed.values()) else None
+
+# %%
+print(your_number(study, by_seed))
 
 # %%
 HTML(tables.paired_table())

@@ -37,6 +37,7 @@ from stabn.figures import seeds_figure
 from stabn.tables import table2
 from stabn.tables.finetunings import ARMS, NAMES, by_seed, settings_in_words
 from stabn.tables.runs import provenance
+from stabn.tables.varying import your_number
 
 # %% [markdown]
 # ## Something-Something v2
@@ -91,6 +92,9 @@ values = {
 for name, of in values.items():
     print(f"{name}: {', '.join(f'{v:.1f}' for v in of.values()) or 'no record'}")
 seeds_figure(values, "top-1 on edited classes, %") if any(values.values()) else None
+
+# %%
+print(your_number(study, values))
 
 # %%
 HTML(table2.paired_table2("modified"))

@@ -28,6 +28,7 @@ from stabn.figures import seeds_figure
 from stabn.tables import fault_tables, table2, table3
 from stabn.tables.finetunings import ARMS, NAMES
 from stabn.tables.runs import provenance
+from stabn.tables.varying import your_number
 
 # %% [markdown]
 # ## Something-Something v2
@@ -63,6 +64,9 @@ falls = {
 for name, of in falls.items():
     print(f"{name}: {', '.join(f'{v:.1f}' for v in of.values()) or 'no record'}")
 seeds_figure(falls, "points lost by 1 − M_s") if any(falls.values()) else None
+
+# %%
+print(your_number(study, falls))
 
 # %%
 HTML(table3.paired_table3())

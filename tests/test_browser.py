@@ -196,6 +196,69 @@ def test_a_solution_unfolds(page, address):
     assert solution.locator("pre").first.is_visible()
 
 
+QUESTIONS = "notebooks/06_fusion.html"
+
+
+def verdict_of(choice) -> str:
+    return choice.locator(".verdict[role=status]").inner_text()
+
+
+@pytest.mark.parametrize("served", [True, False], ids=["served", "a file"])
+def test_a_choice_is_answered_by_keys_and_read_out(page, address, served):
+    """Right or wrong, each says why; the verdict is folded again by the same key."""
+    page.goto(f"{address}/{QUESTIONS}" if served else (built() / QUESTIONS).as_uri())
+    settle(page)
+    axe.load(page)
+    for question in page.locator("ol.choices").all():
+        said = []
+        for choice in question.locator("li").all():
+            assert verdict_of(choice) == ""
+            choice.locator("button").focus()
+            page.keyboard.press("Enter")
+            assert choice.locator("button").get_attribute("aria-expanded") == "true"
+            said.append(verdict_of(choice).partition(":")[0])
+        assert sorted(said) == ["No"] * (len(said) - 1) + ["Right"]
+    assert axe.violations(page) == []
+    for theme in THEMES:
+        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        assert axe.pale(page) == [], theme
+    page.keyboard.press("Enter")
+    assert verdict_of(choice) == ""
+    assert served is False or page.wrong == []
+
+
+def test_a_number_is_checked_and_a_usual_mistake_explained(page, address):
+    page.goto(f"{address}/{QUESTIONS}")
+    form = page.get_by_role("form", name="Question 4")
+    verdict = page.locator("form.number + .verdict")
+    typed = {
+        "0.5": "Right: 0.5",
+        "1/2": "Right: 0.5",
+        ",50": "Right: 0.5",
+        "0.35": "No. 0.35:",
+        "7": "No. Try again",
+        "half": "Please type a number",
+    }
+    for text, answer in typed.items():
+        form.get_by_label("Your answer").fill(text)
+        page.keyboard.press("Enter")
+        assert verdict.inner_text().startswith(answer), text
+    assert page.wrong == []
+
+
+def test_without_scripts_a_question_stands_there_and_its_answers_unfold(browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((built() / QUESTIONS).as_uri())
+    folded = page.locator("details.answers").first
+    assert page.locator("article ol > li", has_text="still depends on the clip").is_visible()
+    assert not folded.locator("li").first.is_visible()
+    folded.locator("summary").click()
+    assert folded.locator("li").count() == 3
+    assert folded.locator("li").first.is_visible()
+    context.close()
+
+
 def test_a_figure_opens_large_on_a_phone_by_keys_and_closes(page, address):
     page.set_viewport_size(PHONE)
     page.goto(f"{address}/notebooks/04_spatial_head.html")

@@ -107,13 +107,18 @@ def provenance(runs: Sequence[Kept]) -> str:
         return "No records yet: `make study` makes them."
     data = {(run.record["data"]["sha256"] or "none")[:12] for run in runs}
     code = {_commit(run.record["code"]) for run in runs}
-    machines = {", ".join(h["gpus"]) or h["cpu"] for h in (r.record["hardware"] for r in runs)}
     hours = sum(run.record["wall_seconds"] or 0 for run in runs) / 3600
     records = "1 record" if len(runs) == 1 else f"{len(runs)} records"
     return (
         f"{records} · data {', '.join(sorted(data))} · code {', '.join(sorted(code))} · "
-        f"{', '.join(sorted(machines))} · {hours:.1f} hours of training"
+        f"{devices(runs)} · {hours:.1f} hours of training"
     )
+
+
+def devices(runs: Sequence[Kept]) -> str:
+    """What the runs computed on: GPUs, or else the processor."""
+    found = {", ".join(h["gpus"]) or h["cpu"] for h in (run.record["hardware"] for run in runs)}
+    return ", ".join(sorted(found))
 
 
 def _commit(code: Mapping[str, Any]) -> str:
