@@ -12,7 +12,7 @@ function verdictBelow(element) {
 }
 
 /** What the folded answers say, beside the question: their own stay where they are. */
-const copyOf = (element) => [...element.cloneNode(true).childNodes];
+const copyOf = (said) => [...(said.querySelector("p") ?? said).cloneNode(true).childNodes];
 
 /** Choices become buttons; each shows and hides what the answers say of it. */
 function askChoice(choices, answers) {
