@@ -12,7 +12,7 @@ PY := .venv/bin/python
 export OMP_WAIT_POLICY = passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test check lint browser slurm nginx lab annotate study pretext tables bench soak sync picture screens dist clean
+.PHONY: help env book test check lint browser slurm nginx lab annotate study pretext tables bench soak sync picture screens dist pdf clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
@@ -94,6 +94,9 @@ screens: $(READY)  ## take chapters 13's and 15's pictures of the editor and of 
 
 dist: $(READY)  ## zip the built book for people who only read
 	@$(PY) -m tools.dist
+
+pdf: $(READY) browser  ## print the built book as one PDF
+	@$(PY) -m tools.pdf
 
 clean:  ## remove what `make book` made (not .venv, not runs of your own)
 	rm -rf _build data/mini data/mini_prepared runs/mini_pretext runs/mini_baseline runs/mini_st_abn runs/mini_finetune
