@@ -58,7 +58,9 @@ def find_parts(places: Sequence[Path]) -> list[Path]:
             f"{', '.join(map(str, places))}: part {', '.join(missing)} of {PARTS} missing; "
             "download it (20bn-something-something-v2-NN)"
         )
-    if (kind := not_a_video(parts[0])) != "a gzip archive":
+    with parts[0].open("rb") as file:
+        kind = not_a_video(file)
+    if kind != "a gzip archive":
         raise DataError(f"{parts[0]}: is {kind or 'no gzip archive'}; download it again")
     return [parts[number] for number in range(PARTS)]
 

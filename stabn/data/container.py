@@ -1,7 +1,8 @@
 """What a file's own bytes say: whether its end is lost, or that it is no video at all."""
 
+import os
 from codecs import getincrementaldecoder
-from pathlib import Path
+from typing import BinaryIO
 
 _EBML = b"\x1a\x45\xdf\xa3"  # Matroska and webm
 _SEGMENT = b"\x18\x53\x80\x67"  # the one element that holds everything after the header
@@ -17,20 +18,20 @@ _SIGNATURES = {
 }
 
 
-def missing_bytes(path: Path) -> int:
+def missing_bytes(file: BinaryIO) -> int:
     """How many bytes a file lacks of what its own sizes promise; 0 if it promises nothing.
 
     A video that lost its end may open without complaint and simply have fewer frames. Matroska's
     segment, the boxes of an mp4 and the RIFF chunks of an avi say how long they are, so the loss
     shows without decoding anything. Transport streams say nothing.
     """
-    head, size = _head(path), path.stat().st_size
+    head, size = _head(file), file.seek(0, os.SEEK_END)
     if head.startswith(_EBML):
         promised = _end_of_segment(head)
     elif head[4:8] in (*_BOXES, *_PADDING):
-        promised = _end_of_boxes(path, size)
+        promised = _end_of_boxes(file, size)
     elif head.startswith(b"RIFF"):
-        promised = _end_of_chunks(path, size)
+        promised = _end_of_chunks(file, size)
     else:
         promised = 0
     return max(0, promised - size)
@@ -48,39 +49,37 @@ def _end_of_segment(head: bytes) -> int:
     return start + 4 + width + size
 
 
-def _end_of_boxes(path: Path, size: int) -> int:
+def _end_of_boxes(file: BinaryIO, size: int) -> int:
     at = end = 0
-    with path.open("rb") as file:
-        while at < size:
-            file.seek(at)
-            header = file.read(16)
-            length, kind = int.from_bytes(header[:4]), header[4:8]
-            if length == 1:  # too long for four bytes: eight follow
-                length = int.from_bytes(header[8:])
-            if length < 8:  # 0: up to the end of the file; else no box
-                break
-            at += length
-            if kind in _BOXES:  # what else stands at the end may be anything
-                end = at
+    while at < size:
+        file.seek(at)
+        header = file.read(16)
+        length, kind = int.from_bytes(header[:4]), header[4:8]
+        if length == 1:  # too long for four bytes: eight follow
+            length = int.from_bytes(header[8:])
+        if length < 8:  # 0: up to the end of the file; else no box
+            break
+        at += length
+        if kind in _BOXES:  # what else stands at the end may be anything
+            end = at
     return end
 
 
-def _end_of_chunks(path: Path, size: int) -> int:
+def _end_of_chunks(file: BinaryIO, size: int) -> int:
     at = end = 0
-    with path.open("rb") as file:
-        while at < size:
-            file.seek(at)
-            header = file.read(8)
-            length = int.from_bytes(header[4:], "little")
-            if header[:4] != b"RIFF" or length in (0, 0xFFFFFFFF):  # written as a stream
-                break
-            at = end = at + 8 + length
+    while at < size:
+        file.seek(at)
+        header = file.read(8)
+        length = int.from_bytes(header[4:], "little")
+        if header[:4] != b"RIFF" or length in (0, 0xFFFFFFFF):  # written as a stream
+            break
+        at = end = at + 8 + length
     return end
 
 
-def not_a_video(path: Path) -> str | None:
+def not_a_video(file: BinaryIO) -> str | None:
     """What a file is, in words, if its first bytes show that it is no video; else None."""
-    head = _head(path)
+    head = _head(file)
     if not head:
         return "an empty file (0 bytes)"
     for signature, words in _SIGNATURES.items():
@@ -97,6 +96,6 @@ def not_a_video(path: Path) -> str | None:
     return None
 
 
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(512)
+def _head(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(512)

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -33,15 +34,11 @@ class FrameCounts:
         order = np.argsort(hashes)
         self._hashes, self._frames = hashes[order], frames[well][order].astype(np.int64)
 
-    def of(self, path: Path) -> int | None:
-        """The frames of a file; None where the manifest knows no such bytes."""
+    def of(self, file: BinaryIO) -> int | None:
+        """The frames of an open file; None where the manifest knows no such bytes."""
         if not len(self._hashes):
             return None
-        try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest().encode()
-        except OSError:
-            return None
+        found = hashlib.file_digest(file, "sha256").hexdigest().encode()
         row = np.searchsorted(self._hashes, found)
         known = row < len(self._hashes) and self._hashes[row] == found
         return int(self._frames[row]) if known else None

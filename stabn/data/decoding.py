@@ -7,7 +7,9 @@ frames or none. What a sequential decode shows is what plays, in every container
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -40,29 +42,54 @@ class VideoError(UserError):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[VideoStream]:
+def opened(path: Path, content: bytes | None = None) -> Iterator[VideoStream]:
     """The video stream of a file, to be decoded by one thread.
 
-    To be opened where it is read: what ffmpeg holds open does not survive a fork.
+    The file is opened once, by Python: ffmpeg, and those who look for damage before it, read from
+    that. Parallel file systems answer an opening slowly. To be opened where it is read: what ffmpeg
+    holds open does not survive a fork.
+
+    Args:
+        path: The file.
+        content: Its bytes, where they have been read already; it is not opened then.
 
     Raises:
         VideoError: On opening and inside the ``with`` block: the file is missing, cut, or no video
             that can be decoded.
     """
-    if not path.exists():
-        raise VideoError(path, "no such file")
-    if path.is_dir():
-        raise VideoError(path, "is a folder, not a video")
+    with bytes_of(path, content) as file:
+        thing, lost = not_a_video(file), missing_bytes(file)
+        if thing:
+            raise VideoError(path, f"is {thing}: put the video itself there")
+        if lost:
+            raise VideoError(path, f"was cut short, {lost} bytes are missing: copy it again")
+        file.seek(0)
+        with _decoded(path, file) as stream:
+            yield stream
+
+
+@contextmanager
+def bytes_of(path: Path, content: bytes | None = None) -> Iterator[BinaryIO]:
+    """A file open for reading, or what has been read of it.
+
+    Raises:
+        VideoError: On opening and inside the ``with`` block: it is missing, or cannot be read.
+    """
     try:
-        thing, lost = not_a_video(path), missing_bytes(path)
+        with path.open("rb") if content is None else BytesIO(content) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise VideoError(path, "no such file") from error
+    except IsADirectoryError as error:
+        raise VideoError(path, "is a folder, not a video") from error
     except OSError as error:
         raise VideoError(path, f"cannot be read: {error.strerror}") from error
-    if thing:
-        raise VideoError(path, f"is {thing}: put the video itself there")
-    if lost:
-        raise VideoError(path, f"was cut short, {lost} bytes are missing: copy it again")
-    try:  # "file:", as a colon in a name would make a protocol of what stands before it
-        with av.open(f"file:{path}", metadata_errors="ignore") as container:
+
+
+@contextmanager
+def _decoded(path: Path, file: BinaryIO) -> Iterator[VideoStream]:
+    try:
+        with av.open(file, metadata_errors="ignore") as container:
             stream = _video_stream(path, container)
             stream.codec_context.thread_count = 1  # a process a core decodes already
             yield stream

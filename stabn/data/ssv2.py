@@ -14,12 +14,14 @@ import numpy as np
 
 from stabn import given
 from stabn.data.counts import FrameCounts
+from stabn.data.decoding import bytes_of
 from stabn.data.video import VideoError, frame_count, read_frames
 from stabn.errors import UserError
 
 # of videos: VP9 as the set comes, H.264 as it can be prepared, and as other sets come
 SUFFIXES = (".webm", ".mp4", ".avi", ".mkv")
 NAME = 240  # bytes of an id
+KEPT = 1 << 26  # bytes of a file that are kept at most, between its two uses
 NO_CLASS = -1  # the class id of a video whose list holds ids alone
 
 
@@ -196,6 +198,7 @@ class VideoFolder:
         if not self.folder.is_dir():
             raise VideoError(self.folder, "no such folder; the data set keeps videos/<id>.webm")
         self._frames: dict[str, int] = {}
+        self._content: dict[str, bytes] = {}  # of the video whose frames were counted last
 
     def video_ids(self) -> list[str]:
         """The ids of all videos in the folder, sorted.
@@ -218,15 +221,26 @@ class VideoFolder:
         return next(filter(Path.exists, files), files[0])
 
     def frames(self, video_id: str) -> int:
-        """How many frames a video has: as the set's manifest says, or asked of the file once."""
+        """How many frames a video has: as the set's manifest says, or asked of the file once.
+
+        Both need the file's bytes. They are kept for :meth:`read`, so that a clip, for which the
+        two are asked in turn, opens its file once.
+        """
         if video_id not in self._frames:
             path = self.path(video_id)
-            self._frames[video_id] = self._counts.of(path) or frame_count(path)
+            self._content.clear()
+            with bytes_of(path) as file:
+                known = self._counts.of(file)
+                file.seek(0)
+                content = file.read(KEPT + 1)
+            if len(content) <= KEPT:
+                self._content[video_id] = content
+            self._frames[video_id] = known or frame_count(path, self._content.get(video_id))
         return self._frames[video_id]
 
     def read(self, video_id: str, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Frames uint8 (T, H, W, 3) at source frame indices (T,)."""
-        return read_frames(self.path(video_id), indices)
+        return read_frames(self.path(video_id), indices, self._content.pop(video_id, None))
 
     @cached_property
     def _counts(self) -> FrameCounts:

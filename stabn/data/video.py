@@ -51,14 +51,18 @@ def probe(path: Path | str) -> VideoInfo:
     return VideoInfo(frames, height, width, float(fps))
 
 
-def frame_count(path: Path | str) -> int:
+def frame_count(path: Path | str, content: bytes | None = None) -> int:
     """Number of native frames; of VP8 and VP9 in webm without decoding any.
+
+    Args:
+        path: A video.
+        content: Its bytes, where they have been read already.
 
     Raises:
         VideoError: The file is missing, cut, or no video that can be decoded.
     """
     path = Path(path)
-    with opened(path) as stream:
+    with opened(path, content) as stream:
         codec = stream.codec_context.codec.canonical_name
         if stream.container.format.name != "matroska,webm" or codec not in ("vp8", "vp9"):
             return sum(1 for _ in playing(path, stream))
@@ -69,13 +73,16 @@ def frame_count(path: Path | str) -> int:
     return frames
 
 
-def read_frames(path: Path | str, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+def read_frames(
+    path: Path | str, indices: Sequence[int] | np.ndarray, content: bytes | None = None
+) -> np.ndarray:
     """The frames of a video at given source frame indices, in the order asked for.
 
     Args:
         path: A video in any container and codec that PyAV's ffmpeg decodes; it is shown upright, as
             its rotation tag says.
         indices: Frame indices (T,), 0-based, in any order, repeats allowed.
+        content: The file's bytes, where they have been read already.
 
     Returns:
         uint8 (T, H, W, 3), RGB.
@@ -89,10 +96,10 @@ def read_frames(path: Path | str, indices: Sequence[int] | np.ndarray) -> np.nda
     if indices.size == 0:
         raise ValueError(f"{path}: no frame index given")
     if indices.min() < 0:
-        raise _outside(path, indices.min(), frame_count(path))
+        raise _outside(path, indices.min(), frame_count(path, content))
     wanted, last, frames = set(indices.tolist()), indices.max(), None
     convert = VideoReformatter()
-    with opened(path) as stream:
+    with opened(path, content) as stream:
         for k, frame in enumerate(playing(path, stream)):
             if k in wanted:
                 image = rgb(frame, convert)

@@ -4,7 +4,9 @@ import hashlib
 import os
 import pickle
 import shutil
+from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from stabn.data import ssv2
 from stabn.data.counts import FrameCounts
 from stabn.data.ssv2 import VideoFolder
-from stabn.data.video import VideoError, write_video
+from stabn.data.video import VideoError, read_frames, write_video
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,12 @@ def path_of(root, video_id):
 def asked(monkeypatch) -> list[str]:
     """The files whose frames were counted by opening them."""
     names, count = [], ssv2.frame_count
-    monkeypatch.setattr(ssv2, "frame_count", lambda path: names.append(path.stem) or count(path))
+
+    def noted(path, content):
+        names.append(path.stem)
+        return count(path, content)
+
+    monkeypatch.setattr(ssv2, "frame_count", noted)
     return names
 
 
@@ -85,10 +92,58 @@ def test_without_a_manifest_every_file_is_asked(root, asked, content):
 
 def test_a_manifest_of_another_kind_knows_nothing(root):
     pd.DataFrame({"id": ["1"], "status": ["ok"]}).to_parquet(root / "manifest.parquet")
-    assert FrameCounts(root).of(path_of(root, 1)) is None
+    with path_of(root, 1).open("rb") as file:
+        assert FrameCounts(root).of(file) is None
 
 
 def test_a_file_that_is_gone_is_refused_in_words(root):
     path_of(root, 1).unlink()
     with pytest.raises(VideoError, match=r"1\.webm: no such file"):
         VideoFolder(root).frames("1")
+
+
+@pytest.fixture
+def openings(monkeypatch) -> list[str]:
+    """The videos that were opened, ffmpeg's own openings, by name, among them."""
+    names, path_open, av_open = [], Path.open, av.open
+
+    def opened(path, *rest):
+        if path.suffix == ".webm":
+            names.append(path.stem)
+        return path_open(path, *rest)
+
+    def played(file, **rest):
+        if isinstance(file, str | Path):
+            names.append(Path(file).stem)
+        return av_open(file, **rest)
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(av, "open", played)
+    return names
+
+
+@pytest.mark.parametrize("kept", [ssv2.KEPT, 10])
+@pytest.mark.parametrize("video_id", ["1", "4"])
+def test_a_clip_opens_its_file_once(root, openings, monkeypatch, kept, video_id):
+    """Known to the manifest or not. A file too large to be kept is opened again to be played."""
+    monkeypatch.setattr(ssv2, "KEPT", kept)
+    videos, expected = VideoFolder(root), read_frames(path_of(root, video_id), [2, 0, 2])
+    openings.clear()
+    n = videos.frames(video_id)
+    np.testing.assert_array_equal(videos.read(video_id, [n - 1, 0, n - 1])[1], expected[1])
+    assert len(openings) == (1 if kept > 10 else 2 if video_id == "1" else 3)
+    openings.clear()
+    np.testing.assert_array_equal(videos.read(video_id, [2, 0, 2]), expected)
+    assert (videos.frames(video_id), openings) == (n, [video_id])
+
+
+def test_the_bytes_of_one_video_are_never_played_as_anothers(root):
+    videos = VideoFolder(root)
+    videos.frames("1")
+    videos.frames("2")
+    for video_id in ("1", "2"):
+        expected = read_frames(path_of(root, video_id), [0])
+        np.testing.assert_array_equal(videos.read(video_id, [0]), expected)
+    path_of(root, 2).unlink()
+    with pytest.raises(VideoError, match=r"2\.webm: no such file"):
+        videos.read("2", [0])  # nothing is kept for longer than a clip
