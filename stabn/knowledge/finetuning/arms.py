@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -16,6 +15,7 @@ from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.targets import Levels, at_frames
 from stabn.losses import ClassificationLoss, classification_loss, temporal_loss
 from stabn.models.st_abn import STABN, STABNOutput
+from stabn.training.averaging import averaging
 from stabn.training.nonfinite import NonFiniteLossError
 from stabn.training.process import Process, autocast
 
@@ -55,8 +55,7 @@ class FromFeatures(nn.Module):
 
 def trained_together(model: STABN, me: Process) -> nn.Module:
     """A module that maps features to ST-ABN's output, its gradients averaged over processes."""
-    network = FromFeatures(model)
-    return DistributedDataParallel(network) if me.world_size > 1 else network
+    return averaging(FromFeatures(model), me)
 
 
 def trainable_copy(model: STABN) -> STABN:
