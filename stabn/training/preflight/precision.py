@@ -1,4 +1,4 @@
-"""Whether a run's precision can be trusted here: a step's loss and gradients beside fp32's.
+"""Which precision a run should use here: a step's loss, gradients and time beside fp32's.
 
 Some devices and libraries compute bf16 convolutions wrongly, without a word, and some compute them
 more slowly than fp32. Neither shows in a log before days have passed.
@@ -18,7 +18,7 @@ from stabn.losses import loss_of
 from stabn.training.forward import forward, inputs
 from stabn.training.preflight.findings import Findings
 from stabn.training.preflight.trial import first, timed
-from stabn.training.process import Process, autocast
+from stabn.training.process import Process, autocast, usable_precision
 
 CLIPS = 2  # BN needs two
 LOSS_OFF = 0.05  # at most, of fp32's loss or of 1, whichever is more
@@ -33,7 +33,9 @@ class Step(NamedTuple):
 
 
 def check_precision(found: Findings, model: nn.Module, batch: Batch, asked: str, used: str) -> None:
-    """Compare a step of two clips with fp32, on this process's device.
+    """Compare a step of two clips with fp32, on this process's device, and say which to use.
+
+    Of a run in fp32 it is told what bf16 would be, where the device has units for it.
 
     Args:
         found: gets what is found.
@@ -45,22 +47,35 @@ def check_precision(found: Findings, model: nn.Module, batch: Batch, asked: str,
     device = found.me.device
     if used != asked:
         found.warn("precision", f"this {device.type} has no {asked} units: fp32 instead")
-    if used == "fp32" or len(batch) < CLIPS:
+    other = used if used != "fp32" else usable_precision("bf16", device)
+    if other == "fp32" or len(batch) < CLIPS:
         return
     clips = first(batch, CLIPS)
-    exact, ours = (one_step(model, name, clips, found.me) for name in ("fp32", used))
-    layer, off = worst_layer(model, inputs(clips, device), used)
+    exact, ours = (one_step(model, name, clips, found.me) for name in ("fp32", other))
+    layer, off = worst_layer(model, inputs(clips, device), other)
     told = (
-        f"{used}: a step's loss is {ours.loss:.4f}, {exact.loss:.4f} in fp32; layer by "
+        f"{other}: a step's loss is {ours.loss:.4f}, {exact.loss:.4f} in fp32; layer by "
         f"layer results and gradients are within {off:.1%} ({layer})"
     )
-    if not (abs(ours.loss - exact.loss) <= LOSS_OFF * max(exact.loss, 1) and off <= LAYER_OFF):
+    right = abs(ours.loss - exact.loss) <= LOSS_OFF * max(exact.loss, 1) and off <= LAYER_OFF
+    ratio = ours.seconds / exact.seconds
+    slower = f"{other} takes {ratio:.1f} times as long as fp32 here"
+    faster = f"{other} takes {ratio:.2f} of fp32's time here"
+    if used == "fp32":
+        reason = slower if right else f"{told}: computed wrongly here"
+        advice = f"fp32 is the one to use: {reason}"
+        if right and ratio < 1:
+            advice = f"{faster}, and agrees with it: set precision to {other}"
+        found.good("precision", advice)
+        return
+    if not right:
         found.fault("precision", f"{told}: computed wrongly here; set precision to fp32")
         return
     found.good("precision", told)
-    if ours.seconds > exact.seconds:
-        ratio = ours.seconds / exact.seconds
-        found.warn("precision", f"{used} takes {ratio:.1f} times as long as fp32 here")
+    if ratio > 1:
+        found.warn("precision", f"{slower}; set precision to fp32")
+    else:
+        found.good("precision", f"{faster}: the one to use")
 
 
 def one_step(model: nn.Module, precision: str, clips: Batch, me: Process) -> Step:

@@ -20,10 +20,10 @@ def checked(tiny, caplog, monkeypatch):
     caplog.set_level("INFO")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
 
-    def check(**values) -> tuple[Findings, list[str]]:
+    def check(asked: str = "bf16", **values) -> tuple[Findings, list[str]]:
         found = Findings(ALONE)
-        run = set_up(tiny(precision="bf16", **values), ALONE)
-        check_precision(found, run.model, next(iter(run.loader)), "bf16", run.precision)
+        run = set_up(tiny(precision=asked, **values), ALONE)
+        check_precision(found, run.model, next(iter(run.loader)), asked, run.precision)
         return found, [r.getMessage() for r in caplog.records if " precision " in r.getMessage()]
 
     return check
@@ -76,13 +76,30 @@ def test_a_gradient_that_is_computed_wrongly_is_found(checked, monkeypatch):
     assert "computed wrongly" in checked()[0].faults[0]
 
 
-def test_bf16_that_is_slower(checked, monkeypatch):
-    seconds = {"fp32": 1.0, "bf16": 25.0}
-    steps = lambda model, name, *clips: Step(2.0, seconds[name])  # noqa: E731
-    monkeypatch.setattr(precision, "one_step", steps)
-    found, lines = checked()
+SLOWER, FASTER = "bf16 takes 25.0 times as long as fp32 here", "bf16 takes 0.40 of fp32's time here"
+
+
+@pytest.mark.parametrize(
+    ("asked", "loss", "seconds", "said"),
+    [
+        ("bf16", 2.0, 25.0, f"warning  precision    {SLOWER}; set precision to fp32"),
+        ("bf16", 2.0, 0.4, f"ok       precision    {FASTER}: the one to use"),
+        ("fp32", 2.0, 25.0, f"fp32 is the one to use: {SLOWER}"),
+        ("fp32", 2.0, 0.4, f"{FASTER}, and agrees with it: set precision to bf16"),
+        (
+            "fp32",
+            9.0,
+            0.4,
+            "fp32 is the one to use: bf16: a step's loss is 9",
+        ),
+    ],
+)
+def test_which_precision_to_use_here(checked, monkeypatch, asked, loss, seconds, said):
+    steps = {"fp32": Step(2.0, 1.0), "bf16": Step(loss, seconds)}
+    monkeypatch.setattr(precision, "one_step", lambda model, name, *clips: steps[name])
+    found, lines = checked(asked)
     assert not found.faults
-    assert "bf16 takes 25.0 times as long as fp32 here" in lines[1]
+    assert said in lines[-1]
 
 
 def test_a_device_without_it_is_named(checked, monkeypatch):
