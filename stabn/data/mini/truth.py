@@ -1,4 +1,4 @@
-"""What is true of a video of mini-SSv2: when and where its action is."""
+"""What is true of a video whose action was put there, as mini-SSv2's: when and where it is."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +25,15 @@ def read_truth(root: Path | str, video_id: str) -> Truth:
     """The truth of one video.
 
     Raises:
-        FileNotFoundError: The set has no truth (only mini-SSv2 does), or no such video.
+        FileNotFoundError: The set has no truth (mini-SSv2 has, and what data_scripts/egogestar.py
+            makes), or no such video.
     """
     path = Path(root) / "truth" / f"{video_id}.npz"
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no truth for this video; only mini-SSv2 comes with it")
+        raise FileNotFoundError(
+            f"{path}: no truth for this video; only mini-SSv2 and what data_scripts/egogestar.py "
+            f"makes come with it"
+        )
     with np.load(path, allow_pickle=False) as file:
         shape = tuple(file["shape"])  # (n, H, W)
         count = int(np.prod(shape))
