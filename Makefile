@@ -12,7 +12,7 @@ PY := .venv/bin/python
 export OMP_WAIT_POLICY = passive
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test check lint browser slurm nginx lab annotate study pretext tables bench soak sync picture screens dist pdf clean
+.PHONY: help env book test check lint browser slurm nginx lab annotate study pretext tables bench gpu soak sync picture screens dist pdf clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1	/' | expand -t 18
@@ -81,7 +81,10 @@ soak: $(READY)  ## kill training at 20 random moments and compare its end (a qua
 	@$(PY) -m tests.soak.kills --kills 20 --seed $(SEED) --record book/results/soak/kills_$(SEED).json
 
 bench: $(READY)  ## run the benchmarks, each against a peer
-	@for script in $(filter-out benchmarks/measured.py,$(wildcard benchmarks/*.py)); do echo "▶ $$script"; $(PY) $$script || exit 1; done
+	@for script in $(filter-out benchmarks/measured.py benchmarks/gpu.py,$(wildcard benchmarks/*.py)); do echo "▶ $$script"; $(PY) $$script || exit 1; done
+
+gpu: $(READY)  ## measure the full-size networks on this machine's GPU (under ten minutes, resumable), write _build/gpu.json
+	@$(PY) benchmarks/gpu.py $(ARGS)
 
 sync: $(READY)  ## write the .ipynb beside each notebooks/**/*.py again (cell ids are kept)
 	@$(PY) -m tools.pairs

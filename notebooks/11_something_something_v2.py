@@ -202,8 +202,9 @@ assert both[0].max() <= n // 2 <= both[1].min()  # one half each
 # - **prepare** makes a smaller copy that is quicker to read, as VP9 or (`--codec h264`) as H.264. Each
 #   copy must have its source's frames, upright, and show in them what its source shows.
 #
-# Training takes the number of frames of each video from the manifest, so that a clip opens its file
-# once. A number belongs to a file's bytes: a file that changed since is counted anew.
+# Training takes the number of frames of each video from the manifest. A number belongs to a file's bytes:
+# a file that changed since is counted anew. Those bytes are read once, to be looked up and to be decoded;
+# a parallel file system answers a second opening slowly.
 #
 # We make a data set by hand to try them on: labels and lists in the official form, and nine small webm
 # files, some in two passes as the real ones were. They are drawn by a program: *synthetic*.
@@ -333,8 +334,9 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 # The paper is silent on precision; the files say bf16, which today's GPUs compute faster.
 # Some devices and libraries have computed convolutions in bf16 wrongly, and others slowly, without a word.
 # So the preflight takes a step of two clips in bf16 and in fp32, compares its loss, and every
-# layer's results and gradients, and refuses a run that would be wrong; where bf16 is the slower one it says
-# so. `-p precision fp32` is always there. [Chapter 10](10_one_process_to_ddp.ipynb) says what each
+# layer's results and gradients, and refuses a run that would be wrong. It says which of the two is to be
+# used on this machine, and why: of a run in fp32 as well, where the device has units for bf16.
+# `-p precision fp32` is always there. [Chapter 10](10_one_process_to_ddp.ipynb) says what each
 # parameter does, and how other published recipes differ.
 #
 # **Which split chooses, and which gives the score?** `eval_split` chooses `best.pt`; `report_split` is
@@ -481,8 +483,11 @@ HTML(cost.memory_table())
 # projected hours hang on it. The column "share" above is larger, but of a processor, and of the rate at
 # which it really multiplies matrices. A GPU has less memory bandwidth for each operation, so expect less
 # of it. The rate is that of bf16, as in the files;
-# fp32 is slower. (On a GPU PyTorch lets fp32 convolutions use TF32 units, which keep 10
-# bits of each factor, and we leave that as it is: it is what a user of PyTorch expects.)
+# fp32 is slower. (On a GPU fp32 uses TF32 units, which keep 10 bits of each factor, as PyTorch lets its
+# convolutions do unless told otherwise; a run's record says so.)
+#
+# `make gpu` measures these networks on a GPU in under ten minutes: from memory and from videos, in fp32,
+# TF32 and bf16, compiled and not, with the memory that they take and the time in which the GPU waits.
 
 # %%
 HTML(cost.hours_table(share=0.2))

@@ -50,7 +50,7 @@ def benchmark(monkeypatch) -> Iterator[Callable[[str], ModuleType]]:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     before = set(sys.modules)
     yield importlib.import_module
-    for name in {"encoders", "loader", "training_step", "measured"} - before:
+    for name in {"encoders", "gpu", "loader", "training_step", "measured"} - before:
         sys.modules.pop(name, None)
 
 
@@ -180,3 +180,53 @@ def test_a_missing_data_set_is_named(tmp_path):
     assert done.returncode == 1
     assert "nowhere/videos: no such folder" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_gpu_table_has_every_row_and_goes_on_where_it_stopped(
+    record_of, benchmark, monkeypatch, tmp_path
+):
+    """On a CPU, at toy size: fed from memory, and by the product's loader and steps."""
+    monkeypatch.setattr(benchmark("loader"), "PASSAGES", [("bikes", 0)])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    gpu = benchmark("gpu")
+    expected = [case.names() for case in gpu.cases(["small"], torch.device("cpu"))]
+    record = record_of("gpu.py")
+    rows = [{name: row[name] for name in expected[0]} for row in record["rows"]]
+    assert rows == expected
+    assert {row["decoded"] for row in rows} == {True, False}
+    assert any("compile" in row["options"] for row in rows)
+    for row in record["rows"]:
+        assert row["note"] is None
+        assert row["idle_share"] is None  # a CPU has no profile of a GPU
+        used = row["clips_per_second"] * row["gflop_per_clip"] / 1000  # TFLOP/s
+        assert row["share_of_matrix_rate"] == pytest.approx(used / row["matrix_tflops"])
+
+    stopped = record | {"rows": record["rows"][:-1]}
+    (tmp_path / "record.json").write_text(json.dumps(stopped))
+    again = record_of("gpu.py")
+    assert again["rows"][:-1] == stopped["rows"]  # not measured anew
+    assert again["rows"][-1].keys() == record["rows"][-1].keys()
+    assert again["started"] == record["started"]
+
+    other = record | {"versions": record["versions"] | {"torch": "1.0"}}
+    (tmp_path / "record.json").write_text(json.dumps(other))
+    one = gpu.Case("small", "baseline", gpu.Way("fp32"))
+    monkeypatch.setattr(gpu, "cases", lambda *_: [one])
+    assert len(record_of("gpu.py")["rows"]) == 1
+    assert json.loads((tmp_path / "record.before.json").read_text()) == other
+
+
+def test_the_gpu_is_busy_while_one_kernel_or_several_run(benchmark):
+    gpu = benchmark("gpu")
+    assert gpu.busy_seconds([(5, 6), (0, 2), (1, 3), (5.5, 5.75)]) == 4
+    assert gpu.busy_seconds([]) == 0
+    assert gpu.told(4.0, 8, None, 0.5)["idle_share"] == 0.75  # of steps of 2 s
+
+
+def test_without_a_gpu_its_table_is_not_begun(benchmark, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--out", str(tmp_path / "gpu.json")])
+    with pytest.raises(SystemExit):
+        benchmark("gpu").main()
+    assert "finds no GPU here; --quick" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
