@@ -63,6 +63,7 @@ def task_study():
         fresh = str(int(seed) + FRESH)
         yield from studied_fault(fresh)
         yield from studied_sweeps(fresh)
+        yield from studied_others_edits(fresh)
         yield from studied_plain(seed)
     yield from studied_choice()
     yield from studied_hand()
@@ -128,6 +129,26 @@ def studied_sweeps(seed):
                 first=[[*command, "--out", edits, *stand_in]],
                 given=given,
             )
+
+
+def studied_others_edits(seed):
+    """The same edits of the same clips, for a bi-LSTM with attention before it, and after it."""
+    edits = Path("runs/study") / f"mini_biased_gated_seed{seed}" / "edits.json"
+    sets = ["-p", "data_root", BIASED, "-p", "prepared", BIASED_PREPARED]
+    for place in ("before", "after"):
+        trained = f"mini_biased_bilstm_{place}_seed{seed}"
+        given = [*sets, "-p", "report_split", "validation_swapped"]
+        yield studied(
+            *("others_edits", "train", trained, f"mini_bilstm_{place}", seed),
+            need=["prepare_biased"],
+            given=given,
+        )
+        yield studied(
+            *("others_edits", "finetune", f"mini_biased_bilstm_{place}_finetune_seed{seed}"),
+            *("mini_biased_finetune", seed),
+            need=[f"study:{trained}", f"study:mini_biased_gated_seed{seed}_edits"],
+            given=["-p", "run", Path("runs/study") / trained, "-p", "edits", edits],
+        )
 
 
 def studied_plain(seed):

@@ -55,6 +55,10 @@ class FrameByFrame(nn.Module):
         self.encoder = encoder
         self.network = network
 
+    def extractor_modules(self) -> list[nn.Module]:
+        """The encoder: all that stands before the network over time."""
+        return [self.encoder]
+
     def features(self, clip: Tensor) -> Tensor:
         """Normalised clips (N, 3, T, H, W) → (N, T, C, H′, W′)."""
         return self.encoder(clip).transpose(1, 2)

@@ -107,6 +107,10 @@ class STABN(nn.Module):
             self.attention_branch.spatial_head.requires_grad_(False)
             self.attention_branch.temporal_head.requires_grad_(False)
 
+    def extractor_modules(self) -> list[nn.Module]:
+        """All that stands before the attention point."""
+        return self.backbone.extractor_modules()
+
     def features(self, clip: Tensor) -> Tensor:
         """Feature maps f(x) at the attention point: (N, 3, T, H, W) → (N, C, T, H′, W′)."""
         return self.backbone.features(clip)

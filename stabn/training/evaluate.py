@@ -184,6 +184,12 @@ def attends(config: RunConfig) -> bool:
     return config.model == "st_abn" and config.constant_attention is None
 
 
+def weighs_frames(config: RunConfig) -> bool:
+    """Whether a network on frames has an M_t of its own, which edits can correct."""
+    weighs = getattr(config.network, "attention", "none") != "none"
+    return attends(config) or (weighs and config.encoder is None)
+
+
 def may_attend(config: RunConfig) -> bool:
     """Whether a network on frames may have attention that the truth can be put beside."""
     return attends(config) or (config.network is not None and config.encoder is None)
@@ -285,8 +291,8 @@ def check_classes(trained: Trained, config: RunConfig, path: Path) -> None:
         load(path, classes)
 
 
-def inverts(config: EvalConfig, effective: RunConfig) -> bool:
-    """Whether the network is also scored with 1 − M_s."""
+def inverts(config: Strict, effective: RunConfig) -> bool:
+    """Whether the network is also scored with 1 − M_s: where ``config`` says so, and it has M_s."""
     return config.invert_spatial and attends(effective)
 
 

@@ -13,16 +13,23 @@ from torch.optim.lr_scheduler import LRScheduler
 from stabn.data.dataset import Batch
 from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.targets import Levels, at_frames
-from stabn.losses import ClassificationLoss, classification_loss, temporal_loss
+from stabn.losses import ClassificationLoss, loss_of, temporal_loss
+from stabn.models.frame_encoder import FrameByFrame
+from stabn.models.output import VideoOutput
 from stabn.models.st_abn import STABN, STABNOutput
 from stabn.training.averaging import averaging
 from stabn.training.nonfinite import NonFiniteLossError
 from stabn.training.process import Process, autocast
 
+Taught = STABN | FrameByFrame  # a network whose M_t edits can correct
+
 
 @dataclass
 class Arm:
-    """One network on its way, with what L_temp pulls its M_t towards (None: nothing)."""
+    """One network on its way, with what L_temp pulls its M_t towards (None: nothing).
+
+    ``shares`` says that its M_t sums to 1 over a clip, as that of a softmax does.
+    """
 
     name: str
     levels: Levels | None
@@ -30,6 +37,7 @@ class Arm:
     optimizer: Optimizer
     schedule: LRScheduler
     scaler: torch.amp.GradScaler
+    shares: bool
 
 
 class Told(NamedTuple):
@@ -42,27 +50,27 @@ class Told(NamedTuple):
 
 
 class FromFeatures(nn.Module):
-    """What is trained of an ST-ABN: all that follows the attention point."""
+    """What is trained of a network: all that follows its extractor."""
 
-    def __init__(self, model: STABN):
+    def __init__(self, model: Taught):
         super().__init__()
         self.model = model
 
-    def forward(self, features: Tensor) -> STABNOutput:
-        """(N, C, T, H′, W′) → :class:`stabn.models.st_abn.STABNOutput`."""
+    def forward(self, features: Tensor) -> STABNOutput | VideoOutput:
+        """f(x), as the network's ``features`` gives it, to its answer."""
         return self.model.from_features(features)
 
 
-def trained_together(model: STABN, me: Process) -> nn.Module:
-    """A module that maps features to ST-ABN's output, its gradients averaged over processes."""
+def trained_together(model: Taught, me: Process) -> nn.Module:
+    """A module from features to the network's output; its gradients are averaged over processes."""
     return averaging(FromFeatures(model), me)
 
 
-def trainable_copy(model: STABN) -> STABN:
+def trainable_copy(model: Taught) -> Taught:
     """A copy whose extractor is frozen and shared; all that follows it is trained."""
-    shared = {id(m): m for part in model.backbone.extractor_modules() for m in part.modules()}
+    shared = {id(m): m for part in model.extractor_modules() for m in part.modules()}
     arm = copy.deepcopy(model, shared).train()
-    for module in model.backbone.extractor_modules():
+    for module in model.extractor_modules():
         module.eval().requires_grad_(False)
     return arm
 
@@ -77,6 +85,11 @@ def take_step(
 ) -> Told:
     """One optimizer step of one arm: L_att + L_per + γ_t · L_temp (equation (5)).
 
+    A network without an attention branch has no L_att. Weights that sum to 1 cannot be 1 on several
+    frames: they are multiplied by the sum of the edit's levels before they are compared with these.
+    L_temp is then 0 where each frame has its share of the edit, and γ_t counts errors of levels, as
+    it does for a sigmoid. An edit that is 0 all over asks for nothing.
+
     Raises:
         NonFiniteLossError: NaN or infinite; the weights are as they were.
     """
@@ -85,8 +98,10 @@ def take_step(
     target, edited = target.to(me.device), edited.to(me.device)
     with autocast(precision, me.device):
         output = arm.network(features)
-        loss = classification_loss(output.logits, output.attention_logits, labels)
+        loss = loss_of(output, labels)
     m_t = output.temporal_attention.float()
+    if arm.shares:
+        m_t = m_t * target.sum(dim=1, keepdim=True)
     temporal = temporal_loss(m_t, target, edited, config.gamma, divisor(config, edited, me))
     total = loss.total + temporal
     if not torch.isfinite(total):

@@ -9,6 +9,10 @@ clips in the same order and drop the same features; they differ in what L_temp p
 
 The extractor is frozen, its batch normalisation too, so one f(x) serves all arms, and with
 ``draws`` several epochs (:mod:`stabn.knowledge.finetuning.features`).
+
+A bi-LSTM with attention over time is taught as ST-ABN is; its extractor is its encoder of frames.
+Its weights are shares of 1, and so is what it learns of an edit
+(:func:`stabn.knowledge.finetuning.arms.take_step`).
 """
 
 import logging
@@ -31,7 +35,7 @@ from stabn.knowledge.finetuning.targets import read_edits, unchanged
 from stabn.training.averaging import share_statistics
 from stabn.training.checkpoint import Trained, save
 from stabn.training.config import configured, write_config
-from stabn.training.evaluate import check_classes, report
+from stabn.training.evaluate import check_classes, inverts, report
 from stabn.training.files import file_hash, remove_leftovers
 from stabn.training.journal import Journal
 from stabn.training.ledger import Ledger
@@ -203,7 +207,7 @@ def close_folder(tuning: Tuning) -> None:
         report(trained, run, me, **how, checkpoint=name)
         for split in config.also_report:
             report(trained, run, me, **how | {"split": split}, checkpoint=name)
-        if config.invert_spatial:
+        if inverts(config, run):
             report(trained, run, me, **how, checkpoint=name, invert_spatial=True)
     if me.is_main:
         record = read_record(path) | {

@@ -18,7 +18,7 @@ from stabn.training.batch_statistics import check_statistics
 from stabn.training.build import split_videos, train_loader
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
-from stabn.training.evaluate import attends
+from stabn.training.evaluate import attends, inverts, weighs_frames
 from stabn.training.optimizer import make_optimizer, make_schedule
 from stabn.training.process import Process, agreeing, autocast, usable_precision
 from stabn.training.resume import Progress, check_same_step, step_seed, store, take_up
@@ -82,17 +82,22 @@ def opened(config: FinetuneConfig) -> tuple[Trained, RunConfig]:
         ConfigError: the run and the fine-tuning do not go together.
     """
     before = load(config.start)
-    if not attends(before.config):
-        raise CheckpointError(
-            f"{config.start}: has no attention to correct; fine-tune an ST-ABN, not the matched "
-            f"control or another network"
-        )
+    if not weighs_frames(before.config):
+        raise CheckpointError(f"{config.start}: {why_not(before.config)}")
     return before, config.as_run(before.config)
+
+
+def why_not(run: RunConfig) -> str:
+    """Why edits cannot correct a network, and which they can."""
+    fit = "fine-tune an ST-ABN, or a bilstm with attention, that reads frames"
+    if run.encoder:
+        return f"reads features of {run.encoder}, whose frames edits are not put beside; {fit}"
+    return f"has no attention to correct, no weight for each frame; {fit}"
 
 
 def scored_splits(config: FinetuneConfig, run: RunConfig) -> list[str]:
     """The splits on which every network is scored, as often as it is."""
-    inverted = [run.report_split] if config.invert_spatial else []
+    inverted = [run.report_split] if inverts(config, run) else []
     return [run.report_split, *config.also_report, *inverted]
 
 
@@ -143,15 +148,18 @@ def set_up(
         before.model.to(me.device)
         precision = usable_precision(run.precision, me.device)
         models = nn.ModuleDict({name: trainable_copy(before.model) for name in config.arms})
-        for model in models.values():  # all kinds of fusion have the same weights
-            model.fusion.kind, model.fusion.closed = run.fusion, run.closed
+        shares = not attends(run)  # an ST-ABN has a sigmoid for each frame, a bilstm a softmax
+        if not shares:
+            for model in models.values():  # all kinds of fusion have the same weights
+                model.fusion.kind, model.fusion.closed = run.fusion, run.closed
         changing = {}
         for name, model in models.items():
             optimizer = make_optimizer(run, model)
             scaler = torch.amp.GradScaler(me.device.type, enabled=precision == "fp16")
             changing[name] = optimizer, make_schedule(run, optimizer, steps), scaler
         arms = {
-            name: Arm(name, towards[name], models[name], *changing[name]) for name in config.arms
+            name: Arm(name, towards[name], models[name], *changing[name], shares)
+            for name in config.arms
         }
         progress = take_up(config, before.classes, models, _parts(arms))
     check_same_step(progress, me)
@@ -176,14 +184,13 @@ def _parts(arms: Mapping[str, Arm]) -> dict[str, Any]:
 
 @torch.no_grad()
 def extracted(tuning: Tuning, batch: Batch) -> Tensor:
-    """f(x) of a batch at the attention point, (N, C, T, H′, W′): computed, or as it was kept."""
-    device = tuning.me.device
-    if batch.video.is_floating_point():
-        kept = batch.video.to(device, non_blocking=True)
-        return kept.contiguous(memory_format=torch.channels_last_3d)
-    with autocast(tuning.precision, device):
-        video = batch.video.to(device, non_blocking=True)
-        return tuning.before.model.features(normalise(video))
+    """f(x) of a batch, as the network's ``features`` gives it: computed, or as it was kept."""
+    features = batch.video.to(tuning.me.device, non_blocking=True)
+    if not features.is_floating_point():
+        with autocast(tuning.precision, tuning.me.device):
+            features = tuning.before.model.features(normalise(features))
+    # in one order in memory, as sums over it are rounded by order
+    return features.contiguous(memory_format=torch.channels_last_3d)
 
 
 def take_steps(tuning: Tuning, batch: Batch) -> dict[str, Told]:
