@@ -92,7 +92,11 @@ READS_TOO = {
         RECORDS / "paper/table1.csv",
         *(path for path in Path("data_scripts").iterdir() if path.is_file()),
     ],
-    "17_bilstm_attention": [RECORDS / "paper/ucf101.csv", *RECORDS.glob("cost/encoders_*.json")],
+    "17_bilstm_attention": [
+        RECORDS / "paper/ucf101.csv",
+        *RECORDS.glob("cost/encoders_*.json"),
+        *RECORDS.glob("others_edits/*.json"),
+    ],
 }
 
 

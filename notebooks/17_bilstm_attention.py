@@ -30,13 +30,15 @@ from torch.nn import functional as F
 
 from stabn.data.mini.drawn import DrawnVideos
 from stabn.data.transforms import eval_transform, normalise
-from stabn.figures import temporal_figure
+from stabn.figures import arms_figure, describe_arms, temporal_figure
 from stabn.figures.sheet import COLOURS, LINES, MARKERS, Sheet, styled
 from stabn.metrics import beyond_habit, fixed_curve, rank_correlation
 from stabn.models.attention import TemporalHead
 from stabn.models.bilstm import BiLSTM, DenseSoftmax
 from stabn.models.encoders import ENCODERS
 from stabn.models.resnet3d import count_parameters
+from stabn.tables.fault import LISTS, top1
+from stabn.tables.finetunings import ARMS, SHORT, paired, read_finetunings
 from stabn.training.checkpoint import REPOSITORY, load_trained
 
 _ = torch.manual_seed(0)
@@ -466,6 +468,49 @@ with torch.no_grad():
     single = net.attention(net.lstm(x)[0])[:, 6:11]  # (8, 5, 2·units)
 print(f"mean over features {reached[:, 6:11].mean():.2f}", end=", ")
 print(f"single features {single.min():.2f} to {single.max():.2f}")
+
+# %% [markdown]
+# ## The same edits, four arms
+#
+# `stabn finetune` takes a bi-LSTM with attention as it takes an ST-ABN. What is an edit to it? Not its
+# levels, for these cannot be reached, but their shares. Let $m_t$ be the levels of a clip's $T$ frames,
+# $S = \sum_t m_t$, and $A_t$ the weights, averaged over the features. The loss is
+#
+# $$ L_{temp} = \frac{1}{T} \sum_t (m_t - S A_t)^2 . $$
+#
+# It is 0 where $A_t = m_t / S$. It counts errors of *levels*, so $\gamma_t$ means what it means for
+# ST-ABN, and an edit of one frame asks for no more than one of five. "Nothing here matters" ($S = 0$) still
+# cannot be said: such an edit asks for nothing. Two frames of four, from even weights:
+
+# %%
+m, even = torch.tensor([1.0, 1.0, 0.0, 0.0]), torch.full((4,), 1 / 4)
+start = F.mse_loss(m.sum() * even, m).item()
+print(f"even weights: by hand {(1 - 2 / 4) ** 2:.2f}, found {start:.2f}")
+print(f"shares of the edit: {F.mse_loss(m.sum() * m / m.sum(), m).item():.2f}")
+assert math.isclose(start, 0.25)
+
+# %% [markdown]
+# The edits that mend ST-ABN on [the set with a known fault](results_fault.ipynb) were given to two
+# bi-LSTMs, with the attention before and after. From what a frame of weight 0 can do, we expect them to help
+# *before*, where such a frame is out, and not *after*, where the states have read the sign already.
+# Swapped is the list whose sign is the wrong class's.
+
+# %%
+done = read_finetunings(REPOSITORY, "book/results/others_edits/*_finetune_seed*.json")
+of = {"before": [], "after": []}
+for one in done:
+    of[one.record["config"]["network"]["attention"]].append(one)
+panels = {
+    title: {
+        f"attention {place}": {
+            SHORT[arm]: list(paired(each, arm, top1(name)).values()) for arm in ARMS
+        }
+        for place, each in of.items()
+    }
+    for name, title in LISTS.items()
+}
+print(describe_arms(panels, {}) if done else "No record yet: `make study` makes them.")
+arms_figure(panels, {}, "top-1, %") if done else None
 
 # %% [markdown]
 # ## What a full row costs

@@ -428,6 +428,10 @@ for over, fill in product(("time", "space"), ("mean", "still")):
 #     --method grad_cam --compare occlusion --compare random
 # ```
 #
+# A network that learned from the features of a frozen encoder ([chapter 17](17_bilstm_attention.ipynb))
+# is put behind that encoder again, so the same command explains it; `--weights` names the encoder's
+# weights, if they are not ImageNet's.
+#
 # ## What we learned
 #
 # - Grad-CAM costs one forward and one backward pass; methods that hide parts cost dozens here, and

@@ -2,7 +2,7 @@
 
 ``stabn explain VIDEO --checkpoint runs/mini_st_abn/best.pt --out figure.png`` shows an ST-ABN's own
 attention. ``--method`` explains any network after the fact, ``--compare`` puts further methods
-below.
+below. A network that learned from features is put behind its encoder again.
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,8 @@ from stabn.figures import (
 )
 from stabn.figures.sheet import Sheet
 from stabn.training.checkpoint import CheckpointError, Trained, load
+from stabn.training.encoded import Encoded, behind_its_encoder
+from stabn.training.features import named
 from stabn.training.files import replacing
 from stabn.words import counted
 
@@ -123,7 +125,8 @@ def explain(
 
     Args:
         video: a file in any container and codec.
-        trained: from :func:`stabn.training.checkpoint.load_trained` or ``load``.
+        trained: from :func:`stabn.training.checkpoint.load_trained` or ``load``; of a run that
+            reads features, from :func:`stabn.training.encoded.behind_its_encoder`.
         top: how many classes to name.
         method: how the most probable of them is explained: ``"intrinsic"``, a network's own
             attention, or another name in ``stabn.attribution.METHODS``.
@@ -131,22 +134,23 @@ def explain(
     Raises:
         VideoError: no such file, or no video that can be decoded.
         CheckpointError: the network has not what the method needs: attention of its own, for one;
-            or it reads a frozen encoder's features, and no frames.
+            or it reads a frozen encoder's features, and stands alone.
     """
     video = given.path(video)
     model, config, classes, origin = trained
-    if config.encoder:
-        raise CheckpointError(
-            f"{origin}: reads features of {config.encoder}, not frames, so its answer cannot be "
-            f"traced back to what a video shows; give a network that reads frames"
-        )
-    indices = views(config.sampling, probe(video).frames, config.num_frames)  # (V, T)
+    if encoded := isinstance(model, Encoded):
+        indices = model.frames_of(video)[None]  # (1, T), or fewer
+        seen = eval_transform(model.size, short_side=model.size)
+    elif config.encoder:
+        raise CheckpointError(f"{origin}: reads features; put it behind {config.encoder} first")
+    else:
+        indices = views(config.sampling, probe(video).frames, config.num_frames)  # (V, T)
+        seen = eval_transform(config.image_size, short_side=config.short_side)
     frames = read_frames(video, indices.ravel())  # (V·T, H, W, 3)
-    seen = eval_transform(config.image_size, short_side=config.short_side)
     clip, _ = seen(frames)  # (3, V·T, size, size)
     clips = clip.unflatten(1, indices.shape).transpose(0, 1)  # (V, 3, T, size, size)
-    device = next(model.parameters()).device
-    clips = normalise(clips.to(device))
+    clips = clips.to(next(model.parameters()).device)
+    clips = clips.float() if encoded else normalise(clips)
     probabilities = logits_of(model.eval(), clips).float().mean(dim=0).softmax(dim=0)  # (K,)
     best = probabilities.topk(min(top, len(classes)))
     target = int(best.indices[0])
@@ -215,12 +219,25 @@ BY = click.Choice(list(METHODS))
     multiple=True,
     help="a further method, shown below the first; may be given several times",
 )
+@click.option(
+    "--weights",
+    default="imagenet",
+    show_default=True,
+    help="of the encoder of a network that learned from features: imagenet | FILE | none",
+)
 def command(
-    video: Path, checkpoint: Path, out: Path, method: str, compare: tuple[str, ...]
+    video: Path,
+    checkpoint: Path,
+    out: Path,
+    method: str,
+    compare: tuple[str, ...],
+    weights: str,
 ) -> None:
     """VIDEO is a file in any container and codec, of any size."""
     _format(out)
     trained = load(checkpoint)
+    if trained.config.encoder:
+        trained = behind_its_encoder(trained, named(weights))
     methods = dict.fromkeys((method, *compare))  # each once, in the order given
     explanations = []
     for name in methods:

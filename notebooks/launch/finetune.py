@@ -32,6 +32,9 @@
 #   knowledge of *this* video gave.
 #
 # The paper compares *knowledge* with *before*, which mixes the three causes.
+#
+# A bi-LSTM with attention that reads frames is fine-tuned in the same way, without $L_{att}$ and
+# without $M_s$. Its weights sum to 1; chapter 17 says what an edit is to them.
 
 # %%
 import pandas as pd

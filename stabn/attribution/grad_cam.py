@@ -48,6 +48,8 @@ def last_maps(model: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
     """
     if isinstance(model, FrameByFrame):
         maps = model.features(clip)
+        if not maps.requires_grad:  # a frozen encoder keeps no way back to the clip
+            maps.requires_grad_()
         return maps, model.from_features(maps).logits
     found: list[Tensor] = []
 

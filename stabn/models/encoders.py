@@ -103,7 +103,7 @@ class Encoder(nn.Module):
         """Clips → the last cube of features of every frame.
 
         Args:
-            video: uint8 (N, 3, T, size, size), RGB, with ``size`` of ``shape``.
+            video: (N, 3, T, size, size) in 0…255, uint8 or float, RGB, with ``size`` of ``shape``.
 
         Returns:
             float32 (N, T, C, H′, W′). :func:`pooled` makes vectors of it.

@@ -79,10 +79,18 @@ class _Clips(Dataset[_Seen]):
             return np.arange(n)
         if self.key.taken == "segments":
             return segment_indices(n, self.key.num_frames)
-        path = self.videos.path(video_id)
-        if not (fps := probe(path).fps):
-            raise VideoError(path, "does not say its frames per second: re-encode it")
-        return second_indices(n, fps)
+        return each_second(self.videos.path(video_id), n)
+
+
+def each_second(path: Path, n: int) -> np.ndarray:
+    """The first frame of every second of a video of n frames, int64.
+
+    Raises:
+        VideoError: it does not say how many frames a second has.
+    """
+    if not (fps := probe(path).fps):
+        raise VideoError(path, "does not say its frames per second: re-encode it")
+    return second_indices(n, fps)
 
 
 def key_of(
@@ -226,6 +234,11 @@ def encoded(encoder: Encoder, clip: Tensor, output: str) -> Tensor:
     return torch.cat(parts)
 
 
+def named(weights: str) -> str | None:
+    """Weights as a command names them: none for random ones, else what an encoder takes."""
+    return None if weights == "none" else weights
+
+
 @click.command(help="Run a set's videos through a frozen ImageNet network, once.")
 @click.option("--root", type=given.path, help="data set with videos/<id>.webm")
 @click.option("--prepared", type=given.path, help="instead: a prepared set, smaller and faster")
@@ -254,7 +267,7 @@ def command(
         raise click.UsageError("give --root or --prepared, one of the two")
     videos = VideoFolder(root) if root else PreparedFrames(prepared)
     with joined() as me:
-        network = Encoder(encoder, None if weights == "none" else weights, official=official)
+        network = Encoder(encoder, named(weights), official=official)
         ids, output = videos.video_ids(), "cube" if cube else "pooled"
         cache = extract(
             network.to(me.device),

@@ -106,8 +106,8 @@ def test_a_video_without_features_is_entered_in_the_ledger(run, tiny_set, tmp_pa
     assert "run stabn features again" in line
 
 
-def test_a_video_cannot_be_explained_by_it(run):
-    with pytest.raises(CheckpointError, match="reads features of vgg16, not frames"):
+def test_a_video_cannot_be_explained_by_it_alone(run):
+    with pytest.raises(CheckpointError, match="reads features; put it behind vgg16 first"):
         explain("any.mp4", load(run.folder / "best.pt"))
 
 
