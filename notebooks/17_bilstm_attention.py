@@ -490,9 +490,9 @@ print(f"shares of the edit: {F.mse_loss(m.sum() * m / m.sum(), m).item():.2f}")
 assert math.isclose(start, 0.25)
 
 # %% [markdown]
-# The edits that mend ST-ABN on [the set with a known fault](results_fault.ipynb) were given to two
+# A study gives the edits that ST-ABN got on [the set with a known fault](results_fault.ipynb) to two
 # bi-LSTMs, with the attention before and after. From what a frame of weight 0 can do, we expect them to help
-# *before*, where such a frame is out, and not *after*, where the states have read the sign already.
+# *before*, where such a frame is out, and less *after*, where the states have read the sign already.
 # Swapped is the list whose sign is the wrong class's.
 
 # %%
@@ -503,7 +503,8 @@ for one in done:
 panels = {
     title: {
         f"attention {place}": {
-            SHORT[arm]: list(paired(each, arm, top1(name)).values()) for arm in ARMS
+            SHORT[arm].removeprefix("network "): list(paired(each, arm, top1(name)).values())
+            for arm in ARMS
         }
         for place, each in of.items()
     }
