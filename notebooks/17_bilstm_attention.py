@@ -492,7 +492,7 @@ assert math.isclose(start, 0.25)
 # %% [markdown]
 # A study gives the edits that ST-ABN got on [the set with a known fault](results_fault.ipynb) to two
 # bi-LSTMs, with the attention before and after. From what a frame of weight 0 can do, we expect them to help
-# *before*, where such a frame is out, and less *after*, where the states have read the sign already.
+# *before*, where its content is out, and less *after*, where all states have read the sign already.
 # Swapped is the list whose sign is the wrong class's.
 
 # %%
