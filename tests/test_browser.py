@@ -144,11 +144,13 @@ def test_page(reader, address, name):
 
 
 def test_the_pages_that_sphinx_adds(page, address):
-    """Index, search and some of the library's sources: no error, no outside request."""
+    """Index, search and some of the library's sources: no error, no outside request, all heard."""
     sources = sorted(HTML.glob("_modules/**/*.html"))[::20]
     added = [HTML / "genindex.html", HTML / "search.html", *sources]
     for path in added:
         page.goto(f"{address}/{path.relative_to(HTML).as_posix()}")
+        axe.load(page)
+        assert axe.violations(page) == [], path
     assert page.wrong == []
 
 

@@ -13,12 +13,15 @@ from tools.built import HTML, pages_in_order
 from tools.dist import NAME
 from tools.steps import ROOT
 
-NEVER_PRINTED = ".headerlink, .copybtn, script, form, button"
+# the code of imports and figures, folded on the pages, is for those who run it
+NEVER_PRINTED = ".headerlink, .copybtn, .tag_hide-input > details, script, form, button"
 STYLE = """
 @page { size: A4; margin: 18mm 16mm 20mm; }
 html, body { background: #fff; }
 article.bd-article { break-before: page; max-width: none; font-size: 10.5pt; line-height: 1.45; }
+article.bd-article h1 { font-size: 18pt; }
 :is(h1, h2, h3, summary) { break-after: avoid; }
+mjx-container svg g { stroke: none; } /* of no width, which paper draws as the thinnest line */
 :is(img, figure, svg, tr) { break-inside: avoid; }
 :is(img, video) { max-width: 100%; max-height: 230mm; }
 .sideways, .text_html { overflow: visible !important; mask-image: none !important; }

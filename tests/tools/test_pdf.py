@@ -15,6 +15,7 @@ PAGE = """<html><head><title>{name}</title><link rel="stylesheet" href="../_stat
 <a href="#exercises">here</a> <a href="two.html">two</a> <a href="one.html#exercises">there</a>
 <a href="../runs/record.json">81.5</a> <a href="https://example.org/">out</a>
 <details class="answers"><summary>The answer</summary>42</details>
+<div class="cell tag_hide-input"><details><summary>Imports</summary>import x</details></div>
 <form><input></form><img src="../_images/a.png" alt="a dot"></section></article></body></html>"""
 DOT = (
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415478da63f8"
@@ -53,6 +54,7 @@ def test_links_between_pages_lead_to_their_place_in_it(whole):
 def test_what_paper_cannot_do_is_done_or_left_out(whole):
     assert all(folded.has_attr("open") for folded in whole("details"))
     assert not whole("form") + whole("nav") + whole("script") + whole.select(".headerlink")
+    assert "import x" not in whole.get_text()
     assert whole.get_text().count("81.5") == 2  # the number of a record stays, its link does not
     assert "runs/record.json" not in str(whole)
 
