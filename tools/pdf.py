@@ -20,6 +20,8 @@ STYLE = """
 html, body { background: #fff; }
 article.bd-article { break-before: page; max-width: none; font-size: 10.5pt; line-height: 1.45; }
 article.bd-article h1 { font-size: 18pt; }
+article.bd-article h2 { margin-top: 8mm; font-size: 14pt; }
+article.bd-article h3 { font-size: 12pt; }
 :is(h1, h2, h3, summary) { break-after: avoid; }
 mjx-container svg g { stroke: none; } /* of no width, which paper draws as the thinnest line */
 :is(img, figure, svg, tr) { break-inside: avoid; }
