@@ -45,7 +45,7 @@ HTML(system_table("ucf101"))
 # [cnn_feature_extractor.py](https://github.com/junyongyou/Attention-boosted-deep-networks-for-video-classification/blob/4f99d4f7e2b916fa4d4b87427d7442264c4c197b/cnn_feature_extractor.py);
 # whether the numbers were made with just these versions, we cannot know.
 #
-# | | their code | ours, official | ours, random |
+# | what | their code | ours, official | ours, random |
 # |---|---|---|---|
 # | test clips have sisters in training (`fit`: `train_test_split`) | yes, drawn anew each time | no | yes, drawn once, seed 0 |
 # | reported network (`fit`: `val_acc[-1]`) | of the last epoch | best on `validation`, a tenth of the training list | best on the test clips themselves |
