@@ -54,7 +54,7 @@ def measure(
     """All methods that fit one network, what it costs, and how it takes edits.
 
     Args:
-        trained: a network that reads frames of mini-SSv2.
+        trained: a network that reads frames of videos whose truth is known.
         run: says where the set is, how its clips are read, and on which list it is reported.
         me: one process.
         per_class: clips of each class.
@@ -180,7 +180,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m studies.explained", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("folder", type=Path, help="folder of a finished run on mini-SSv2")
+    parser.add_argument("folder", type=Path, help="folder of a finished run on videos with truth")
     try:
         found = explain_run(parser.parse_args().folder)
     except (UserError, FileNotFoundError) as error:

@@ -40,7 +40,7 @@ def known_clips(run: RunConfig, per_class: int, device: torch.device) -> list[Kn
     if run.encoder or not has_truth(run.data_root):
         raise CheckpointError(
             f"{run.name}: is judged by what is true of each clip; give a run that reads frames of "
-            f"mini-SSv2, which alone comes with its truth ({run.data_root})"
+            f"a set with a folder truth/, as mini-SSv2 has ({run.data_root})"
         )
     clips = dataset(run, run.report_split, training=False)
     (cropped,) = clips.transforms

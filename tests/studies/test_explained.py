@@ -110,7 +110,7 @@ def test_the_same_clips_a_few_of_each_class(tiny):
 
 
 def test_networks_without_known_truth_are_refused(tiny, tmp_path):
-    with pytest.raises(CheckpointError, match="mini-SSv2, which alone"):
+    with pytest.raises(CheckpointError, match="as mini-SSv2 has"):
         known_clips(tiny().model_copy(update={"data_root": str(tmp_path)}), 1, CPU)
     with pytest.raises(CheckpointError, match="not finished"):
         study.explain_run(tmp_path)
