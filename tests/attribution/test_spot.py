@@ -121,6 +121,15 @@ def test_a_still_fill_leaves_a_quarter_of_the_spot():
     assert without == pytest.approx(1 / (1 + math.exp(-0.5)))
 
 
+def test_curves_over_a_still_fill_begin_at_a_quarter_of_the_spot():
+    best, still = found("grad_cam"), 1 / (1 + math.exp(-0.5))
+    rising = insertion(question(fill="still"), best, "time", steps=T)
+    falling = deletion(question(fill="still"), best, "time", steps=T)
+    np.testing.assert_allclose(rising.probability, [still, *[SEEN] * T], atol=1e-6)
+    np.testing.assert_allclose(falling.probability, [SEEN, *[still] * T], atol=1e-6)
+    assert falling.area == pytest.approx((SEEN / 2 + 3 * still + still / 2) / T, abs=1e-6)
+
+
 def test_null_explanations_score_chance_over_all_places():
     places = list(product(range(T), range(CELLS), range(CELLS)))
     chance = np.array([1 / T, 1 / CELLS**2, 1 / CELLS**2])
