@@ -304,10 +304,11 @@ print(
 # ```
 #
 # `-p run` names the folder of your network and `-p edits` your edits. The gate has no weights, so a network
-# that was trained with the paper's fusion can take it, too (what that mends is not measured yet); the arm
-# *before* keeps its own fusion. The control gets the gate, too: what the gate does by itself is not credited to
+# that was trained with the paper's fusion can take it, and mends even better than one that was trained gated.
+# The arm *before* keeps its own fusion. The control gets the gate, too: what the gate does by itself is not credited to
 # the edits. `ssv2_closing_finetune.yaml` is the same for Something-Something v2.
-# [A known fault](results_fault.ipynb) has what this mends, what it costs, and where it changes nothing.
+# [A known fault](results_fault.ipynb) has what this mends, what it costs, and where it harms: what is shut out
+# is gone, so have edits checked by a second person before you close a gate on them.
 #
 # ## What we learned
 #

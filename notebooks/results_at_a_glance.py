@@ -80,7 +80,7 @@ Markdown(glance.fault_mended())
 Markdown(glance.fault_left())
 
 # %% [markdown]
-# Why: edits teach $M_t$ in each of the three ways. But in the paper's fusion a frame of weight 0 still
+# Why: edits teach $M_t$ in each of these ways. But in the paper's fusion a frame of weight 0 still
 # speaks through the spatial half, and in the gated one a weight of 0.15 lets through what later layers
 # make large again. A gate that shuts below 0.3 takes "hardly" for "no".
 

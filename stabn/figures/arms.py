@@ -46,5 +46,6 @@ def describe_arms(panels: Mapping[str, Arms], reached: Mapping[str, float]) -> s
         line = f" (to reach: {reached[name]:.1f})" if name in reached else ""
         for way, arms in ways.items():
             means = [f"{arm} {np.mean(v):.1f}" for arm, v in arms.items() if len(v)]
-            lines.append(f"{name}{line}, {way}: {', '.join(means) or 'no record'}")
+            told = ", ".join(means) or "no record"
+            lines.append(f"{name}{line}, {' '.join(way.split())}: {told}")
     return "\n".join(lines)

@@ -18,9 +18,11 @@ CLEAN = "book/results/fault/mini_biased_clean_seed*.json"
 WAYS = {
     "paper": "the paper’s fusion",
     "gated": "gated fusion (ours)",
-    "closing": "a gate that closes (ours)",
-    "paper_closing": "the paper’s fusion in training, then a gate that closes (ours)",
+    "closing": "gated, then a gate that closes (ours)",
+    "paper_closing": "the paper’s fusion, then a gate that closes (ours)",
 }
+# what is fine-tuned with another fusion than it was trained with → the way it started from
+STARTED = {"closing": "gated", "paper_closing": "paper"}
 LISTS = {
     "validation_swapped": "Swapped",
     "validation_absent": "Absent",

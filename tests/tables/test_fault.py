@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import write_json
 from stabn.knowledge.edits.standin import ANNOTATOR, WRONG
-from stabn.tables import choice, effort, fault, fault_tables, sweeps
+from stabn.tables import choice, effort, fault, fault_tables, plain, sweeps
 from stabn.tables.finetunings import ARMS
 from stabn.tables.html import DASH, linked
 from tests.records import rows, write
@@ -122,13 +122,12 @@ def test_every_cell_is_the_mean_of_its_records(root):
 def test_what_should_change_stands_beside_a_network_without_the_fault(root):
     page = fault_tables.measures_table(["gated", "closing"], root)
     shown = {row[0]: row[1:] for row in rows(page)[1:]}
-    assert len(shown) == 2 * 4 + 1
+    assert len(shown) == 4 + 3 + 1  # one “before” of the same networks
     assert "What would fill" not in page
     # swapped, absent, aligned lie 0.1 points apart in that order: the first is the worst list
     least = 100 * np.mean([top1("closing", seed, "knowledge", LISTS[0]) for seed in SEEDS])
-    assert [
-        cell.split("±")[0].strip() for cell in shown["a gate that closes (ours): knowledge"]
-    ] == [
+    ours = shown["gated, then a gate that closes (ours): knowledge"]
+    assert [cell.split("±")[0].strip() for cell in ours] == [
         f"{least:.1f}",
         f"{least + 0.1:.1f}",
         "0.2",
@@ -148,17 +147,23 @@ def test_the_seed_that_gains_least_is_told_with_its_start(root):
     assert words.endswith("chance is 25%.")
 
 
-def test_the_gate_is_compared_with_its_own_kind_arm_by_arm(root):
-    shown = {row[0]: row[1:] for row in rows(fault_tables.gate_table(root))[1:]}
-    assert all(cell.startswith("+10.0 ± 0.0") for cell in shown["Swapped, %"])  # one way further
+def test_the_gate_is_compared_with_what_the_same_networks_do_without_it(root):
+    head, *body = rows(fault_tables.gate_table(root))
+    arms = ("knowledge", "control")
+    assert head[1:] == [f"{trained}: {arm}" for trained in ("paper’s", "gated") for arm in arms]
+    shown = {row[0]: row[1:] for row in body}
+    # in these records the ways lie ten points apart, and paper_closing three ways from the paper's
+    for cell, points in zip(shown["Swapped, %"], ("+30.0", "+30.0", "+10.0", "+10.0"), strict=True):
+        assert cell.startswith(f"{points} ± 0.0")
     assert all(cell.startswith("+0.0 ± 0.0") for cell in shown["Reliance, points"])
     for path in (root / "book/results/fault").glob("*_gated_*"):
         path.unlink()
-    assert DASH in fault_tables.gate_table(root)
+    shown = {row[0]: row[1:] for row in rows(fault_tables.gate_table(root))[1:]}
+    assert shown["Swapped, %"][2:] == [DASH, DASH]
 
 
 def test_who_earns_the_fall_and_what_a_mean_would_have_said(root):
-    words = fault_tables.credit_in_words(root)
+    words = fault_tables.credit_in_words("closing", root)
     assert words.startswith("The sign decides 0 points before.")
     assert words.endswith("and the videos' own to 0.")
     words = fault_tables.mean_in_words("closing", root)
@@ -185,11 +190,14 @@ def test_without_records_there_are_dashes_and_the_remedy(tmp_path):
         assert DASH in of_way("gated", tmp_path)
     assert DASH in fault_tables.attention_table("gated", tmp_path)
     assert "make study" in fault_tables.verdicts_table("gated", tmp_path)
-    assert "No record" in fault_tables.credit_in_words(tmp_path)
+    assert "No record" in fault_tables.credit_in_words("closing", tmp_path)
     assert "No record" in fault_tables.mean_in_words("closing", tmp_path)
     assert "make study" in sweeps.sweep_table("share", tmp_path)
     assert "No record" in sweeps.in_a_sentence("share", tmp_path)
     assert "make study" in choice.looks_table(tmp_path)
+    assert DASH in plain.plain_table(tmp_path)
+    assert "nothing can be said" in plain.findings_plain("closing", tmp_path)
+    assert "No record" in plain.price_in_words(tmp_path)
 
 
 def test_the_first_look_is_called_that(root):
@@ -198,6 +206,32 @@ def test_the_first_look_is_called_that(root):
     assert "thrown away" in page
     chosen = next(row for row in rows(page) if row[0].startswith("shuts at 0.3, squared"))
     assert chosen[2:6] == ["72.8", "73.1", "75.6", "2.8"]
+
+
+def test_the_plain_set_has_one_before_and_both_ways(root):
+    for way, point in (("paper", 0.5), ("closing", 0.6)):
+        for seed in SEEDS:
+            results = {
+                f"{arm}-validation": {
+                    "top1": point,
+                    "per_class": {str(k): {"videos": 10, "top1": point} for k in range(4)},
+                    "rank_correlation": {"value": point / 2},
+                }
+                for arm in ARMS
+            }
+            changed = record("closing", seed, results=results, modified=[0])
+            changed["config"]["report_split"] = "validation"
+            write(root, f"book/results/plain/plain_{way}_finetune_seed{seed}.json", changed)
+    shown = rows(plain.plain_table(root))[1:]
+    assert len(shown) == 1 + 2 * 3
+    assert [cell.split("±")[0].strip() for cell in shown[0]] == [
+        *("network before fine-tuning", "50.0", "50.0", "50.0", "0.25")
+    ]
+    assert shown[-1][1].startswith("60.0")
+    assert "0.0 points above the control" in plain.findings_plain("closing", root)
+    words = plain.price_in_words(root)
+    assert words.startswith("With the same right edits")
+    assert "is +10.0 ± 0.0 points" in words
 
 
 def test_one_point_is_neither_the_smallest_nor_the_largest(root):

@@ -58,7 +58,7 @@ def test_edits_and_the_attention():
 
 
 def test_the_known_fault_and_how_far_it_is_mended():
-    done = results("fault/mini_biased_closing_finetune", FRESH)
+    done = results("fault/mini_biased_paper_closing_finetune", FRESH)
     lists = {
         name: {
             arm: mean([100 * one[f"{arm}-validation_{name}"]["top1"] for one in done])
@@ -122,10 +122,10 @@ def test_a_claim_is_seen_only_above_luck_and_in_its_own_direction():
 
 
 def test_what_the_sign_decides_is_a_mean_and_a_range():
-    done = results("fault/mini_biased_closing_finetune", FRESH)
+    done = results("fault/mini_biased_paper_closing_finetune", FRESH)
     relied = [
-        100
-        * (one["control-validation_aligned"]["top1"] - one["control-validation_swapped"]["top1"])
+        100 * one["control-validation_aligned"]["top1"]
+        - 100 * one["control-validation_swapped"]["top1"]  # rounded as it is shown
         for one in done
     ]
     words = f"control {mean(relied):.0f} ({min(relied):.0f} to {max(relied):.0f})"

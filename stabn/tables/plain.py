@@ -1,0 +1,70 @@
+"""The way that mends on the plain set, where nothing is broken: does it do harm?"""
+
+from html import escape
+from pathlib import Path
+
+from stabn.tables.comparison import Tested, compare, in_words, p_words, paired_test
+from stabn.tables.fault import WAYS
+from stabn.tables.finetunings import (
+    ARMS,
+    NAMES,
+    PAIRS,
+    PARTS,
+    SHORT,
+    Finetuning,
+    by_seed,
+    read_finetunings,
+)
+from stabn.tables.html import linked, table
+from stabn.training.checkpoint import REPOSITORY
+
+RECORDS = "book/results/plain/plain_{way}_finetune_seed*.json"
+SHOWN = {"paper": WAYS["paper"], "closing": WAYS["paper_closing"]}
+
+
+def study(way: str, root: Path = REPOSITORY) -> list[Finetuning]:
+    """The committed fine-tunings of the plain set, ``"paper"`` or ``"closing"``."""
+    return read_finetunings(root, RECORDS.format(way=way))
+
+
+def plain_table(root: Path = REPOSITORY) -> str:
+    """Top-1 over edited classes, others and all, and M_t's agreement, arm by arm of both ways."""
+    rows = []
+    for way, words in SHOWN.items():
+        done = study(way, root)
+        for arm in ARMS if way == "paper" else list(ARMS)[1:]:  # both have one "before"
+            having = [one for one in done if arm in one.arms]
+            cells = [linked(having, [one.parts(arm)[part] for one in having], 1) for part in PARTS]
+            agreed = [one.figures(arm)["rank_correlation"]["value"] for one in having]
+            start = SHORT[arm] if arm == "before" else f"{words}: {SHORT[arm]}"
+            rows.append([escape(start), *cells, linked(having, agreed, 2)])
+    caption = (
+        "mini-SSv2 (synthetic, stand-in edits), nothing broken: validation top-1 in %, mean ± sd "
+        "over seeds"
+    )
+    head = ["Way and arm", "Edited classes", "Other classes", "All classes", "M_t with the truth"]
+    return table(caption, head, rows, text_columns=1)
+
+
+def compared_plain(way: str, part: str = "all", root: Path = REPOSITORY) -> list[Tested]:
+    """Paired tests between the arms of one way, in top-1 over a part of the classes."""
+    done = study(way, root)
+    return compare({arm: by_seed(done, arm, part) for arm in ARMS}, PAIRS)
+
+
+def findings_plain(way: str, root: Path = REPOSITORY) -> str:
+    """What those tests allow to be said over all classes, as a Markdown list."""
+    return in_words(compared_plain(way, "all", root), PAIRS, NAMES, "in top-1 over all classes")
+
+
+def price_in_words(root: Path = REPOSITORY) -> str:
+    """What the gate costs where nothing is broken: knowledge with it and without, same networks."""
+    ours, theirs = (by_seed(study(way, root), "knowledge", "all") for way in ("closing", "paper"))
+    test = paired_test(ours, theirs)
+    if test is None:
+        return "No record yet: `make study` makes them."
+    changed = f"{test.difference:+.1f} ± {test.sd:.1f}".replace("-", "−")
+    return (
+        f"With the same right edits, top-1 over all classes is {changed} points with the gate "
+        f"against without it ({test.n} paired seeds, p {p_words(test.p)}, not corrected)."
+    )
