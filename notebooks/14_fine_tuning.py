@@ -307,8 +307,9 @@ print(
 # that was trained with the paper's fusion can take it, and mends even better than one that was trained gated.
 # The arm *before* keeps its own fusion. The control gets the gate, too: what the gate does by itself is not credited to
 # the edits. `ssv2_closing_finetune.yaml` is the same for Something-Something v2.
-# [A known fault](results_fault.ipynb) has what this mends, what it costs, and where it harms: what is shut out
-# is gone, so have edits checked by a second person before you close a gate on them.
+# [A known fault](results_fault.ipynb) has what this mends, and where it harms: what is shut out is gone. Where
+# nothing is broken it costs accuracy even with right edits, and much more with wrong ones. So close the gate where
+# attention shows a fault, on edits that a second person has checked.
 #
 # ## What we learned
 #

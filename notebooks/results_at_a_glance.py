@@ -27,7 +27,7 @@
 from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure
-from stabn.tables import fault, fault_tables, glance
+from stabn.tables import fault, fault_tables, glance, plain
 
 HTML(glance.claims())
 
@@ -74,7 +74,14 @@ seeds_figure(values, "points that the sign decides") if any(values.values()) els
 Markdown(glance.fault_mended())
 
 # %% [markdown]
-# A network that gives up a shortcut must lose where the shortcut holds. And without a gate that closes?
+# A network that gives up a shortcut must lose where the shortcut holds. And on the plain set, where nothing is
+# broken?
+
+# %% tags=["remove-input"]
+Markdown(plain.price_in_words())
+
+# %% [markdown]
+# So the gate is for networks whose attention shows a fault. And without a gate that closes?
 
 # %% tags=["remove-input"]
 Markdown(glance.fault_left())

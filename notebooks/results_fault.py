@@ -244,7 +244,7 @@ Markdown(fault_tables.range_in_words("closing"))
 # paper's had been given it; nothing was chosen again.
 #
 # **The price** stands in the row *Aligned* of the table of tests. Where the sign is *right*, a network that
-# stops reading it must lose; it ends about where the network without the fault is (the dashed line of the
+# stops reading it must lose; it comes down towards the network without the fault (the dashed line of the
 # figure).
 #
 # The other three ways:
@@ -338,14 +338,15 @@ print(settings_in_words([one for way in plain.SHOWN for one in plain.study(way)]
 Markdown(plain.findings_plain("closing"))
 
 # %% [markdown]
-# With *right* edits the gate costs little where nothing is broken:
+# Even with *right* edits the gate costs something where nothing is broken:
 
 # %%
 Markdown(plain.price_in_words())
 
 # %% [markdown]
-# With *wrong* ones it costs much: look at the placebo, other videos' edits. What the gate shuts out is gone,
-# right or wrong. It trusts the annotator more than the paper's fusion does, for better and for worse.
+# With *wrong* ones it costs far more: look at the placebo, other videos' edits. What the gate shuts out is
+# gone, right or wrong. It trusts the annotator more than the paper's fusion does, for better and for worse.
+# So close it where attention shows a fault, and not as a habit.
 #
 # ## All lists, arm by arm
 
@@ -370,7 +371,8 @@ HTML(fault_tables.lists_table("closing"))
 # - $\mathcal{L}_{temp}$ teaches $M_t$ with each of these fusions. Whether this reaches the answer is the
 #   fusion's affair: a weight of 0.15 is not "out" as long as there are layers behind it.
 # - A gate that shuts lets edits reach the answer, of a network trained with the paper's fusion, too. Without
-#   edits it gives nothing; with wrong edits, where nothing was broken, it does harm.
+#   edits it gives nothing. Where nothing is broken it costs accuracy: a little with right edits, much with
+#   wrong ones.
 # - Compare knowledge with a control that was trained as long, gate and all.
 #
 # [The next page](results_sweeps.ipynb) varies the number of edits, $\gamma_t$, and how exact edits are.
