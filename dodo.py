@@ -18,7 +18,7 @@ from studies.graph import (
     task_prepare_biased_chosen,
     task_study,
 )
-from tools import built, closure, stage, status, steps
+from tools import built, closure, runtime, stage, status, steps
 from tools.graph import (
     LAUNCH,
     PY,
@@ -45,10 +45,14 @@ STUDIES = (  # tasks of `make study`
     *(task_footage, task_study),
 )
 
-SITE, EXECUTED, QUICK, EXECUTED_QUICK = (
+SITE, EXECUTED, QUICK, EXECUTED_QUICK, LIVE, LIVE_QUICK = (
     path.relative_to(steps.ROOT)
-    for path in (built.SITE, built.EXECUTED, built.QUICK, built.EXECUTED_QUICK)
+    for path in (
+        *(built.SITE, built.EXECUTED, built.QUICK, built.EXECUTED_QUICK),
+        *(built.LIVE, built.LIVE_QUICK),
+    )
 )
+RUNTIME = LIVE / "runtime.js"
 APP = Path("notebooks/app")
 DATA, PREPARED = Path("data/mini"), Path("data/mini_prepared")
 RUNS, ASSETS, RECORDS = Path("runs"), Path("book/assets"), Path("book/results")
@@ -81,6 +85,8 @@ READS = {
     "results_table3": [FINETUNED / "record.json"],
     "your_own_video": [ST_ABN / "best.pt"],
 }
+# figure that answers → the networks it shows
+SHOWS = {"when": [ST_ABN / "best.pt"]}
 # chapter → further files it reads
 READS_TOO = {
     "05_temporal_head": [*RECORDS.glob("table1/*.json"), *RECORDS.glob("attention_start/*.json")],
@@ -246,9 +252,45 @@ def task_quick_chapter():
             yield fields | {"actions": [call(without_runs, root), *fields["actions"]]}
 
 
-def sphinx(site, notebooks, quick):
+def task_runtime():
+    """Fetch what runs networks in a page; where that failed, the next build tries again."""
+    return {
+        "file_dep": ["tools/runtime.py"],
+        "uptodate": [runtime.is_there(RUNTIME)],
+        "targets": [RUNTIME],
+        "actions": [call(make, LIVE), call(runtime.fetch, RUNTIME)],
+    }
+
+
+def answering(figure, out, networks, **variables):
+    """Fields of the task that makes what a figure that answers is made of."""
+    tools = [Path("tools") / name for name in ("live.py", "live_clips.py", "runtime.py")]
+    names = set().union(*map(closure.references, tools))
+    return keyed(names, files=[*tools, *networks]) | {
+        "name": figure,
+        "targets": [out / f"{figure}.{kind}" for kind in ("network.js", "recorded.js", "html")],
+        "actions": [run(PY, "-m", "tools.live", figure, out, **variables)],
+    }
+
+
+def task_live():
+    """The networks and clips of each figure that answers, with the recorded answers."""
+    for figure, networks in SHOWS.items():
+        yield answering(figure, LIVE, networks)
+
+
+def task_quick_live():
+    """The same with the committed networks, from a folder that holds no runs."""
+    root = QUICK.with_name("root").absolute()
+    for figure, networks in SHOWS.items():
+        fields = answering(figure, LIVE_QUICK, map(standing_in, networks), STABN_ROOT=str(root))
+        yield fields | {"actions": [call(without_runs, root), *fields["actions"]]}
+
+
+def sphinx(site, notebooks, live, quick):
     """Build the pages, warnings as errors; after a failure nothing half-built is kept."""
-    stage.stage(site.absolute(), [path.absolute() for path in notebooks], quick=quick)
+    figures = [live.absolute(), RUNTIME.absolute()]
+    stage.stage(site.absolute(), [path.absolute() for path in notebooks], figures, quick=quick)
     command = [Path(PY).with_name("jupyter-book"), "build", site, "--config", "_config.yml"]
     command += ["--toc", (site / "_toc.yml").resolve(), "--path-output", site]
     command += ["-W", "-n", "--keep-going", "-q"]  # its warnings alone are what it says
@@ -261,16 +303,17 @@ def sphinx(site, notebooks, quick):
     status.fill_in(site / "_build/html/book/status.html", step.name, step.seconds)
 
 
-def pages(site, notebooks, *, quick):
+def pages(site, notebooks, live, *, quick):
     """Fields of the task that builds the pages, from all that they show."""
     written = [path for path in sorted(Path("book").rglob("*")) if path.is_file()]
     launch = [path for folder in (LAUNCH, APP) for path in sorted(folder.glob("*.ipynb"))]
     library = sorted(Path("stabn").rglob("*.py"))  # the API pages
+    answers = [RUNTIME, *(live / f"{figure}.recorded.js" for figure in SHOWS)]
     shown = [*written, *notebooks, *launch, *library, *sorted(Path("tools").glob("*.py"))]
     return {
-        "file_dep": [*map(str, shown), "_config.yml"],
+        "file_dep": [*map(str, [*shown, *answers]), "_config.yml"],
         "targets": [site / "_build/html/index.html"],
-        "actions": [call(sphinx, site, notebooks, quick)],
+        "actions": [call(sphinx, site, notebooks, live, quick)],
     }
 
 
@@ -278,7 +321,7 @@ def task_book():
     """The pages, from everything above."""
     notebooks = [EXECUTED / notebook.name for notebook in chapters()]
     records = [folder / "record.json" for folder in (*TRAINED, FINETUNED)]  # pages link to them
-    fields = pages(SITE, notebooks, quick=False)
+    fields = pages(SITE, notebooks, LIVE, quick=False)
     fields["file_dep"] += map(str, records)
     return fields | {"task_dep": ["explain"]}
 
@@ -287,4 +330,4 @@ def task_quick_book():
     """The pages, with the committed networks in place of training."""
     folders = {True: EXECUTED_QUICK, False: EXECUTED}
     notebooks = [folders[one.stem in READS] / one.name for one in chapters()]
-    return pages(QUICK, notebooks, quick=True)
+    return pages(QUICK, notebooks, LIVE_QUICK, quick=True)

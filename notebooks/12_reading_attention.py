@@ -227,6 +227,22 @@ assert by_hand.attention_logits is None  # the attention branch had nothing left
 print("its own attention, passed in: the same logits")
 
 # %% [markdown]
+# ### Turn it yourself
+#
+# In the pages of the built book the network itself stands here: two clips that it gets right and two that
+# it gets wrong, chosen by rule. Pull the bars. $M_s$ stays as it is, and only what lies behind the attention
+# point is computed again. The line in a bar is the network's own $M_t$, the hatching the truth.
+#
+# <div class="live" data-live="when"></div>
+#
+# (In JupyterLab the place above is empty: change `replaced` instead.)
+#
+# Three things to try. *All 0* leaves the temporal half of the fusion without a signal, and there is an
+# answer nevertheless: it comes through $(1 + M_s) \cdot f$, which $M_t$ does not weigh
+# ([chapter 6](06_fusion.ipynb)). *The truth* mends one clip that the network gets wrong, if there was such a
+# clip among those that were tried, and leaves another wrong. And *Shuffle* keeps the weights and gives them to
+# other frames: does the answer care which frame has which?
+#
 # ## Every frame of a video
 #
 # A clip has $T$ frames; a video may have three times as many. $M_t$ depends on the position in the

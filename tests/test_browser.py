@@ -301,3 +301,87 @@ def test_the_book_opens_from_a_file(page):
     page.locator(".prev-next-footer a.right-next").click()
     page.wait_for_url("**/glossary.html")
     assert not [what for what in page.wrong if what.startswith(("outside", "script"))]
+
+
+LIVE = "notebooks/12_reading_attention.html"
+
+
+def live_figure(page, state):
+    """Chapter 12's figure that answers, once it says this of itself."""
+    figure = page.locator(f"[data-live=when][data-state={state}]")
+    figure.wait_for()
+    return figure
+
+
+def now(figure):
+    """The shares that the table shows now, class by class."""
+    rows = figure.locator("tbody tr")
+    return dict(
+        rows.evaluate_all("all => all.map(r => [r.cells[0].innerText, r.cells[2].innerText])")
+    )
+
+
+@pytest.mark.parametrize("served", [True, False], ids=["served", "a file"])
+def test_the_network_answers_in_the_page_as_in_the_library(page, address, served):
+    page.goto(f"{address}/{LIVE}" if served else (built() / LIVE).as_uri())
+    figure = live_figure(page, "recorded")
+    recorded = now(figure)
+    assert len(recorded) >= 5
+    figure.get_by_role("button", name="All 0").click()
+    live_figure(page, "checked")
+    assert float(figure.get_attribute("data-worst")) < 1e-3
+    assert "differ from the library" in figure.locator(".live-state").inner_text()
+    # the same answer when it is asked for by keys, frame after frame
+    for slider in figure.locator("input[type=range]").all():
+        slider.focus()
+        page.keyboard.press("1")
+    page.wait_for_function(
+        "f => /^(1.00 ?)+$/.test(f.dataset.answered)", arg=figure.element_handle()
+    )
+    ones = now(figure)
+    figure.get_by_role("button", name="All 1").click()
+    page.wait_for_timeout(300)
+    assert now(figure) == ones
+    figure.get_by_role("button", name="Reset").click()
+    assert now(figure) == recorded
+    assert not [what for what in page.wrong if what.startswith(("outside", "script"))]
+    assert served is False or page.wrong == []
+
+
+def test_a_frames_weight_is_pulled_with_the_mouse_and_read_out(page, address):
+    page.goto(f"{address}/{LIVE}")
+    figure = live_figure(page, "recorded")
+    wells, sliders = figure.locator(".live-well"), figure.locator("input[type=range]")
+    wells.first.scroll_into_view_if_needed()
+    boxes = [well.bounding_box() for well in wells.all()[:3]]
+    middle = [(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.25) for box in boxes]
+    page.mouse.move(*middle[0])
+    page.mouse.down()
+    for x, y in middle[1:]:
+        page.mouse.move(x, y, steps=4)
+    page.mouse.up()
+    for slider in sliders.all()[:3]:  # one pull paints what it passes
+        assert float(slider.input_value()) == pytest.approx(0.75, abs=0.03)
+        assert "recorded" in slider.get_attribute("aria-valuetext")
+    live_figure(page, "checked")
+    assert "%" in figure.locator(".live-words[role=status]").inner_text()
+    assert page.wrong == []
+
+
+def test_without_webassembly_the_recorded_answer_stays_and_the_page_says_so(page, address):
+    page.add_init_script("delete window.WebAssembly")
+    page.goto(f"{address}/{LIVE}")
+    figure = live_figure(page, "failed")
+    assert "no WebAssembly" in figure.locator(".live-state").inner_text()
+    assert len(now(figure)) >= 5
+    assert figure.locator("input[type=range]:enabled").count() == 0
+
+
+def test_without_scripts_a_figure_is_its_recorded_answer(browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((built() / LIVE).as_uri())
+    figure = page.locator("[data-live=when]")
+    assert figure.locator("tbody tr").count() == 5
+    assert figure.locator("img").evaluate("i => i.naturalWidth") > 0
+    context.close()

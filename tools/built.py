@@ -11,6 +11,8 @@ EXECUTED = BUILD / "executed"  # the chapters
 # of `make book QUICK=1`: its pages, and those of its chapters that differ
 QUICK = BUILD / "quick" / "site"
 EXECUTED_QUICK = BUILD / "quick" / "executed"
+# what figures that answer are made of
+LIVE, LIVE_QUICK = BUILD / "live", BUILD / "quick" / "live"
 HTML = SITE / "_build" / "html"
 
 

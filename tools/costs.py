@@ -22,6 +22,9 @@ KINDS = {
     "study": (540, 1400, 4),
     "chapter": (20, 1200, 2),
     "quick_chapter": (20, 1200, 2),
+    "runtime": (30, 300, 1),
+    "live": (25, 800, 1),
+    "quick_live": (25, 800, 1),
     "book": (60, 1000, None),
     "quick_book": (60, 1000, None),
 }

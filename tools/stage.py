@@ -24,20 +24,24 @@ FIG_ALT = re.compile(r"^#\| fig-alt: *(.+)\n?", re.MULTILINE)
 # a cell of imports, tagged hide-input, as it stands folded
 FOLDED = {"code_prompt_show": "Show the imports", "code_prompt_hide": "Hide the imports"}
 CORNER = "<th></th>", "<td></td>"
+ANSWERING = re.compile(r'(<div class="live" data-live="(\w+)">)(</div>)')  # a figure's place
+SCRIPTS = ("load", "parts", "frames", "answers", "engine", "figure")  # each stands on those before
 
 
-def stage(site: Path, chapters: Sequence[Path], *, quick: bool) -> None:
+def stage(site: Path, chapters: Sequence[Path], live: Sequence[Path], *, quick: bool) -> None:
     """Bring the folder up to date; a page that went away takes the old output with it.
 
     Args:
         site: the folder.
         chapters: executed notebooks.
+        live: what figures that answer are made of, and what runs them: a folder, a file.
         quick: without the records of this machine's runs, and every page that differs says so.
     """
     status_page = status.page()
     wanted = {
         **_pages(),
-        **_notebooks(chapters),
+        **_notebooks(chapters, live[0]),
+        **_live(*live),
         **_records(runs=not quick),
         "_toc.yml": (ROOT / "book" / "_toc.yml").read_bytes(),
         "book/status.md": (under_title(status_page, QUICK_LINE) if quick else status_page).encode(),
@@ -60,6 +64,7 @@ def stage(site: Path, chapters: Sequence[Path], *, quick: bool) -> None:
 def _pages() -> dict[str, bytes]:
     book = ROOT / "book"
     files = [p for p in sorted(book.rglob("*")) if p.is_file() and p.suffix != ".pt"]
+    files = [path for path in files if path.parent != book / "live"]
     return {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in files}
 
 
@@ -71,8 +76,21 @@ def _records(*, runs: bool) -> dict[str, bytes]:
     return names | {f"extra/{name}": content for name, content in names.items()}
 
 
-def _notebooks(chapters: Sequence[Path]) -> dict[str, bytes]:
-    pages = {f"notebooks/{path.name}": _chapter(path) for path in chapters}
+def _live(folder: Path, runtime: Path) -> dict[str, bytes]:
+    """What lies beside the pages for figures that answer: data, pictures, one script, one style."""
+    written = ROOT / "book" / "live"
+    parts = [(written / f"{name}.js").read_text() for name in SCRIPTS]
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".html"}
+    files |= {
+        runtime.name: runtime.read_bytes(),
+        "live.js": "\n".join(["(() => {", *parts, "})();\n"]).encode(),
+        "live.css": (written / "live.css").read_bytes(),
+    }
+    return {f"book/assets/live/{name}": content for name, content in files.items()}
+
+
+def _notebooks(chapters: Sequence[Path], live: Path) -> dict[str, bytes]:
+    pages = {f"notebooks/{path.name}": _chapter(path, live) for path in chapters}
     for path in sorted(ROOT.glob("notebooks/[a-z]*/*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         # a notebook that was never run does not say how to colour its code
@@ -81,8 +99,11 @@ def _notebooks(chapters: Sequence[Path]) -> dict[str, bytes]:
     return pages
 
 
-def _chapter(path: Path) -> bytes:
-    """An executed chapter as the book shows it: its cost under its title, figures described."""
+def _chapter(path: Path, live: Path) -> bytes:
+    """An executed chapter as the book shows it: its cost under its title, figures described.
+
+    A figure that answers stands there as its recorded answer, until its script takes over.
+    """
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("papermill", None)
     title = notebook.cells[0]
@@ -94,6 +115,10 @@ def _chapter(path: Path) -> bytes:
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         if cell.cell_type == "markdown":
+            cell.source = ANSWERING.sub(
+                lambda found: found[1] + (live / f"{found[2]}.html").read_text() + found[3],
+                cell.source,
+            )
             continue
         cell.metadata["mystnb"] = {"image": {"alt": _described(cell)}}
         if cell.source.startswith(("import ", "from ")):

@@ -30,7 +30,10 @@ WHOLE = 20  # side by side, environment included
 GROUPS = {
     "prepare": "data",
     **dict.fromkeys(("train", "evaluate", "select", "stand_in", "finetune"), "launch"),
-    **dict.fromkeys(("chapter", "quick_chapter", "quick_book", "explain"), "book"),
+    **dict.fromkeys(
+        ("chapter", "quick_chapter", "quick_book", "explain", "live", "quick_live", "runtime"),
+        "book",
+    ),
 }
 MEMORY_BUDGET_GIB = 8
 ENCODERS = ROOT / "book" / "results" / "cost"  # encoders_*.json

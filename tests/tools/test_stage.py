@@ -38,7 +38,7 @@ def executed(tmp_path, monkeypatch):
 @pytest.fixture
 def chapter(executed):
     """It, staged."""
-    return nbformat.reads(stage._chapter(executed).decode(), as_version=4)
+    return nbformat.reads(stage._chapter(executed, executed.parent).decode(), as_version=4)
 
 
 def test_the_cost_stands_under_the_title(chapter):
@@ -72,7 +72,7 @@ def test_the_corner_of_a_data_frame_is_no_heading(chapter):
 
 def test_a_chapter_of_a_quick_look_says_so_under_its_title(executed, monkeypatch):
     monkeypatch.setattr(stage, "EXECUTED_QUICK", executed.parent)
-    notebook = nbformat.reads(stage._chapter(executed).decode(), as_version=4)
+    notebook = nbformat.reads(stage._chapter(executed, executed.parent).decode(), as_version=4)
     lines = notebook.cells[0].source.splitlines()
     assert lines[0] == "# 0. Title"
     assert "nothing was trained" in lines[2]
@@ -89,3 +89,29 @@ def test_a_quick_look_shows_no_record_of_a_run(tmp_path, monkeypatch):
         "book/results/table1/a.json",
         "extra/book/results/table1/a.json",
     }
+
+
+def test_a_figure_that_answers_holds_its_recorded_answer(executed, tmp_path):
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.cells[3].source = 'Text.\n\n<div class="live" data-live="when"></div>'
+    nbformat.write(notebook, executed)
+    (tmp_path / "when.html").write_text("<p>97%</p>")
+    staged = nbformat.reads(stage._chapter(executed, tmp_path).decode(), as_version=4)
+    expected = '<div class="live" data-live="when"><p>97%</p></div>'
+    assert staged.cells[3].source.endswith(expected)
+
+
+def test_what_answers_lies_beside_the_pages_as_scripts(tmp_path):
+    live, runtime = tmp_path / "live", tmp_path / "runtime.js"
+    live.mkdir()
+    for name in ("when.html", "when.network.js", "when-0.jpg"):
+        (live / name).write_text(name)
+    runtime.write_text("live.runtime = {};")
+    files = stage._live(live, runtime)
+    names = ("live.css", "live.js", "runtime.js", "when-0.jpg", "when.network.js")
+    assert sorted(files) == [f"book/assets/live/{name}" for name in names]
+    whole = files["book/assets/live/live.js"].decode()
+    places = [
+        whole.index(f"function {name}(") for name in ("load", "make", "framesRow", "liveFigure")
+    ]
+    assert places == sorted(places)  # each script stands on those before it

@@ -1,0 +1,106 @@
+// The network, at work: onnxruntime in a worker, so that the page stays quick. A clip goes through
+// the extractor once; a changed attention only through what lies behind it.
+
+/** What the worker does. It knows nothing of the page: its text follows onnxruntime's in a blob. */
+function work() {
+  const opened = {}; // sessions, by the hash of their ONNX
+  const seen = {}; // what the extractor of a network made of a clip
+  let network;
+
+  function bytes(base64) {
+    const text = atob(base64);
+    const found = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) found[i] = text.charCodeAt(i);
+    return found;
+  }
+
+  async function unpacked(base64) {
+    const packed = new Blob([bytes(base64)]).stream();
+    const stream = packed.pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  }
+
+  const session = (part) => (opened[part] ??= open(part));
+  const open = async (part) => ort.InferenceSession.create(await unpacked(network.parts[part]));
+
+  /** Pixels uint8 (3, T, S, S) → normalised float32 (1, 3, T, S, S), as the library does it. */
+  function normalised(pixels) {
+    const [, , frames, side] = network.clip;
+    const values = new Float32Array(pixels.length);
+    const each = frames * side * side;
+    for (let i = 0; i < values.length; i++) {
+      const colour = Math.floor(i / each);
+      values[i] = (pixels[i] / 255 - network.mean[colour]) / network.std[colour];
+    }
+    return new ort.Tensor("float32", values, network.clip);
+  }
+
+  const orders = {
+    async start(runtime, given) {
+      network = given;
+      ort.env.wasm.numThreads = 1;
+      ort.env.wasm.wasmBinary = (await unpacked(runtime.wasm)).buffer;
+      const mjs = new Blob([runtime.mjs], { type: "text/javascript" });
+      ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(mjs) };
+    },
+
+    /** Clip i before the network of these two parts: its own M_t. */
+    async look({ extractor }, i) {
+      const key = `${extractor} ${i}`;
+      if (!seen[key]) {
+        const clip = normalised(await unpacked(network.clips[i]));
+        seen[key] = await (await session(extractor)).run({ clip });
+      }
+      return [...seen[key].temporal_attention.data];
+    },
+
+    /** Its logits for clip i with these weights of the frames in place of its own M_t. */
+    async answer({ extractor, answer }, i, weights) {
+      const { features, spatial_attention, temporal_attention } = seen[`${extractor} ${i}`];
+      const data = Float32Array.from(weights);
+      const given = new ort.Tensor("float32", data, temporal_attention.dims);
+      const part = await session(answer);
+      const found = await part.run({ features, spatial_attention, temporal_attention: given });
+      return [...found.logits.data];
+    },
+  };
+
+  let last = Promise.resolve(); // one order after the other: a session runs once at a time
+  onmessage = ({ data: { id, order, given } }) => {
+    last = last.then(async () => {
+      try {
+        postMessage({ id, found: await orders[order](...given) });
+      } catch (error) {
+        postMessage({ id, wrong: String(error) });
+      }
+    });
+  };
+}
+
+/** The worker of one figure: `await engine(order, …)` gives what it found. */
+async function startEngine(name) {
+  if (typeof WebAssembly === "undefined") throw new Error("this browser has no WebAssembly");
+  await Promise.all([load("runtime.js"), load(`${name}.network.js`)]);
+  if (!live.runtime) throw new Error("this copy of the book was built without onnxruntime-web");
+  const { ort, mjs, wasm } = live.runtime;
+  const text = new Blob([ort, `\n;(${work})()`], { type: "text/javascript" });
+  const worker = new Worker(URL.createObjectURL(text));
+  const waiting = new Map();
+  worker.onmessage = ({ data: { id, found, wrong } }) => {
+    const { done, failed } = waiting.get(id);
+    waiting.delete(id);
+    if (wrong) failed(new Error(wrong));
+    else done(found);
+  };
+  worker.onerror = (event) => {
+    for (const { failed } of waiting.values()) failed(new Error(event.message));
+  };
+  let count = 0;
+  const engine = (order, ...given) =>
+    new Promise((done, failed) => {
+      waiting.set(++count, { done, failed });
+      worker.postMessage({ id: count, order, given });
+    });
+  await engine("start", { mjs, wasm }, live.networks[name]);
+  return engine;
+}

@@ -1,0 +1,126 @@
+// A live figure: clips, the weights of their frames, what networks answer. The recorded answer
+// stands from the start. The first touch loads the network; from then on every change is computed.
+
+const PRIVATE = "Nothing leaves your machine.";
+
+async function liveFigure(place) {
+  const name = place.dataset.live;
+  await load(`${name}.recorded.js`);
+  const { classes, networks, clips } = live.recorded[name];
+  const tables = networks.map(({ title }) => answersTable(title, classes));
+  const state = make("p", { class: "live-state" });
+  const spoken = make("p", { class: "live-words", role: "status" });
+  const stage = make("div");
+  let [engine, number, view, waiting, busy] = [null, 0, {}, null, false];
+
+  const options = clips.map(({ title }, i) => make("option", { value: i }, title));
+  const choice = make("select", { onchange: () => showClip(Number(choice.value)) }, ...options);
+  const reset = make("button", { type: "button", onclick: () => showClip(number) }, "Reset");
+  const bar = make("div", { class: "live-tools" }, make("label", {}, "Clip ", choice), reset);
+  const answers = make("div", { class: "live-tables" }, ...tables.map(({ table }) => table));
+
+  const recorded = (network) => clips[number].answers[network];
+
+  /** A clip with the networks' own attention, as recorded. */
+  function showClip(chosen) {
+    [number, view, waiting] = [chosen, {}, null];
+    const { row, tools, show } = framesRow(clips[number], turn);
+    show(recorded(0).temporal);
+    stage.replaceChildren(row, tools);
+    showAnswers(networks.map((_, n) => recorded(n).probabilities));
+    if (place.dataset.state === "failed") holdStill();
+  }
+
+  function showAnswers(found) {
+    const truth = clips[number].label;
+    const words = found.map((now, n) => {
+      tables[n].show(recorded(n).probabilities, now, truth);
+      return answerInWords(networks[n].title, classes, recorded(n).probabilities, now, truth);
+    });
+    spoken.textContent = words.join(" ");
+  }
+
+  /** The reader changed weights: of changes that come too fast, the last is answered. */
+  async function turn(weights) {
+    waiting = weights;
+    if (busy) return;
+    busy = true;
+    try {
+      await start();
+      while (waiting) {
+        const [given, at] = [waiting, view];
+        waiting = null;
+        const found = await compute(number, given);
+        if (at === view) showAnswers(found); // else the reader has gone on to another clip
+        place.dataset.answered = given.map((weight) => weight.toFixed(2)).join(" ");
+      }
+    } catch (error) {
+      fail(error);
+    }
+    busy = false;
+  }
+
+  async function compute(clip, weights) {
+    const found = [];
+    for (const network of networks) {
+      await engine("look", network, clip);
+      found.push(softmax(await engine("answer", network, clip, weights)));
+    }
+    return found;
+  }
+
+  async function start() {
+    if (engine) return;
+    say("loading", "Loading the network (6 MB, from the book’s own folder) …");
+    engine = await startEngine(name);
+    say("ready", `The network runs in this page. ${PRIVATE}`);
+    setTimeout(() => compare().catch(fail), 300); // the reader's own change first
+  }
+
+  /** How far this page is from the library, over every clip and attention that is recorded. */
+  async function compare() {
+    let [worst, count] = [0, 0];
+    for (let i = 0; i < clips.length; i++) {
+      for (const { temporal, probabilities } of clips[i].edits) {
+        const found = await compute(i, temporal);
+        found.forEach((now, n) =>
+          now.forEach((share, k) => {
+            worst = Math.max(worst, Math.abs(share - probabilities[n][k]));
+          }),
+        );
+        count += 1;
+      }
+    }
+    place.dataset.worst = worst;
+    const far = `at most ${worst < 1e-6 ? "0.000001" : worst.toFixed(6)}`;
+    const checked = `For ${count} recorded attentions its probabilities differ from the library’s by ${far}.`;
+    say("checked", `The network runs in this page. ${checked} ${PRIVATE}`);
+  }
+
+  function say(what, words) {
+    place.dataset.state = what;
+    state.textContent = words;
+  }
+
+  function holdStill() {
+    for (const control of stage.querySelectorAll("input, button")) control.disabled = true;
+    stage.classList.add("still");
+  }
+
+  function fail(error) {
+    engine = null;
+    say("failed", `The network cannot run here (${error.message}); what you see is recorded.`);
+    showClip(number);
+  }
+
+  showClip(0);
+  if (typeof WebAssembly === "undefined") fail(new Error("this browser has no WebAssembly"));
+  else say("recorded", `What you see is recorded. Pull a bar, and the network answers. ${PRIVATE}`);
+  place.replaceChildren(bar, stage, answers, spoken, state);
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  for (const place of document.querySelectorAll("[data-live]")) {
+    liveFigure(place).catch(() => {}); // without its scripts the page keeps the recorded answer
+  }
+});
