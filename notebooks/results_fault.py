@@ -338,12 +338,14 @@ print(settings_in_words([one for way in plain.SHOWN for one in plain.study(way)]
 Markdown(plain.findings_plain("closing"))
 
 # %% [markdown]
-# Even with *right* edits the gate costs something where nothing is broken:
+# Even with *right* edits our way costs something where nothing is broken:
 
 # %%
 Markdown(plain.price_in_words())
 
 # %% [markdown]
+# What of this is the gate's and what the harder pull's is not measured.
+#
 # With *wrong* ones it costs far more: look at the placebo, other videos' edits. What the gate shuts out is
 # gone, right or wrong. It trusts the annotator more than the paper's fusion does, for better and for worse.
 # So close it where attention shows a fault, and not as a habit.

@@ -58,13 +58,15 @@ def findings_plain(way: str, root: Path = REPOSITORY) -> str:
 
 
 def price_in_words(root: Path = REPOSITORY) -> str:
-    """What the gate costs where nothing is broken: knowledge with it and without, same networks."""
-    ours, theirs = (by_seed(study(way, root), "knowledge", "all") for way in ("closing", "paper"))
-    test = paired_test(ours, theirs)
+    """What our way costs where nothing is broken: knowledge in both ways, the same networks."""
+    ours, theirs = (study(way, root) for way in ("closing", "paper"))
+    test = paired_test(*(by_seed(done, "knowledge", "all") for done in (ours, theirs)))
     if test is None:
         return "No record yet: `make study` makes them."
     changed = f"{test.difference:+.1f} ± {test.sd:.1f}".replace("-", "−")
+    pulls = [done[0].settings["gamma"] for done in (ours, theirs)]
     return (
-        f"With the same right edits, top-1 over all classes is {changed} points with the gate "
-        f"against without it ({test.n} paired seeds, p {p_words(test.p)}, not corrected)."
+        f"With the same right edits, top-1 over all classes is {changed} points with the gate, "
+        f"pulled by γ_t = {pulls[0]:g}, against the paper's way with {pulls[1]:g} "
+        f"({test.n} paired seeds, p {p_words(test.p)}, not corrected)."
     )

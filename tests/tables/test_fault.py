@@ -231,7 +231,7 @@ def test_the_plain_set_has_one_before_and_both_ways(root):
     assert "0.0 points above the control" in plain.findings_plain("closing", root)
     words = plain.price_in_words(root)
     assert words.startswith("With the same right edits")
-    assert "is +10.0 ± 0.0 points" in words
+    assert "is +10.0 ± 0.0 points with the gate, pulled by γ_t = 100," in words
 
 
 def test_one_point_is_neither_the_smallest_nor_the_largest(root):
