@@ -157,8 +157,7 @@ launch_config("stabn preflight train", config, options)
 #
 # If a process fails, this cell fails, and its error begins with the cause. If this notebook is stopped,
 # the processes stop too. A cluster that needs its machines back sends SIGTERM: the processes finish
-# the step that they are in, store it, and this cell says that the run was pre-empted. On GPUs they ask
-# each other about once a second, and finish the steps until then. They do the same
+# the step that they are in, store it, and this cell says that the run was pre-empted. They do the same
 # when this notebook has gone. Run again with the same parameters, it goes on from the last checkpoint,
 # which is `save_minutes` old at most. While it is at work, nothing else can work in its folder.
 #

@@ -23,7 +23,7 @@ from stabn.training.eval_config import EvalConfig
 from stabn.training.files import replacing, try_out
 from stabn.training.lock import holding
 from stabn.training.predict import predict
-from stabn.training.process import Process, agreeing, joined, mains
+from stabn.training.process import Process, agreeing, joined
 from stabn.training.records import check_features, read_record, write_record
 
 log = logging.getLogger(__name__)
@@ -86,11 +86,6 @@ def figures_from_predictions(predictions: pd.DataFrame) -> dict[str, Any]:
     return figures
 
 
-def shared_figures(predictions: pd.DataFrame | None, me: Process) -> dict[str, Any]:
-    """The figures, on every rank, of predictions that rank 0 has; a collective call."""
-    return mains(figures_from_predictions(predictions) if me.is_main else None, me)
-
-
 def _score(score: Score) -> dict[str, Any]:
     return {"value": score.value, "chance": score.chance, "n": score.n}
 
@@ -143,7 +138,7 @@ def report(
         invert_spatial=invert_spatial,
         with_truth=known and may_attend(config) and not views.several,
     )
-    figures = shared_figures(predictions, me) | {"protocol": protocol(config, views)}
+    figures = figures_from_predictions(predictions) | {"protocol": protocol(config, views)}
     if me.is_main:
         name = "predictions" if tag == trained.config.report_split else f"predictions-{tag}"
         with replacing(folder / f"{name}.parquet") as file:

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,29 +36,22 @@ class Ledger:
     def __init__(self, path: Path, step: int, batch_size: int, allowed: float, me: Process):
         self.path, self.batch_size, self.allowed, self.me = path, batch_size, allowed, me
         self.count = kept_lines(path, step, me)
-        self.pending: list[dict[str, Any]] = []
-        self.step = step
 
-    def note(self, epoch: int, step: int, failures: Sequence[Failure]) -> None:
-        """Keep this process's failures of step ``step`` until they are entered."""
-        place = {"epoch": epoch + 1, "step": step}
-        self.pending += [place | {"video_id": i, "cause": cause} for i, cause in failures]
-        self.step = step
-
-    def enter(self) -> None:
-        """Write down what all processes have kept; a collective call.
+    def enter(self, epoch: int, step: int, failures: Sequence[Failure]) -> None:
+        """Write down the failures of step ``step``; a collective call.
 
         Raises:
             DecodeFailuresError: on every rank, when they have become too many.
         """
-        lines = sorted(gathered(self.pending, self.me), key=itemgetter("step"))
-        self.pending = []
-        self.count += len(lines)
+        failures = gathered(list(failures), self.me)
+        self.count += len(failures)
         if self.me.is_main:
+            place = {"epoch": epoch + 1, "step": step}
+            lines = [place | {"video_id": i, "cause": cause} for i, cause in failures]
             append_lines(self.path, lines)
-            for line in lines:
-                log.warning("not decoded, the next in the list takes its place: %s", line["cause"])
-        clips = self.step * self.batch_size
+            for _, cause in failures:
+                log.warning("not decoded, the next in the list takes its place: %s", cause)
+        clips = step * self.batch_size
         if self.count > self.allowed * max(clips, ENOUGH):
             raise DecodeFailuresError(
                 f"{self.count} of the {clips} clips read so far could not be decoded, more than "

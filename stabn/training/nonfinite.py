@@ -1,7 +1,6 @@
 """A loss or gradient that is NaN or infinite: the run stops there, or leaves out that step."""
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +25,10 @@ class ElsewhereError(NonFiniteLossError):
     """That happened to another process, whose message lists the videos."""
 
 
-def check_finite(value: Tensor, what: str, step: int, videos: Sequence[str], me: Process) -> None:
-    """Go on only with a value that is finite on all processes; a collective call.
+def check_finite(
+    value: Tensor, what: str, step: int, videos: Sequence[str], me: Process, *, together: bool
+) -> None:
+    """Go on only with a finite value.
 
     Args:
         value: a scalar, the loss for instance.
@@ -35,58 +36,21 @@ def check_finite(value: Tensor, what: str, step: int, videos: Sequence[str], me:
         step: the step that is being taken, from 1 on.
         videos: ids of the videos that it was computed from.
         me: this process.
+        together: stop if any process's value is not finite; a collective call then.
 
     Raises:
-        NonFiniteLossError: on all processes, if it is NaN or infinite on one.
+        NonFiniteLossError: it is NaN or infinite; with ``together``, on all processes.
     """
-    number = value.item()
-    wrong = not math.isfinite(number)
+    wrong = not bool(torch.isfinite(value))
     if wrong:
-        error = _told(what, number, step, videos)
+        error = NonFiniteLossError(
+            f"the {what} is {value.item()} at step {step}: lower lr or "
+            f"set clip_norm, and look at these videos: {', '.join(videos)}"
+        )
     else:
         error = ElsewhereError(f"the {what} of another process is not finite at step {step}")
-    if me.total(wrong)[0]:
+    if me.total(wrong)[0] if together else wrong:
         raise error
-
-
-def _told(what: str, number: float, step: int, videos: Sequence[str]) -> NonFiniteLossError:
-    return NonFiniteLossError(
-        f"the {what} is {number} at step {step}: lower lr or "
-        f"set clip_norm, and look at these videos: {', '.join(videos)}"
-    )
-
-
-class LossWatch:
-    """Looks whether losses are finite: at once, or later at many together.
-
-    Args:
-        late: a look is to wait for :meth:`wrong`, as on a GPU, which it holds up.
-    """
-
-    def __init__(self, late: bool):
-        self.late = late
-        self._unseen: list[tuple[Tensor, int, Sequence[str]]] = []
-
-    def note(self, loss: Tensor, step: int, videos: Sequence[str]) -> None:
-        """A step's loss, from the videos of these ids.
-
-        Raises:
-            NonFiniteLossError: it is NaN or infinite, and is looked at now.
-        """
-        self._unseen.append((loss.detach(), step, videos))
-        if not self.late and (error := self.wrong()):
-            raise error
-
-    def wrong(self) -> NonFiniteLossError | None:
-        """What is to be said of the first loss that is not finite, of those not yet looked at."""
-        unseen, self._unseen = self._unseen, []
-        if not unseen:
-            return None
-        numbers = torch.stack([loss for loss, *_ in unseen]).tolist()
-        for number, (_, step, videos) in zip(numbers, unseen, strict=True):
-            if not math.isfinite(number):
-                return _told("loss", number, step, videos)
-        return None
 
 
 @contextmanager

@@ -19,13 +19,7 @@ from stabn.metrics import mass_in_mask, pointing_game
 from stabn.training.config import RunConfig
 from stabn.training.forward import Output, forward
 from stabn.training.pace import paced
-from stabn.training.process import (
-    Process,
-    autocast,
-    gathered,
-    gathered_by_main,
-    usable_precision,
-)
+from stabn.training.process import Process, autocast, gathered, usable_precision
 
 Row = dict[str, Any]
 
@@ -39,7 +33,7 @@ def predict(
     *,
     invert_spatial: bool = False,
     with_truth: bool = False,
-) -> pd.DataFrame | None:
+) -> pd.DataFrame:
     """Score every video of ``loader`` over all processes; a line a minute says how far it is.
 
     The answers of a video's clips become one, see :func:`averaged`; the frames and the attention of
@@ -56,11 +50,11 @@ def predict(
         with_truth: also compare the attention with the truth (mini-SSv2 only; centre crops only).
 
     Returns:
-        On rank 0, and None elsewhere: one row a video, sorted by ``video_id``: label (not of an
-        unlabelled split), logits (K,), frame_indices (V·T,) of its V clips; as far as the network
-        has them also attention_logits (K,), temporal_attention (V·T,) and step_classes (V·T,), what
-        it says at each step; with the truth also temporal_truth (V·T,), and M_s's pointing and
-        mass_in_mask, each with its chance level.
+        On every rank one row a video, sorted by ``video_id``: label (not of an unlabelled split),
+        logits (K,), frame_indices (V·T,) of its V clips; as far as the network has them also
+        attention_logits (K,), temporal_attention (V·T,) and step_classes (V·T,), what it says at
+        each step; with the truth also temporal_truth (V·T,), and M_s's pointing and mass_in_mask,
+        each with its chance level.
 
     Raises:
         VideoError: not one video could be decoded.
@@ -75,13 +69,10 @@ def predict(
     if me.total(me.terminated.is_set())[0]:
         me.leave()
     failed = {video_id: cause for video_id, cause in sorted(gathered(failures, me))}
-    rows = [row for row in rows if row["video_id"] not in failed]
-    if not me.total(len(rows))[0]:
+    rows = [row for row in gathered(rows, me) if row["video_id"] not in failed]
+    if not rows:
         cause = next(iter(failed.values()), "there is none")
         raise VideoError(f"none of the {len(loader.dataset)} videos can be decoded: {cause}")
-    rows = gathered_by_main(rows, me)
-    if not me.is_main:
-        return None
     predictions = pd.DataFrame(rows).sort_values("video_id", ignore_index=True)
     if not loader.dataset.labelled:
         predictions = predictions.drop(columns="label")

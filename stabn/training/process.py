@@ -125,7 +125,6 @@ def joined() -> Iterator[Process]:
             )
         device = torch.device("cuda", local_rank)
         torch.cuda.set_device(device)
-        choose_kernels()
     elif "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, usable_cores() // local_world_size))
     me = Process(rank, world_size, device, terminated)
@@ -148,17 +147,6 @@ def joined() -> Iterator[Process]:
                 # NCCL's end waits for the others, who wait for this process: nobody would leave,
                 # and nobody read why. torchrun ends the others when this one has gone.
                 atexit.register(_leave_at_once)
-
-
-def choose_kernels() -> None:
-    """On GPUs: for each shape the fastest of cuDNN's kernels, and TF32 where fp32 is asked for.
-
-    TF32 multiplies with 10 bits of mantissa and adds with 23. PyTorch convolves by it unless told
-    otherwise, and multiplies matrices without it; here both do.
-    """
-    torch.backends.cudnn.benchmark = True
-    torch.backends.cudnn.allow_tf32 = True
-    torch.backends.cuda.matmul.allow_tf32 = True
 
 
 def _leave_at_once() -> NoReturn:
@@ -279,24 +267,6 @@ def gathered(rows: list[Row], me: Process) -> list[Row]:
     parts: list[list[Row]] = [[] for _ in range(me.world_size)]
     dist.all_gather_object(parts, rows)
     return [row for part in parts for row in part]
-
-
-def gathered_by_main(rows: list[Row], me: Process) -> list[Row]:
-    """The rows of all ranks, in rank order, on rank 0; elsewhere none."""
-    if me.world_size == 1:
-        return rows
-    parts: list[list[Row]] | None = [[] for _ in range(me.world_size)] if me.is_main else None
-    dist.gather_object(rows, parts)
-    return [row for part in parts or [] for row in part]
-
-
-def mains(value: Row, me: Process) -> Row:
-    """Rank 0's value, on every rank."""
-    if me.world_size == 1:
-        return value
-    box = [value if me.is_main else None]
-    dist.broadcast_object_list(box)
-    return box[0]
 
 
 def usable_precision(precision: str, device: torch.device) -> str:

@@ -46,7 +46,7 @@ def new_record(
         "seed": config.seed,
         "code": code_version(),
         "data": data_fingerprint(config),
-        "hardware": {**hardware(), "processes": processes, "precision": precision, **tf32()},
+        "hardware": {**hardware(), "processes": processes, "precision": precision},
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_seconds": None,
@@ -208,13 +208,6 @@ def hardware() -> dict[str, Any]:
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         cpu = names[0] if names else cpu
     return {"cpu": cpu, "cores": os.cpu_count(), "gpus": gpus, "system": platform.platform()}
-
-
-def tf32() -> dict[str, bool]:
-    """On GPUs: whether fp32 there multiplies with TF32."""
-    if not torch.cuda.is_available():
-        return {}
-    return {"tf32": torch.backends.cudnn.allow_tf32 and torch.backends.cuda.matmul.allow_tf32}
 
 
 def peak_memory() -> dict[str, float]:

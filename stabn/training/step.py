@@ -16,12 +16,11 @@ from torch.utils.data import DataLoader
 
 from stabn.data.dataset import Batch
 from stabn.losses import ClassificationLoss, answer, loss_of
-from stabn.training.averaging import averaging
 from stabn.training.batch_statistics import check_statistics
 from stabn.training.build import build_model, class_texts, eval_loader, split_videos, train_loader
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.forward import forward
-from stabn.training.nonfinite import LossWatch, check_finite
+from stabn.training.nonfinite import check_finite
 from stabn.training.optimizer import make_optimizer, make_schedule
 from stabn.training.process import Process, agreeing, autocast, usable_precision
 from stabn.training.records import check_features
@@ -54,7 +53,6 @@ class Run:
         precision: the one in use.
         optimizer, schedule, scaler: what changes the weights.
         progress: how far the run has come.
-        watch: looks whether losses are finite.
     """
 
     config: RunConfig
@@ -70,7 +68,6 @@ class Run:
     schedule: LRScheduler | ReduceLROnPlateau
     scaler: torch.amp.GradScaler
     progress: Progress
-    watch: LossWatch
 
     @property
     def evaluations_left(self) -> int:
@@ -116,16 +113,16 @@ def set_up(config: RunConfig, me: Process) -> Run:
         if precision != config.precision:
             log.info("this %s has no %s units: fp32 instead", me.device.type, config.precision)
         scaler = torch.amp.GradScaler(me.device.type, enabled=precision == "fp16")
+        torch.backends.cudnn.benchmark = True
 
         parts = _stateful(optimizer, schedule, scaler)
         progress = take_up(config, classes, model, parts, forced=config.resume_changed)
     check_same_step(progress, me)
-    network = averaging(model, me)
+    network = DistributedDataParallel(model) if me.world_size > 1 else model
     changing = (optimizer, schedule, scaler)
     return Run(
         *(config, me, classes, loader, watched, steps),
         *(model, network, precision, *changing, progress),
-        LossWatch(late=me.device.type == "cuda"),
     )
 
 
@@ -168,8 +165,7 @@ def take_step(run: Run, batch: Batch) -> list[tuple[ClassificationLoss, Tensor, 
 
     Raises:
         NonFiniteLossError: NaN or infinite; the weights are as they were. Where such steps may be
-            left out (``max_nonfinite_steps``), on all processes, and for a gradient's norm too;
-            else on a GPU not yet, but by ``run.watch``.
+            left out (``max_nonfinite_steps``), on all processes, and for a gradient's norm too.
     """
     config, me, step = run.config, run.me, run.progress.step
     torch.manual_seed(step_seed(config.seed, step, me.rank))  # dropout's
@@ -180,17 +176,14 @@ def take_step(run: Run, batch: Batch) -> list[tuple[ClassificationLoss, Tensor, 
         with autocast(run.precision, me.device):
             output = forward(run.network, part, me.device)
             loss = loss_of(output, labels, config.label_smoothing)
-        if together:
-            check_finite(loss.total, "loss", step + 1, part.video_id, me)
-        else:
-            run.watch.note(loss.total, step + 1, part.video_id)
+        check_finite(loss.total, "loss", step + 1, part.video_id, me, together=together)
         run.scaler.scale(loss.total / config.accumulate).backward()
         parts.append((loss, answer(output).detach(), labels))
     if config.clip_norm is not None or together:
         run.scaler.unscale_(run.optimizer)
         norm = nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm or math.inf)
         if together and not run.scaler.is_enabled():  # the scaler leaves such steps out by itself
-            check_finite(norm, "gradient's norm", step + 1, batch.video_id, me)
+            check_finite(norm, "gradient's norm", step + 1, batch.video_id, me, together=True)
     run.scaler.step(run.optimizer)
     run.scaler.update()
     return parts

@@ -8,12 +8,12 @@ whose folder holds ``last.pt`` goes on from there.
 import logging
 
 import torch.distributed as dist
+from torch import nn
 from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau
 
-from stabn.training.averaging import share_statistics
 from stabn.training.checkpoint import load, save
 from stabn.training.config import RunConfig, configured, write_config
-from stabn.training.evaluate import in_words, report, shared_figures
+from stabn.training.evaluate import figures_from_predictions, in_words, report
 from stabn.training.files import remove_leftovers
 from stabn.training.journal import Journal
 from stabn.training.ledger import Ledger
@@ -34,8 +34,11 @@ from stabn.training.records import (
     writing,
 )
 from stabn.training.resume import Progress, note_resumption
-from stabn.training.rollcall import RollCall
-from stabn.training.step import Run, set_up, take_step
+from stabn.training.step import (
+    Run,
+    set_up,
+    take_step,
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +49,8 @@ def train(config: RunConfig) -> None:
     Writes config.yaml, metrics.jsonl, last.pt and best.pt, and in the end predictions.parquet and
     record.json; decode_failures.jsonl where a video could not be decoded, nonfinite_steps.jsonl
     where a step was left out. On SIGTERM (pre-emption), and when what launched them has gone, all
-    processes finish the step that they are in (on GPUs, those of about a second), last.pt is
-    stored, and they exit with status 143; in an evaluation, before which last.pt is stored anyway,
-    they do so at the next batch.
+    processes finish the step that they are in, last.pt is stored, and they exit with status 143; in
+    an evaluation, before which last.pt is stored anyway, they do so at the next batch.
 
     Raises:
         ConfigError: a batch size that the processes cannot share; ``sync_bn`` without a GPU; a
@@ -79,8 +81,6 @@ def train(config: RunConfig) -> None:
         skipped = SkippedSteps(
             config.folder / "nonfinite_steps.jsonl", progress.step, config.max_nonfinite_steps, me
         )
-        roll = RollCall(ledger, run.watch, me)
-        batches, save_every = run.steps // config.epochs, config.save_every or run.steps
 
         while progress.epoch < config.epochs:
             sampler.epoch, sampler.start_batch = progress.epoch, progress.batch
@@ -98,17 +98,15 @@ def train(config: RunConfig) -> None:
                 rate = learning_rate(run.optimizer)
                 ahead = run.evaluations_left
                 journal.trained(progress.epoch, progress.step, run.steps, rate, ahead)
-                ledger.note(progress.epoch, progress.step, batch.failures)
-                ends = progress.batch == batches or progress.step % save_every == 0
-                if roll.due(ends):
-                    with writing_down(config.folder, me):
-                        stop = roll.stop()
-                    due = progress.due(config.save_every, config.save_minutes)
-                    if me.is_main and (stop or due):
-                        with journal.aside("saving"):
-                            run.store()
-                    if stop:
-                        me.leave()
+                stop, failed = me.total(me.terminated.is_set(), len(batch.failures))
+                if failed:
+                    ledger.enter(progress.epoch, progress.step, batch.failures)
+                due = progress.due(config.save_every, config.save_minutes)
+                if me.is_main and (stop or due):
+                    with journal.aside("saving"):
+                        run.store()
+                if stop:
+                    me.leave()
 
             due = (progress.epoch + 1) % config.eval_every == 0
             evaluating = due or progress.epoch + 1 == config.epochs
@@ -121,8 +119,7 @@ def train(config: RunConfig) -> None:
                     if config.precise_bn:
                         re_estimate(run)
                     share_statistics(run.model, me)
-                    predictions = predict(run.model, run.watched, config, me)
-                    figures = shared_figures(predictions, me)
+                    figures = figures_from_predictions(predict(run.model, run.watched, config, me))
                 journal.evaluated(progress.epoch, progress.step, config.eval_split, figures)
                 log.info("epoch %d, %s: %s", progress.epoch, config.eval_split, in_words(figures))
                 total = figures["loss"] + figures.get("attention_loss", 0.0)
@@ -139,6 +136,13 @@ def train(config: RunConfig) -> None:
                     run.store()
 
         close_folder(config, progress, me)
+
+
+def share_statistics(model: nn.Module, me: Process) -> None:
+    """Give every rank rank 0's BN statistics, so that all evaluate the network that is saved."""
+    if me.world_size > 1:
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)
 
 
 def open_folder(run: Run) -> None:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -48,21 +47,6 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match="4 processes, but this machine has 2 GPUs"), joined():
         pass
-
-
-def test_on_a_gpu_kernels_are_chosen_by_trying_and_fp32_may_be_tf32(monkeypatch):
-    for name, value in {"is_available": True, "device_count": 1, "set_device": None}.items():
-        monkeypatch.setattr(f"torch.cuda.{name}", lambda *_, value=value: value)
-    backends = SimpleNamespace(
-        cudnn=SimpleNamespace(benchmark=False, allow_tf32=False),
-        cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False)),
-    )
-    monkeypatch.setattr("torch.backends", backends)
-    with joined() as me:
-        assert me.device == torch.device("cuda", 0)
-    assert backends.cudnn.benchmark
-    assert backends.cudnn.allow_tf32
-    assert backends.cuda.matmul.allow_tf32
 
 
 def agree(what: str) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -17,7 +18,6 @@ from stabn.losses import ClassificationLoss, loss_of, temporal_loss
 from stabn.models.frame_encoder import FrameByFrame
 from stabn.models.output import VideoOutput
 from stabn.models.st_abn import STABN, STABNOutput
-from stabn.training.averaging import averaging
 from stabn.training.nonfinite import NonFiniteLossError
 from stabn.training.process import Process, autocast
 
@@ -63,7 +63,8 @@ class FromFeatures(nn.Module):
 
 def trained_together(model: Taught, me: Process) -> nn.Module:
     """A module from features to the network's output; its gradients are averaged over processes."""
-    return averaging(FromFeatures(model), me)
+    network = FromFeatures(model)
+    return DistributedDataParallel(network) if me.world_size > 1 else network
 
 
 def trainable_copy(model: Taught) -> Taught:

@@ -32,7 +32,6 @@ from stabn.knowledge.finetuning.step import (
     take_steps,
 )
 from stabn.knowledge.finetuning.targets import read_edits, unchanged
-from stabn.training.averaging import share_statistics
 from stabn.training.checkpoint import Trained, save
 from stabn.training.config import configured, write_config
 from stabn.training.evaluate import check_classes, inverts, report
@@ -108,10 +107,9 @@ def finetune(config: FinetuneConfig) -> None:
                 for name, arm in tuning.arms.items():
                     rate = learning_rate(arm.optimizer)
                     journals[name].trained(progress.epoch, progress.step, steps, rate, scorings)
-                ledger.note(progress.epoch, progress.step, batch.failures)
-                stop, failed = me.total(me.terminated.is_set(), len(ledger.pending))
+                stop, failed = me.total(me.terminated.is_set(), len(batch.failures))
                 if failed:
-                    ledger.enter()
+                    ledger.enter(progress.epoch, progress.step, batch.failures)
                 due = progress.due(config.save_every, config.save_minutes)
                 if me.is_main and (stop or due):
                     save_all(tuning, journals)
@@ -195,7 +193,6 @@ def close_folder(tuning: Tuning) -> None:
     if finished(read_record(path), progress.step):
         log.info("%s is fine-tuned and reported already; delete it to start over", config.folder)
         return
-    share_statistics(tuning.models, me)
     if me.is_main:
         for name, model in tuning.models.items():
             save(

@@ -42,7 +42,7 @@ from stabn.training.files import file_hash
 from stabn.training.lock import holding
 from stabn.training.pace import paced
 from stabn.training.predict import predict
-from stabn.training.process import Process, gathered, joined, mains
+from stabn.training.process import Process, gathered, joined
 from stabn.training.records import code_version, data_fingerprint
 
 log = logging.getLogger(__name__)
@@ -134,8 +134,7 @@ def select(config: SelectConfig) -> Path:
             return out
         model = trained.model.to(me.device)
         train, check = (
-            mains(predict(model, eval_loader(effective, split, me), effective, me), me)
-            for split in splits
+            predict(model, eval_loader(effective, split, me), effective, me) for split in splits
         )
         failed = train.attrs["failed"] | check.attrs["failed"]
         accuracy = _accuracy(train, check, len(trained.classes))

@@ -70,8 +70,6 @@ def preflight(config: RunConfig) -> None:
         work = {"forward": alone, "step": partial(take_step, run), "parts": config.accumulate}
         with noting_values(run.model) as values:
             step = time_steps(found, batches, run.model, **work)
-        if error := run.watch.wrong():
-            raise error
         tell_statistics(found, config, values)
         run.model.eval()
         scoring = time_scoring(found, batches, alone)
