@@ -308,9 +308,8 @@ LIVE = "notebooks/12_reading_attention.html"
 
 def live_figure(page, state):
     """Chapter 12's figure that answers, once it says this of itself."""
-    figure = page.locator(f"[data-live=when][data-state={state}]")
-    figure.wait_for()
-    return figure
+    page.locator(f"[data-live=when][data-state={state}]").wait_for()
+    return page.locator("[data-live=when]")
 
 
 def now(figure):

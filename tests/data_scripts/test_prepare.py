@@ -102,7 +102,8 @@ def test_the_same_frames_at_the_same_places_in_any_order(tmp_path, codec):
     copy = folder.path("1")
     assert copy.suffix == CODECS[codec].suffix
     assert probe(copy) == probe(root / "videos" / "1.webm")
-    assert FrameCounts(out).of(copy) == folder.frames("1") == 45  # known without opening it
+    with copy.open("rb") as file:
+        assert FrameCounts(out).of(file) == folder.frames("1") == 45  # known without decoding it
     frames = folder.read("1", range(45)).astype(int)
     nearest = [np.abs(pan.astype(int) - frame).mean((1, 2, 3)).argmin() for frame in frames]
     assert nearest == list(range(45))

@@ -82,5 +82,5 @@ def test_a_page_of_the_book_keeps_its_formulas_figures_and_mathjax():
     page = BeautifulSoup((built() / f"{name}.html").read_text(), "html.parser").article
     article = BeautifulSoup(gather([name], built()), "html.parser")
     assert len(article.select("article .math")) == len(page.select(".math")) > 10
-    assert len(article.select("article img")) == len(page.select("img")) > 3
+    assert len(article.select("article img")) == len(page.select("img")) > 1
     assert any("tex-svg.js" in script.get("src", "") for script in article("script"))
