@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from stabn.tables.comparison import mean_sd
+from stabn.tables.fault import WAYS
 from stabn.tables.finetunings import ARMS as FINETUNED
 from stabn.tables.finetunings import SHORT
 from stabn.tables.html import DASH, table
@@ -41,12 +42,6 @@ METHODS = {
     "grad_cam": "Grad-CAM over time",
     "motion": "motion between frames",
     "centre": "the middle of the clip",
-}
-WAYS = {
-    "paper": "the paper’s fusion",
-    "gated": "gated fusion (ours)",
-    "closing": "a gate that closes (ours)",
-    "paper_closing": "the paper’s fusion in training, then a gate that closes (ours)",
 }
 LISTS = {"aligned": "Aligned", "swapped": "Swapped", "absent": "Absent"}
 
