@@ -36,12 +36,12 @@ from stabn.losses import loss_of
 from stabn.metrics import Score
 from stabn.models.resnet3d import count_multiply_adds, count_parameters
 from stabn.training.build import build_model
-from stabn.training.checkpoint import CheckpointError, Trained, load
+from stabn.training.checkpoint import Trained, load
 from stabn.training.config import RunConfig
 from stabn.training.process import Process, joined
-from stabn.training.records import read_record, write_record
 from studies.edited import followed
 from studies.known import Known, known_clips
+from studies.measured import finished, keep
 
 PER_CLASS = 4  # clips; of mini-SSv2's 14 classes 56
 MASKS = 100  # of RISE, in time and as many in space
@@ -165,13 +165,11 @@ def explain_run(folder: Path, **sizes: int) -> dict[str, Any]:
         CheckpointError: the run is not finished, or its clips' truth is not known.
         AnnotationError, PreparationError, VideoError, FileNotFoundError: the set cannot be read.
     """
-    path = folder / "record.json"
-    if read_record(path).get("wall_seconds") is None:
-        raise CheckpointError(f"{folder}: is not finished; run its notebook again")
+    finished(folder)
     trained = load(folder / "best.pt")
     with joined() as me:
         found = measure(trained, trained.config, me, **sizes)
-    write_record(path, read_record(path) | {"explained": found})
+    keep(folder, explained=found)
     return found
 
 

@@ -32,7 +32,7 @@ from stabn.training.build import eval_loader
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
 from stabn.training.process import Process, joined
-from stabn.training.records import read_record, write_record
+from studies.measured import finished, keep
 
 ALIGNED, SWAPPED, ABSENT = LISTS = tuple(
     f"validation_{form}" for form in ("aligned", "swapped", "absent")
@@ -146,9 +146,7 @@ def measure_arms(folder: Path) -> Mapping[str, dict[str, dict[str, float]]]:
         CheckpointError: the run is not finished, or of another data set.
         AnnotationError, PreparationError, VideoError, FileNotFoundError: the set cannot be read.
     """
-    record = read_record(folder / "record.json")
-    if record.get("wall_seconds") is None:
-        raise CheckpointError(f"{folder}: is not finished; run its notebook again")
+    record = finished(folder)
     if "finetuning" in record:
         paths = {arm: folder / f"{arm}.pt" for arm in record["finetuning"]["arms"]}
         described = next(iter(paths.values()))  # the start may have been another fusion
@@ -159,7 +157,7 @@ def measure_arms(folder: Path) -> Mapping[str, dict[str, dict[str, float]]]:
     with joined() as me:
         run = load(described).config
         found = {arm: measure(load(path), run, me) for arm, path in paths.items()}
-    write_record(folder / "record.json", read_record(folder / "record.json") | {"fault": found})
+    keep(folder, fault=found)
     return found
 
 

@@ -37,7 +37,7 @@ from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
 from stabn.training.evaluate import attends
 from stabn.training.process import Process, joined
-from stabn.training.records import read_record, write_record
+from studies.measured import finished, keep
 
 FIRST, LAST = 1, 2  # as the set's truth has what moves in a frame
 OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up"}
@@ -167,12 +167,11 @@ def measure_run(folder: Path) -> dict[str, dict]:
         CheckpointError: the run is not finished.
         AnnotationError, PreparationError, VideoError, FileNotFoundError: the set cannot be read.
     """
-    if read_record(folder / "record.json").get("wall_seconds") is None:
-        raise CheckpointError(f"{folder}: is not finished; run its notebook again")
+    finished(folder)
     with joined() as me:
         trained = load(folder / "best.pt")
         found = measure(trained, trained.config, me)
-    write_record(folder / "record.json", read_record(folder / "record.json") | {"real": found})
+    keep(folder, real=found)
     return found
 
 
