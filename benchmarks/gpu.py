@@ -144,7 +144,6 @@ def while_decoding(config: RunConfig, args: Namespace, device: torch.device) -> 
             clips += len(batch)
         wait_for(device)
         spent += time.monotonic() - since
-        run.watch.wrong()
         run.loader.batch_sampler.epoch += 1
     peak = memory_gib(device, "VmHWM")
     busy = busy_of(lambda: take_step(run, batch), device)
