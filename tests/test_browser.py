@@ -334,9 +334,7 @@ def test_the_network_answers_in_the_page_as_in_the_library(page, address, served
     for slider in figure.locator("input[type=range]").all():
         slider.focus()
         page.keyboard.press("1")
-    page.wait_for_function(
-        "f => /^(1.00 ?)+$/.test(f.dataset.answered)", arg=figure.element_handle()
-    )
+    page.wait_for_function("f => f.dataset.answered === '1.0000'", arg=figure.element_handle())
     ones = now(figure)
     figure.get_by_role("button", name="All 1").click()
     page.wait_for_timeout(300)

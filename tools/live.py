@@ -1,34 +1,25 @@
 """What a figure that answers is made of: clips, networks as ONNX, and recorded answers.
 
-``python -m tools.live NAME OUT`` writes into the folder OUT:
-
-- ``NAME.recorded.js``: what stands on the page from the start; ``NAME-i.jpg``: clip i's frames;
-- ``NAME.network.js``: the networks' two parts and the clips' pixels, loaded at the first touch;
-- ``NAME.html``: the first clip's recorded answer, for pages without JavaScript.
+``python -m tools.live NAME OUT`` writes into the folder OUT what `tools.live_figure` lists.
 """
 
-import hashlib
-import html
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
+from onnx import ModelProto
 from torch import Tensor
 
 from stabn.data.transforms import MEAN, STD, normalise
 from stabn.export.graphs import graphs
 from stabn.training.checkpoint import Trained, load_trained
+from tools import live_figure
 from tools.live_clips import CHOSEN, Clip
-from tools.runtime import packed
+from tools.live_figure import HALVES, Figure
 
 # figure → its networks, each with its title: run, checkpoint
 FIGURES = {"when": {"": ("mini_st_abn", "best")}}
-HALVES = ("extractor", "answer")
-QUALITY = 88  # of the pictures; the network reads the pixels, which are kept as they are
 
 
 @torch.no_grad()
@@ -50,7 +41,7 @@ def edits(clip: Clip, own: Tensor) -> list[Tensor]:
     return [own, 1 - own, torch.from_numpy(clip.levels), torch.zeros_like(own), own.flip(0)]
 
 
-def recorded(clip: Clip, networks: list[Trained], strip: str) -> dict[str, Any]:
+def recorded(clip: Clip, networks: list[Trained]) -> dict[str, Any]:
     """What is known of a clip before anybody touches it, as plain values.
 
     Every number is rounded as far as a page's comparison with it allows.
@@ -62,7 +53,6 @@ def recorded(clip: Clip, networks: list[Trained], strip: str) -> dict[str, Any]:
     return {
         "title": clip.title,
         "label": clip.label,
-        "strip": strip,
         "frames": clip.frames.tolist(),
         "levels": clip.levels.tolist(),
         "answers": [
@@ -76,76 +66,37 @@ def recorded(clip: Clip, networks: list[Trained], strip: str) -> dict[str, Any]:
     }
 
 
-def halves(trained: Trained) -> dict[str, tuple[str, str]]:
-    """The two parts of a network: the hash of each, and its ONNX, packed."""
-    whole = graphs(trained)
-    found = {}
-    for half in HALVES:
-        content = whole[f"{half}.onnx"].SerializeToString()
-        found[half] = hashlib.sha256(content).hexdigest()[:12], packed(content)
-    return found
-
-
-def without_script(name: str, known: dict[str, Any]) -> str:
-    """The first clip's recorded answer as HTML: what stands where no script runs."""
-    clip, networks = known["clips"][0], known["networks"]
-    heads = [f'<th scope="col">{html.escape(n["title"] or "probability")}</th>' for n in networks]
-    shares = np.array([one["probabilities"] for one in clip["answers"]])  # (networks, K)
-    rows = []
-    for k in np.argsort(-shares[0])[:5]:
-        cells = "".join(f"<td>{share:.0%}</td>" for share in shares[:, k])
-        rows.append(f'<tr><th scope="row">{html.escape(known["classes"][k])}</th>{cells}</tr>')
-    return (
-        f'<img src="../_static/live/{clip["strip"]}" '
-        f'alt="{len(clip["frames"])} frames of a synthetic clip: {html.escape(clip["title"])}">'
-        f"<p>The recorded answer for “{html.escape(clip['title'])}”. With JavaScript, this figure "
-        "can be turned.</p>"
-        f'<table class="live-answers"><thead><tr><th scope="col">class</th>{"".join(heads)}</tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table>"
-    )
-
-
-def write(name: str, out: Path) -> None:
-    """Make the files of a figure."""
+def figure(name: str) -> Figure:
+    """A figure of trained networks, by its name."""
     named = {
         title: load_trained(run, checkpoint=arm) for title, (run, arm) in FIGURES[name].items()
     }
     networks = list(named.values())
-    clips = CHOSEN[name](networks[0])
-    out.mkdir(parents=True, exist_ok=True)
-    for i, clip in enumerate(clips):
-        strip = clip.pixels.permute(2, 1, 3, 0).flatten(1, 2)  # (3, T, S, S) → (S, T·S, 3)
-        Image.fromarray(strip.numpy()).save(out / f"{name}-{i}.jpg", quality=QUALITY)
-    parts: dict[str, str] = {}
-    listed = []
-    for title, trained in named.items():
-        found = halves(trained)
-        parts |= dict(found.values())
-        listed.append({"title": title} | {half: found[half][0] for half in HALVES})
     config = networks[0].config
-    shape = [1, 3, config.num_frames, config.image_size, config.image_size]
-    network = {
-        "clip": shape,
-        "mean": list(MEAN),
-        "std": list(STD),
-        "parts": parts,
-        "clips": [packed(clip.pixels.numpy().tobytes()) for clip in clips],
-    }
-    known = {
-        "classes": list(networks[0].classes),
-        "networks": listed,
-        "clips": [recorded(clip, networks, f"{name}-{i}.jpg") for i, clip in enumerate(clips)],
-    }
-    (out / f"{name}.network.js").write_text(f"live.networks.{name} = {json.dumps(network)};\n")
-    (out / f"{name}.recorded.js").write_text(f"live.recorded.{name} = {json.dumps(known)};\n")
-    (out / f"{name}.html").write_text(without_script(name, known))
+    clips = CHOSEN[name](networks[0])
+    return Figure(
+        classes=list(networks[0].classes),
+        networks={title: halves(trained) for title, trained in named.items()},
+        clip=[1, 3, config.num_frames, config.image_size, config.image_size],
+        mean=list(MEAN),
+        std=list(STD),
+        pixels=[clip.pixels for clip in clips],
+        strips=[clip.pixels.permute(2, 1, 3, 0).flatten(1, 2).numpy() for clip in clips],
+        clips=[recorded(clip, networks) for clip in clips],
+    )
+
+
+def halves(trained: Trained) -> dict[str, ModelProto]:
+    """The two parts of a network."""
+    whole = graphs(trained)
+    return {half: whole[f"{half}.onnx"] for half in HALVES}
 
 
 def main(arguments: list[str]) -> int:
     """``python -m tools.live NAME OUT``."""
     name, out = arguments
     torch.set_num_threads(1)  # small tensors: a second thread would only wait
-    write(name, Path(out))
+    live_figure.write(figure(name), name, Path(out))
     return 0
 
 

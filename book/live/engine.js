@@ -23,11 +23,10 @@ function work() {
   const session = (part) => (opened[part] ??= open(part));
   const open = async (part) => ort.InferenceSession.create(await unpacked(network.parts[part]));
 
-  /** Pixels uint8 (3, T, S, S) → normalised float32 (1, 3, T, S, S), as the library does it. */
+  /** Pixels uint8 (C, T, S, S) → normalised float32 (1, C, T, S, S), as the library does it. */
   function normalised(pixels) {
-    const [, , frames, side] = network.clip;
     const values = new Float32Array(pixels.length);
-    const each = frames * side * side;
+    const each = pixels.length / network.clip[1];
     for (let i = 0; i < values.length; i++) {
       const colour = Math.floor(i / each);
       values[i] = (pixels[i] / 255 - network.mean[colour]) / network.std[colour];
@@ -44,23 +43,24 @@ function work() {
       ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(mjs) };
     },
 
-    /** Clip i before the network of these two parts: its own M_t. */
+    /** Clip i before the network of these two parts: its own attentions, by name. */
     async look({ extractor }, i) {
       const key = `${extractor} ${i}`;
       if (!seen[key]) {
         const clip = normalised(await unpacked(network.clips[i]));
         seen[key] = await (await session(extractor)).run({ clip });
       }
-      return [...seen[key].temporal_attention.data];
+      const { features, ...own } = seen[key];
+      return Object.fromEntries(Object.entries(own).map(([name, { data }]) => [name, data]));
     },
 
-    /** Its logits for clip i with these weights of the frames in place of its own M_t. */
-    async answer({ extractor, answer }, i, weights) {
-      const { features, spatial_attention, temporal_attention } = seen[`${extractor} ${i}`];
-      const data = Float32Array.from(weights);
-      const given = new ort.Tensor("float32", data, temporal_attention.dims);
-      const part = await session(answer);
-      const found = await part.run({ features, spatial_attention, temporal_attention: given });
+    /** Its logits for clip i with the attentions of an edit, by name, in place of its own. */
+    async answer({ extractor, answer }, i, edit) {
+      const given = { ...seen[`${extractor} ${i}`] };
+      for (const [name, values] of Object.entries(edit)) {
+        given[name] = new ort.Tensor("float32", Float32Array.from(values), given[name].dims);
+      }
+      const found = await (await session(answer)).run(given);
       return [...found.logits.data];
     },
   };

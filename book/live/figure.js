@@ -25,7 +25,7 @@ async function liveFigure(place) {
   function showClip(chosen) {
     [number, view, waiting] = [chosen, {}, null];
     const { row, tools, show } = framesRow(clips[number], turn);
-    show(recorded(0).temporal);
+    show(recorded(0));
     stage.replaceChildren(row, tools);
     showAnswers(networks.map((_, n) => recorded(n).probabilities));
     if (place.dataset.state === "failed") holdStill();
@@ -40,9 +40,9 @@ async function liveFigure(place) {
     spoken.textContent = words.join(" ");
   }
 
-  /** The reader changed weights: of changes that come too fast, the last is answered. */
-  async function turn(weights) {
-    waiting = weights;
+  /** The reader changed an attention: of edits that come too fast, the last is answered. */
+  async function turn(edit) {
+    waiting = edit;
     if (busy) return;
     busy = true;
     try {
@@ -52,7 +52,7 @@ async function liveFigure(place) {
         waiting = null;
         const found = await compute(number, given);
         if (at === view) showAnswers(found); // else the reader has gone on to another clip
-        place.dataset.answered = given.map((weight) => weight.toFixed(2)).join(" ");
+        place.dataset.answered = mean(Object.values(given)[0]).toFixed(4);
       }
     } catch (error) {
       fail(error);
@@ -60,11 +60,11 @@ async function liveFigure(place) {
     busy = false;
   }
 
-  async function compute(clip, weights) {
+  async function compute(clip, edit) {
     const found = [];
     for (const network of networks) {
       await engine("look", network, clip);
-      found.push(softmax(await engine("answer", network, clip, weights)));
+      found.push(softmax(await engine("answer", network, clip, edit)));
     }
     return found;
   }
@@ -82,7 +82,7 @@ async function liveFigure(place) {
     let [worst, count] = [0, 0];
     for (let i = 0; i < clips.length; i++) {
       for (const { temporal, probabilities } of clips[i].edits) {
-        const found = await compute(i, temporal);
+        const found = await compute(i, { temporal_attention: temporal });
         found.forEach((now, n) =>
           now.forEach((share, k) => {
             worst = Math.max(worst, Math.abs(share - probabilities[n][k]));

@@ -5,7 +5,7 @@ const STEP = 0.05;
 
 /**
  * @param clip what is recorded of it: strip, frames, levels.
- * @param changed is called with the weights whenever the reader has changed one.
+ * @param changed is called with the edit whenever the reader has changed a weight.
  */
 function framesRow(clip, changed) {
   let weights, own;
@@ -63,7 +63,7 @@ function framesRow(clip, changed) {
     weights = weights.slice();
     weights[t] = snap.checked ? Math.round(2 * held) / 2 : held;
     draw();
-    changed(weights);
+    changed({ temporal_attention: weights });
   }
 
   function draw() {
@@ -102,7 +102,7 @@ function framesRow(clip, changed) {
   const put = (given) => {
     weights = given.slice();
     draw();
-    changed(weights);
+    changed({ temporal_attention: weights });
   };
   const button = (text, weightsOf) =>
     make("button", { type: "button", onclick: () => put(weightsOf()) }, text);
@@ -118,8 +118,8 @@ function framesRow(clip, changed) {
   );
 
   /** The network's own weights, which stay as a mark. */
-  function show(given) {
-    [own, weights] = [given, given.slice()];
+  function show({ temporal }) {
+    [own, weights] = [temporal, temporal.slice()];
     draw();
   }
   return { row, tools, show };

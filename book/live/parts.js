@@ -13,6 +13,8 @@ function make(tag, attributes = {}, ...children) {
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
 function softmax(logits) {
   const top = Math.max(...logits);
   const parts = logits.map((logit) => Math.exp(logit - top));

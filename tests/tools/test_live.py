@@ -7,7 +7,7 @@ import torch
 
 from stabn.data.transforms import normalise
 from stabn.training.checkpoint import load_trained
-from tools import live, live_clips
+from tools import live, live_clips, live_figure
 
 pytestmark = pytest.mark.slow(30)
 
@@ -34,7 +34,7 @@ def test_clips_are_chosen_by_what_the_network_says_of_them(trained, clips):
 
 def test_recorded_answers_are_the_networks_own(trained, clips):
     clip = clips[0]
-    known = live.recorded(clip, [trained], "when-0.jpg")
+    known = live.recorded(clip, [trained])
     with torch.no_grad():
         whole = trained.model(normalise(clip.pixels[None]))
     (answer,) = known["answers"]
@@ -46,16 +46,16 @@ def test_recorded_answers_are_the_networks_own(trained, clips):
 
 def test_the_two_parts_give_every_recorded_answer(trained, clips):
     """In onnxruntime, as a page does it: the extractor once, then only what lies behind."""
-    graphs = live.graphs(trained)
+    halves = live.halves(trained)
     extractor, answer = (
-        onnxruntime.InferenceSession(graphs[f"{half}.onnx"].SerializeToString())
-        for half in live.HALVES
+        onnxruntime.InferenceSession(halves[half].SerializeToString())
+        for half in ("extractor", "answer")
     )
     for clip in clips[:2]:
         names = [output.name for output in extractor.get_outputs()]
         frames = normalise(clip.pixels[None]).numpy()
         seen = dict(zip(names, extractor.run(None, {"clip": frames}), strict=True))
-        for edit in live.recorded(clip, [trained], "")["edits"]:
+        for edit in live.recorded(clip, [trained])["edits"]:
             given = np.float32([edit["temporal"]])
             (logits,) = answer.run(["logits"], seen | {"temporal_attention": given})
             found = torch.from_numpy(logits[0]).softmax(0)
@@ -75,6 +75,6 @@ def test_without_a_script_the_first_clips_answer_stands_there():
             }
         ],
     }
-    page = live.without_script("when", known)
+    page = live_figure.without_script(known)
     assert page.index("Dropping</th><td>75%") < page.index("Lifting &lt;it&gt;</th><td>25%")
     assert 'alt="2 frames of a synthetic clip: Dropping a box"' in page
