@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 from onnx import ModelProto
+from onnx.utils import Extractor
 from torch import Tensor
 
 from stabn.data.transforms import MEAN, STD, normalise
-from stabn.export.graphs import graphs
+from stabn.export.graphs import ATTENTIONS, graphs
 from stabn.training.checkpoint import Trained, load_trained
 from tools import live_figure
 from tools.live_clips import CHOSEN, Clip
-from tools.live_figure import HALVES, Figure
+from tools.live_figure import Figure
 
 # figure → its networks, each with its title: run, checkpoint
 FIGURES = {"when": {"": ("mini_st_abn", "best")}}
@@ -73,10 +74,10 @@ def figure(name: str) -> Figure:
     }
     networks = list(named.values())
     config = networks[0].config
-    clips = CHOSEN[name](networks[0])
+    clips = CHOSEN[name](*networks)
     return Figure(
         classes=list(networks[0].classes),
-        networks={title: halves(trained) for title, trained in named.items()},
+        networks={title: parts_of(trained) for title, trained in named.items()},
         clip=[1, 3, config.num_frames, config.image_size, config.image_size],
         mean=list(MEAN),
         std=list(STD),
@@ -86,10 +87,15 @@ def figure(name: str) -> Figure:
     )
 
 
-def halves(trained: Trained) -> dict[str, ModelProto]:
-    """The two parts of a network."""
+def parts_of(trained: Trained) -> dict[str, ModelProto]:
+    """The parts of a network; fine-tuning leaves the extractor as it is, so its arms share one."""
     whole = graphs(trained)
-    return {half: whole[f"{half}.onnx"] for half in HALVES}
+    cutter = Extractor(whole["extractor.onnx"])
+    return {
+        "extractor": cutter.extract_model(["clip"], ["features"]),
+        "attention": cutter.extract_model(["features"], list(ATTENTIONS)),
+        "answer": whole["answer.onnx"],
+    }
 
 
 def main(arguments: list[str]) -> int:

@@ -70,5 +70,5 @@ def telling(trained: Trained) -> list[Clip]:
     return [clip for clips in found.values() for clip in clips]
 
 
-# figure → its clips, given the first of its networks
+# figure → its clips, given its networks
 CHOSEN = {"when": telling}

@@ -1,7 +1,7 @@
 """The files of a figure that answers, from what its page shows and computes with.
 
 - ``NAME.recorded.js``: what stands on the page from the start; ``NAME-i.jpg``: clip i's frames;
-- ``NAME.network.js``: the networks' two parts and the clips' pixels, loaded at the first touch;
+- ``NAME.network.js``: the networks' parts and the clips' pixels, loaded at the first touch;
 - ``NAME.html``: the first clip's recorded answer, for pages without JavaScript.
 """
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from onnx import ModelProto
 from PIL import Image
 from torch import Tensor
 
 from tools.runtime import packed
 
-HALVES = ("extractor", "answer")
 QUALITY = 88  # of the pictures; the network reads the pixels, which are kept as they are
 
 
@@ -27,7 +27,9 @@ class Figure(NamedTuple):
 
     Attributes:
         classes: their names (K,).
-        networks: of each title (empty where there is one network only) the two `HALVES`.
+        networks: of each title (empty where there is one network only) its parts: "extractor"
+            (clip → features and attentions), or "extractor" (clip → features) and "attention"
+            (features → attentions); and "answer" (all these → logits).
         clip: the shape that a network reads, (1, C, T, S, S), or (1, C, S, S) for pictures.
         mean: of each of the C colours, as `normalise` takes it off.
         std: by what it then divides.
@@ -52,18 +54,19 @@ def write(figure: Figure, name: str, out: Path) -> None:
     pictures = [f"{name}-{i}.jpg" for i in range(len(figure.strips))]
     for picture, strip in zip(pictures, figure.strips, strict=True):
         Image.fromarray(strip).save(out / picture, quality=QUALITY)
-    parts: dict[str, str] = {}
+    parts: dict[str, str] = {}  # by hash: what networks share is written once
     listed = []
     for title, graphs in figure.networks.items():
-        found = {half: _part(graphs[half]) for half in HALVES}
+        found = {name: _part(graph) for name, graph in graphs.items()}
         parts |= dict(found.values())
-        listed.append({"title": title} | {half: found[half][0] for half in HALVES})
+        listed.append({"title": title} | {name: key for name, (key, _) in found.items()})
     network = {
         "clip": figure.clip,
         "mean": figure.mean,
         "std": figure.std,
         "parts": parts,
-        "clips": [packed(pixels.numpy().tobytes()) for pixels in figure.pixels],
+        # (C, T, clips, S, S): gzip finds the frames of one scene in the clip beside
+        "clips": packed(torch.stack(figure.pixels, dim=-3).numpy().tobytes()),
     }
     known = {
         "classes": figure.classes,

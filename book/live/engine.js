@@ -1,11 +1,11 @@
 // The network, at work: onnxruntime in a worker, so that the page stays quick. A clip goes through
-// the extractor once; a changed attention only through what lies behind it.
+// an extractor once, whatever networks share it; a changed attention only through what lies behind.
 
 /** What the worker does. It knows nothing of the page: its text follows onnxruntime's in a blob. */
 function work() {
   const opened = {}; // sessions, by the hash of their ONNX
-  const seen = {}; // what the extractor of a network made of a clip
-  let network;
+  const seen = {}; // what a part made of a clip, by the part's hash and the clip's number
+  let network, all;
 
   function bytes(base64) {
     const text = atob(base64);
@@ -22,6 +22,33 @@ function work() {
 
   const session = (part) => (opened[part] ??= open(part));
   const open = async (part) => ort.InferenceSession.create(await unpacked(network.parts[part]));
+
+  async function once(part, i, read) {
+    const key = `${part} ${i}`;
+    if (!seen[key]) seen[key] = await (await session(part)).run(await read());
+    return seen[key];
+  }
+
+  /** What a network makes of clip i: features, and its own attentions, by name. */
+  async function before({ extractor, attention }, i) {
+    const found = await once(extractor, i, async () => ({ clip: normalised(await pixelsOf(i)) }));
+    if (!attention) return found; // its extractor goes up to the attention point
+    return { ...found, ...(await once(attention, i, () => found)) };
+  }
+
+  /** Pixels uint8 (C, T, S, S) of clip i, out of those of all N clips, (C, T, N, S, S). */
+  async function pixelsOf(i) {
+    all ??= await unpacked(network.clips);
+    const size = network.clip.reduce((product, length) => product * length);
+    const [, side] = network.clip.slice(-2);
+    const [area, count] = [side * side, all.length / size];
+    const found = new Uint8Array(size);
+    for (let row = 0; row < size / area; row++) {
+      const from = (row * count + i) * area;
+      found.set(all.subarray(from, from + area), row * area);
+    }
+    return found;
+  }
 
   /** Pixels uint8 (C, T, S, S) → normalised float32 (1, C, T, S, S), as the library does it. */
   function normalised(pixels) {
@@ -43,24 +70,19 @@ function work() {
       ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(mjs) };
     },
 
-    /** Clip i before the network of these two parts: its own attentions, by name. */
-    async look({ extractor }, i) {
-      const key = `${extractor} ${i}`;
-      if (!seen[key]) {
-        const clip = normalised(await unpacked(network.clips[i]));
-        seen[key] = await (await session(extractor)).run({ clip });
-      }
-      const { features, ...own } = seen[key];
+    /** A network's own attentions of clip i, by name. */
+    async look(parts, i) {
+      const { features, ...own } = await before(parts, i);
       return Object.fromEntries(Object.entries(own).map(([name, { data }]) => [name, data]));
     },
 
     /** Its logits for clip i with the attentions of an edit, by name, in place of its own. */
-    async answer({ extractor, answer }, i, edit) {
-      const given = { ...seen[`${extractor} ${i}`] };
+    async answer(parts, i, edit) {
+      const given = { ...(await before(parts, i)) };
       for (const [name, values] of Object.entries(edit)) {
         given[name] = new ort.Tensor("float32", Float32Array.from(values), given[name].dims);
       }
-      const found = await (await session(answer)).run(given);
+      const found = await (await session(parts.answer)).run(given);
       return [...found.logits.data];
     },
   };

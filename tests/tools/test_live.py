@@ -44,22 +44,30 @@ def test_recorded_answers_are_the_networks_own(trained, clips):
     assert known["levels"] == clip.levels.tolist()
 
 
-def test_the_two_parts_give_every_recorded_answer(trained, clips):
+def test_the_parts_give_every_recorded_answer(trained, clips):
     """In onnxruntime, as a page does it: the extractor once, then only what lies behind."""
-    halves = live.halves(trained)
-    extractor, answer = (
-        onnxruntime.InferenceSession(halves[half].SerializeToString())
-        for half in ("extractor", "answer")
+    extractor, attention, answer = (
+        onnxruntime.InferenceSession(part.SerializeToString())
+        for part in live.parts_of(trained).values()
     )
     for clip in clips[:2]:
-        names = [output.name for output in extractor.get_outputs()]
-        frames = normalise(clip.pixels[None]).numpy()
-        seen = dict(zip(names, extractor.run(None, {"clip": frames}), strict=True))
+        (features,) = extractor.run(None, {"clip": normalise(clip.pixels[None]).numpy()})
+        own = attention.run(list(live.ATTENTIONS), {"features": features})
+        seen = {"features": features} | dict(zip(live.ATTENTIONS, own, strict=True))
         for edit in live.recorded(clip, [trained])["edits"]:
             given = np.float32([edit["temporal"]])
             (logits,) = answer.run(["logits"], seen | {"temporal_attention": given})
             found = torch.from_numpy(logits[0]).softmax(0)
             np.testing.assert_allclose(found, edit["probabilities"][0], atol=1e-4)
+
+
+def test_arms_of_a_fine_tuning_share_their_extractor_and_nothing_else():
+    one, other = (
+        live.parts_of(load_trained("mini_finetune", checkpoint=arm))
+        for arm in ("control", "knowledge")
+    )
+    same = [n for n in one if one[n].SerializeToString() == other[n].SerializeToString()]
+    assert same == ["extractor"]
 
 
 def test_without_a_script_the_first_clips_answer_stands_there():
