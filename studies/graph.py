@@ -8,6 +8,7 @@ from pathlib import Path
 
 from studies import footage
 from studies.runs import edits_of, learning_from, studied
+from studies.together import started, studied_others
 from tools.graph import LAUNCH, PY, STREAMED, made, papermill, prepared
 
 BIASED, BIASED_PREPARED = Path("data/mini_biased"), Path("data/mini_biased_prepared")
@@ -56,7 +57,8 @@ def task_prepare_biased_chosen():
 
 def task_study():
     """The launch notebooks over seeds and arms."""
-    for seed in os.environ.get("SEEDS", "0 1 2 3 4").split():
+    seeds = os.environ.get("SEEDS", "0 1 2 3 4").split()
+    for seed in seeds:
         for arm in ARMS:
             yield studied("table1", "train", f"{arm}_seed{seed}", arm, seed, need=["prepare"])
         yield from studied_finetuning(seed)
@@ -65,6 +67,8 @@ def task_study():
         yield from studied_sweeps(fresh)
         yield from studied_others_edits(fresh)
         yield from studied_plain(seed)
+        yield from studied_others(seed)
+    yield from started(seeds)
     yield from studied_choice()
     yield from studied_hand()
     yield from footage.studies()

@@ -1,0 +1,213 @@
+"""All networks on the same clips: what each costs, what every explanation of it is worth.
+
+Every cell is read from the records of ``book/results/together``, of as many seeds as were run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stabn.tables.comparison import mean_sd
+from stabn.tables.html import DASH, NOTHING, linked, remedies, table
+from stabn.tables.runs import Run, read_kept
+from stabn.training.checkpoint import REPOSITORY
+
+NETWORKS = {
+    "baseline": "3-D ResNet",
+    "st_abn": "ST-ABN",
+    "gated": "ST-ABN, gated",
+    "convlstm": "soft attention + ConvLSTM",
+    "bilstm_before": "attention + bi-LSTM",
+    "bilstm_after": "bi-LSTM + attention",
+    "bilstm_none": "bi-LSTM",
+    "cnn3d": "3-D CNN of 2013",
+}
+METHODS = {
+    "intrinsic": "own attention",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "occlusion",
+    "rise": "RISE",
+    "random": "random",
+    "centre": "centre",
+}
+OVERS = {"time": "time", "space": "space", "both": "time and space"}
+FILLS = ("mean", "still")
+RECORDS = "book/results/together/together_{network}_seed*.json"
+MAKE = "for s in 0 1 2 3 4; do python -m tools.build study:together_${NAME}_seed$s; done"
+MEASURED = ("parameters", "multiply_adds", "step_seconds", "methods", "edited")
+Figures = Mapping[str, Any]  # of one method: see studies.explained
+
+
+class Explained(Run):
+    """A run whose explanations were judged: see ``studies/explained.py``."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it reports, and was explained; a KeyError where that is not whole."""
+        if not super().finished or "explained" not in self.record:
+            return False
+        return all(self.found[name] is not None for name in MEASURED)
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """What was measured of the network and its explanations."""
+        return self.record["explained"]
+
+    @property
+    def methods(self) -> Mapping[str, Figures]:
+        """Method → its figures."""
+        return self.found["methods"]
+
+
+class Measure(NamedTuple):
+    """What is said of a method: a figure, and what stands beside it.
+
+    Attributes:
+        caption: of its table.
+        value: of one method's figures; None where it could not be measured.
+        beside: likewise, or None for nothing.
+        word: before what stands beside.
+        beside_digits: its decimals.
+    """
+
+    caption: str
+    value: Callable[[Figures], float | None]
+    beside: Callable[[Figures], float | None] | None = None
+    word: str = ""
+    beside_digits: int = 2
+
+
+def gap(figures: Figures, over: str, fill: str) -> float:
+    """Area below the insertion curve less that below the deletion curve, in [-1, 1]."""
+    areas = figures["faithful"][fill][over]
+    return areas["insertion"] - areas["deletion"]
+
+
+def _faithful(over: str, fill: str) -> Measure:
+    words = f"Insertion minus deletion over {OVERS[over]}, {fill} fill"
+    return Measure(words, lambda figures: gap(figures, over, fill))
+
+
+MEASURES = {
+    "when": Measure(
+        "Rank correlation of the temporal evidence with the truth",
+        lambda figures: figures["when"]["value"],
+        lambda figures: figures["when"]["exchanged"],
+        "other clips’",
+    ),
+    "iou": Measure(
+        "Temporal IoU with the frames in motion",
+        lambda figures: figures["iou"]["value"],
+        lambda figures: figures["iou"]["exchanged"],
+        "other clips’",
+    ),
+    "pointing": Measure(
+        "Share of frames whose peak lies on actor or hand",
+        lambda figures: figures["pointing"]["value"],
+        lambda figures: figures["pointing"]["chance"],
+        "chance",
+    ),
+    "mass": Measure(
+        "Share of the evidence that lies on actor or hand",
+        lambda figures: figures["mass"]["value"],
+        lambda figures: figures["mass"]["chance"],
+        "chance",
+    ),
+    **{f"{over}_{fill}": _faithful(over, fill) for over in OVERS for fill in FILLS},
+    "cost": Measure(
+        "Seconds that one explanation takes",
+        lambda figures: figures["seconds"],
+        lambda figures: figures["passes"],
+        "passes",
+        beside_digits=0,
+    ),
+}
+WHICH = {"when": "over time", "where": "over places"}
+# column → whose truth is put in place of the attention, and the figure
+EDITS = {
+    "Right: own attention": ("own", "top1"),
+    "the clip’s truth": ("truth", "top1"),
+    "another clip’s": ("other", "top1"),
+    "True class: own attention": ("own", "probability"),
+    "with the clip’s truth": ("truth", "probability"),
+    "with another clip’s": ("other", "probability"),
+    "Answer moved: the clip’s truth": ("truth", "moved"),
+    "by another clip’s": ("other", "moved"),
+}
+
+
+def study(root: Path = REPOSITORY) -> dict[str, list[Explained]]:
+    """Network → its explained runs on record, by seed."""
+    return {
+        network: read_kept(Explained, "run record", root, RECORDS.format(network=network))
+        for network in NETWORKS
+    }
+
+
+def networks_table(root: Path = REPOSITORY) -> str:
+    """What each network is: its accuracy on all of validation, its size, its work, its pace."""
+    rows, gaps = [], []
+    for network, runs in study(root).items():
+        if not runs:
+            gaps.append(f"NAME={network}")
+        gap = f"{DASH} <sup>{len(gaps)}</sup>"
+        columns = [
+            ([100 * run.results["top1"] for run in runs], 1),
+            ([run.found["parameters"] / 1e3 for run in runs], 0),
+            ([run.found["multiply_adds"] / 1e6 for run in runs], 0),
+            ([1e3 * run.found["step_seconds"] for run in runs], 0),
+        ]
+        cells = [linked(runs, values, digits, gap=gap) for values, digits in columns]
+        rows.append([escape(NETWORKS[network]), *cells])
+    head = ["Network", "Top-1, %", "Parameters, thousands", "Multiply–adds a clip, millions"]
+    caption = "mini-SSv2 (synthetic): validation top-1; a step goes forward and back"
+    return table(caption, [*head, "Step, ms"], rows, text_columns=1) + remedies(gaps, MAKE)
+
+
+def methods_table(measure: str, root: Path = REPOSITORY) -> str:
+    """One of ``MEASURES``: a row a network, a column a method; compare along a row."""
+    of, runs = MEASURES[measure], study(root)
+    if not any(runs.values()):
+        return NOTHING
+    rows = [
+        [escape(NETWORKS[network]), *(_cell(of, found, method) for method in METHODS)]
+        for network, found in runs.items()
+    ]
+    caption = f"mini-SSv2 (synthetic): {of.caption}"
+    return table(caption, ["Network", *METHODS.values()], rows, text_columns=1)
+
+
+def _cell(of: Measure, runs: Sequence[Explained], method: str) -> str:
+    """Mean ± sd of one method over seeds, below it the mean of what stands beside."""
+    if runs and not any(method in run.methods for run in runs):
+        return "does not fit"
+    fitting = [run for run in runs if method in run.methods]
+    having = [run for run in fitting if of.value(run.methods[method]) is not None]
+    values = [of.value(run.methods[method]) for run in having]
+    beside = ""
+    if having and of.beside:
+        mean = mean_sd(of.beside(run.methods[method]) for run in having).mean
+        beside = f"<br><small>{of.word} {mean:.{of.beside_digits}f}</small>"
+    return linked(having, values, 2) + beside
+
+
+def edits_table(root: Path = REPOSITORY) -> str:
+    """Each network's own attention, edited: does the answer follow? Means over clips, in %."""
+    every = study(root)
+    if not any(every.values()):
+        return NOTHING
+    rows = []
+    for network, runs in every.items():
+        edited = [which for which in WHICH if any(which in run.found["edited"] for run in runs)]
+        if not edited:
+            none = "has none" if runs else DASH
+            rows.append([escape(NETWORKS[network]), none, *[DASH] * len(EDITS)])
+        for which in edited:
+            having = [run for run in runs if which in run.found["edited"]]
+            rows.append([escape(NETWORKS[network]), WHICH[which]])
+            for whose, figure in EDITS.values():
+                values = [100 * run.found["edited"][which][whose][figure] for run in having]
+                rows[-1].append(linked(having, values, 1))
+    caption = "mini-SSv2 (synthetic): the attention replaced by the truth, means over clips in %"
+    return table(caption, ["Network", "Attention", *EDITS], rows, text_columns=2)

@@ -1,0 +1,185 @@
+"""The tables of all networks on the same clips, from made-up records worked out by hand."""
+
+import pytest
+from bs4 import BeautifulSoup
+
+from stabn.tables.html import NOTHING
+from stabn.tables.rankings import leaders, rankings_table, same_order
+from stabn.tables.runs import TableError
+from stabn.tables.together import (
+    FILLS,
+    MEASURES,
+    METHODS,
+    NETWORKS,
+    OVERS,
+    edits_table,
+    methods_table,
+    networks_table,
+    study,
+)
+from tests.records import rows, write
+
+
+def judged(when: float, gaps: dict[str, tuple[float, float]] | None = None) -> dict:
+    """One method's figures; the gaps in time alone, with the mean and the still fill."""
+    gaps = {over: (0.0, 0.0) for over in OVERS} | (gaps or {})
+    return {
+        "when": {"value": when, "chance": 0.0, "exchanged": 0.1},
+        "iou": {"value": 0.5, "chance": 0.3, "exchanged": 0.35},
+        "pointing": {"value": 0.4, "chance": 0.2},
+        "mass": {"value": None, "chance": 0.25},
+        "passes": 213.0,
+        "seconds": 2.5,
+        "faithful": {
+            fill: {over: {"insertion": 0.5 + gaps[over][place], "deletion": 0.5} for over in OVERS}
+            for place, fill in enumerate(FILLS)
+        },
+    }
+
+
+def record(seed: int, *, methods: dict, edited: dict | None = None, top1: float = 0.5) -> dict:
+    """A finished and explained run's record, as far as these tables read it."""
+    return {
+        "name": f"together_seed{seed}",
+        "seed": seed,
+        "config": {"model": "st_abn", "report_split": "validation"},
+        "results": {"validation": {"top1": top1}},
+        "explained": {
+            "parameters": 63_344,
+            "multiply_adds": 217_956_544,
+            "step_seconds": 0.5,
+            "methods": methods,
+            "edited": edited or {},
+        },
+    }
+
+
+def row(page: str, network: str) -> list[str]:
+    """The first row of a network in a page's table."""
+    return next(cells for cells in rows(page) if cells[0] == NETWORKS[network])
+
+
+def test_without_a_record_each_network_has_its_dashes_and_its_command(tmp_path):
+    page = networks_table(tmp_path)
+    assert [cells[0] for cells in rows(page)[1:]] == [*NETWORKS.values()]
+    assert [cells[1:] for cells in rows(page)[1:]] == [[f"– {k}"] * 4 for k in range(1, 9)]
+    items = [item.get_text() for item in BeautifulSoup(page, "html.parser").select("li")]
+    assert items == [f"NAME={network}" for network in NETWORKS]
+    assert "python -m tools.build study:together_${NAME}_seed$s" in page
+    for page in (methods_table("when", tmp_path), edits_table(tmp_path), rankings_table(tmp_path)):
+        assert page == NOTHING
+    assert "make study" in leaders(tmp_path)
+
+
+def test_size_work_and_pace_stand_beside_accuracy_each_linked_to_its_record(tmp_path):
+    for seed, top1 in ((0, 0.70), (1, 0.74)):
+        where = f"book/results/together/together_gated_seed{seed}.json"
+        write(tmp_path, where, record(seed, methods={}, top1=top1))
+    page = networks_table(tmp_path)
+    cells = row(page, "gated")
+    assert cells[1].startswith("72.0 ± 2.8")  # sd of two: their difference by √2
+    assert [cell.split()[0] for cell in cells[2:]] == ["63", "218", "500"]
+    assert page.count("../book/results/together/together_gated_seed1.json") == 4
+    assert page.count("<li>") == len(NETWORKS) - 1
+
+
+def test_a_method_has_its_mean_over_seeds_and_what_stands_beside(tmp_path):
+    for seed, when in ((0, 0.2), (1, 0.4)):
+        found = record(seed, methods={"occlusion": judged(when)})
+        write(tmp_path, f"book/results/together/together_st_abn_seed{seed}.json", found)
+    in_order = [*METHODS]
+    cells = row(methods_table("when", tmp_path), "st_abn")[1:]
+    assert cells[in_order.index("occlusion")].startswith("0.30 ± 0.14")
+    assert cells[in_order.index("occlusion")].endswith("other clips’ 0.10")
+    assert cells[in_order.index("rise")] == "does not fit"
+    assert row(methods_table("when", tmp_path), "cnn3d")[1:] == ["–"] * len(METHODS)
+    by_hand = {"iou": "other clips’ 0.35", "pointing": "chance 0.20", "cost": "passes 213"}
+    for measure, beside in by_hand.items():
+        cell = row(methods_table(measure, tmp_path), "st_abn")[1 + in_order.index("occlusion")]
+        assert cell.endswith(beside)
+    cell = row(methods_table("mass", tmp_path), "st_abn")[1 + in_order.index("occlusion")]
+    assert cell == "–"  # what could not be measured is no number
+
+
+def test_insertion_minus_deletion_is_shown_apart_for_each_fill_and_axis(tmp_path):
+    methods = {"rise": judged(0.0, {"time": (0.25, -0.125), "both": (0.5, 0.0)})}
+    where = "book/results/together/together_baseline_seed0.json"
+    write(tmp_path, where, record(0, methods=methods))
+    place = 1 + [*METHODS].index("rise")
+    found = {
+        name: row(methods_table(name, tmp_path), "baseline")[place]
+        for name in MEASURES
+        if name.endswith(("_mean", "_still"))
+    }
+    assert found == {
+        **{"time_mean": "0.25", "time_still": "-0.12", "space_mean": "0.00"},
+        **{"space_still": "0.00", "both_mean": "0.50", "both_still": "0.00"},
+    }
+
+
+def test_edits_stand_in_rows_of_what_was_edited(tmp_path):
+    own, truth = (
+        {"top1": t, "probability": p, "moved": m} for t, p, m in ((0.5, 0.25, 0), (1, 0.75, 0.5))
+    )
+    other = {"top1": 0.0, "probability": 0.125, "moved": 0.375}
+    edited = {"when": {"own": own, "truth": truth, "other": other}}
+    for network, has in (("bilstm_after", edited), ("cnn3d", {})):
+        where = f"book/results/together/together_{network}_seed0.json"
+        write(tmp_path, where, record(0, methods={}, edited=has))
+    page = edits_table(tmp_path)
+    numbers = ["50.0", "100.0", "0.0", "25.0", "75.0", "12.5", "50.0", "37.5"]
+    assert row(page, "bilstm_after")[1:] == ["over time", *numbers]
+    assert row(page, "cnn3d")[1:3] == ["has none", "–"]
+    assert row(page, "st_abn")[1:3] == ["–", "–"]
+
+
+def test_two_orders_agree_as_counted_pair_by_pair():
+    """Of four methods' six pairs one is turned: (5 − 1) / 6."""
+    one = {"a": 4.0, "b": 3.0, "c": 2.0, "d": 1.0}
+    assert same_order(one, one) == pytest.approx(1)
+    assert same_order(one, {name: -value for name, value in one.items()}) == pytest.approx(-1)
+    assert same_order(one, one | {"a": 2.5}) == pytest.approx(4 / 6)
+    assert same_order(one | {"only here": 9.0}, one) == pytest.approx(1)
+    assert same_order(one, dict.fromkeys(one, 0.0)) != same_order(one, one)  # NaN: no order
+
+
+def test_the_order_is_compared_between_fills_in_a_seed_and_between_seeds(tmp_path):
+    """Seed 0: over time both fills rank a > b > c. Seed 1: the still fill turns them round."""
+    names, heights = ("grad_cam", "occlusion", "rise"), (0.375, 0.25, 0.125)
+    for seed, still in ((0, heights), (1, heights[::-1]), (2, heights)):
+        methods = {
+            name: judged(when=-seed if name == "rise" else 0.5 + a, gaps={"time": (a, b)})
+            for name, a, b in zip(names, heights, still, strict=True)
+        }
+        where = f"book/results/together/together_baseline_seed{seed}.json"
+        write(tmp_path, where, record(seed, methods=methods))
+    (head, *_), cells = rows(rankings_table(tmp_path)), row(rankings_table(tmp_path), "baseline")
+    of = dict(zip(head, cells, strict=True))
+    assert of["Other fill: time"].startswith("0.33 ± 1.15")  # of 1, −1, 1
+    assert of["Other fill: space"] == "–"  # all alike there: no order
+    assert of["Other seeds: when"] == "1.00least of 3: 1.00"
+    assert of["Other seeds: time"] == "1.00least of 1: 1.00"  # seed 1's mean of fills is flat
+    assert row(rankings_table(tmp_path), "cnn3d")[1:] == ["–"] * 7
+
+
+def test_the_first_of_each_measure_is_named_with_its_mean_and_both_fills_apart(tmp_path):
+    methods = {
+        "occlusion": judged(0.4, {"time": (0.25, 0.0)}),
+        "centre": judged(0.1, {"time": (0.0, 0.5)}),
+    }
+    for seed in (0, 1):
+        where = f"book/results/together/together_st_abn_seed{seed}.json"
+        write(tmp_path, where, record(seed, methods=methods))
+    (line,) = leaders(tmp_path).splitlines()
+    assert line.startswith("- **ST-ABN** (2 seeds): *when* occlusion, 0.40 ± 0.00; ")
+    assert "over time occlusion, 0.25 ± 0.00 | centre, 0.50 ± 0.00;" in line
+
+
+def test_a_run_that_was_not_explained_is_left_out_and_a_damaged_one_is_named(tmp_path):
+    where = "book/results/together/together_st_abn_seed0.json"
+    whole = record(0, methods={})
+    write(tmp_path, where, {k: v for k, v in whole.items() if k != "explained"})
+    assert study(tmp_path)["st_abn"] == []
+    write(tmp_path, where, whole | {"explained": {"methods": {}}})
+    with pytest.raises(TableError, match="seed0.json: is no run record"):
+        study(tmp_path)
