@@ -124,6 +124,7 @@ def kept(config, folder) -> None:
 
 
 BILSTM = {"model": "bilstm", "network": {"channels": [8, 8], "units": 4, "dense": 8}}
+CONVLSTM = {"model": "convlstm", "network": {"channels": [8, 8], "hidden": 8, "dense": 8}}
 CNN3D = {"model": "cnn3d", "network": {"features": 8}, "num_frames": 6}
 
 
@@ -132,9 +133,10 @@ CNN3D = {"model": "cnn3d", "network": {"features": 8}, "num_frames": 6}
     [
         ({}, set(), {"when", "where"}),
         (BILSTM, set(), {"when"}),
+        (CONVLSTM, set(), {"where"}),
         (CNN3D, {"intrinsic", "grad_cam"}, set()),
     ],
-    ids=["st_abn", "bilstm", "cnn3d"],
+    ids=["st_abn", "bilstm", "convlstm", "cnn3d"],
 )
 def test_a_run_is_explained_by_all_that_fits_it(tiny, tmp_path, values, lacking, edited):
     config = tiny(**values)

