@@ -25,7 +25,8 @@ FIG_ALT = re.compile(r"^#\| fig-alt: *(.+)\n?", re.MULTILINE)
 FOLDED = {"code_prompt_show": "Show the imports", "code_prompt_hide": "Hide the imports"}
 CORNER = "<th></th>", "<td></td>"
 ANSWERING = re.compile(r'(<div class="live" data-live="(\w+)">)(</div>)')  # a figure's place
-SCRIPTS = ("load", "parts", "frames", "answers", "engine", "figure")  # each stands on those before
+# each stands on those before
+SCRIPTS = ("load", "parts", "frames", "answers", "compared", "engine", "figure")
 
 
 def stage(site: Path, chapters: Sequence[Path], live: Sequence[Path], *, quick: bool) -> None:

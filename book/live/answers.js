@@ -2,18 +2,16 @@
 
 const SHOWN = 5;
 
-/** @param title of the network; empty where there is one only. */
-function answersTable(title, classes) {
+function answersTable(classes) {
   const rows = make("tbody");
   const head = ["class", "recorded", "now"].map((text) => make("th", { scope: "col" }, text));
-  const table = make("table", { class: "live-answers" });
-  if (title) table.append(make("caption", {}, title));
-  table.append(make("thead", {}, make("tr", {}, ...head)), rows);
+  const top = make("thead", {}, make("tr", {}, ...head));
+  const table = make("table", { class: "live-answers" }, top, rows);
 
   const cell = (share) => make("td", { style: `--share: ${share}` }, percent(share));
 
-  /** Probabilities (K,) as recorded and now, and the true class. */
-  function show(recorded, now, truth) {
+  /** Probabilities (K,) as recorded and now, of the one network, and the true class. */
+  function show([recorded], [now], truth) {
     const best = ranked(now).slice(0, SHOWN);
     if (!best.includes(truth)) best.push(truth);
     const lines = best.map((k) => {

@@ -7,9 +7,12 @@ async function liveFigure(place) {
   const name = place.dataset.live;
   await load(`${name}.recorded.js`);
   const { classes, networks, clips } = live.recorded[name];
-  const tables = networks.map(({ title }) => answersTable(title, classes));
+  const several = networks.length > 1;
+  const answers = several ? comparedTable(networks, classes) : answersTable(classes);
   const state = make("p", { class: "live-state" });
-  const spoken = make("p", { class: "live-words", role: "status" });
+  // beside a table of several the words are for those who hear the page alone
+  const hidden = several ? " visually-hidden" : "";
+  const spoken = make("p", { class: `live-words${hidden}`, role: "status" });
   const stage = make("div");
   let [engine, number, view, waiting, busy] = [null, 0, {}, null, false];
 
@@ -17,26 +20,35 @@ async function liveFigure(place) {
   const choice = make("select", { onchange: () => showClip(Number(choice.value)) }, ...options);
   const reset = make("button", { type: "button", onclick: () => showClip(number) }, "Reset");
   const bar = make("div", { class: "live-tools" }, make("label", {}, "Clip ", choice), reset);
-  const answers = make("div", { class: "live-tables" }, ...tables.map(({ table }) => table));
 
   const recorded = (network) => clips[number].answers[network];
 
   /** A clip with the networks' own attention, as recorded. */
   function showClip(chosen) {
     [number, view, waiting] = [chosen, {}, null];
-    const { row, tools, show } = framesRow(clips[number], turn);
+    const { row, tools, show, put } = framesRow(clips[number], turn);
     show(recorded(0));
-    stage.replaceChildren(row, tools);
+    stage.replaceChildren(row, tools, ...(several ? [lending(put)] : []));
     showAnswers(networks.map((_, n) => recorded(n).probabilities));
     if (place.dataset.state === "failed") holdStill();
   }
 
+  /** Buttons that give all networks the weights of one. */
+  function lending(put) {
+    const buttons = networks.map(({ title }, n) =>
+      make("button", { type: "button", onclick: () => put(recorded(n).temporal) }, title),
+    );
+    const label = "All networks get the weights of";
+    return make("div", { class: "live-tools", role: "group", "aria-label": label }, label, ...buttons);
+  }
+
   function showAnswers(found) {
     const truth = clips[number].label;
-    const words = found.map((now, n) => {
-      tables[n].show(recorded(n).probabilities, now, truth);
-      return answerInWords(networks[n].title, classes, recorded(n).probabilities, now, truth);
-    });
+    const before = networks.map((_, n) => recorded(n).probabilities);
+    answers.show(before, found, truth);
+    const words = found.map((now, n) =>
+      answerInWords(networks[n].title, classes, before[n], now, truth),
+    );
     spoken.textContent = words.join(" ");
   }
 
@@ -116,7 +128,7 @@ async function liveFigure(place) {
   showClip(0);
   if (typeof WebAssembly === "undefined") fail(new Error("this browser has no WebAssembly"));
   else say("recorded", `What you see is recorded. Pull a bar, and the network answers. ${PRIVATE}`);
-  place.replaceChildren(bar, stage, answers, spoken, state);
+  place.replaceChildren(bar, stage, answers.table, spoken, state);
 }
 
 document.addEventListener("DOMContentLoaded", () => {

@@ -99,6 +99,7 @@ function framesRow(clip, changed) {
     if (row.hasPointerCapture(event.pointerId)) pull(event);
   });
 
+  /** Weights for all frames at once. */
   const put = (given) => {
     weights = given.slice();
     draw();
@@ -122,7 +123,7 @@ function framesRow(clip, changed) {
     [own, weights] = [temporal, temporal.slice()];
     draw();
   }
-  return { row, tools, show };
+  return { row, tools, show, put };
 }
 
 function shuffled(values) {
