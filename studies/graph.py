@@ -29,7 +29,7 @@ FINETUNED = "mini_finetune"
 ARMS = ["mini_baseline", "mini_st_abn", "mini_control"]
 # sweep → (value in the record's name, options of the stand-in, parameters of the fine-tuning)
 SWEEPS = {
-    "share": [(v, ["--limit", str(round(9.6 * v))], []) for v in (0.5, 2, 5, 10)],
+    "share": [(v, ["--limit", str(round(9.6 * v))], []) for v in (0.5, 2, 5, 10, 20)],
     "gamma": [(v, [], ["-p", "gamma", str(v)]) for v in (10, 1000)],
     "noise": [(v, ["--noise", str(v / 100)], []) for v in (10, 30, 50)],
 }
