@@ -80,8 +80,10 @@ SEED = 0
 soak: $(READY)  ## kill training at 20 random moments and compare its end (a quarter of an hour); SEED=1 for others
 	@$(PY) -m tests.soak.kills --kills 20 --seed $(SEED) --record book/results/soak/kills_$(SEED).json
 
-bench: $(READY)  ## run the benchmarks, each against a peer
-	@for script in $(filter-out benchmarks/measured.py benchmarks/gpu.py,$(wildcard benchmarks/*.py)); do echo "▶ $$script"; $(PY) $$script || exit 1; done
+bench: $(READY)  ## measure the targets of speed, then run the other benchmarks, each against a peer
+	@$(PY) -m benchmarks all $(ARGS)
+	@for name in annotators encoders loader rescoring_cost store_throughput training_step; do \
+	  echo "▶ $$name"; $(PY) benchmarks/$$name.py || exit 1; done
 
 gpu: $(READY)  ## measure the full-size networks on this machine's GPU (under ten minutes, resumable), write _build/gpu.json
 	@$(PY) benchmarks/gpu.py $(ARGS)

@@ -14,8 +14,6 @@ Each row is kept as soon as it is measured. Begun again by the same code on the 
 makes what is missing. The videos are passages of two films, in the set's form: see ``loader.py``.
 """
 
-import json
-import shutil
 import tempfile
 import time
 from argparse import Namespace
@@ -26,7 +24,7 @@ from typing import Any, NamedTuple
 
 import torch
 from loader import make_source
-from measured import forget_peak, give_back, memory_gib, parser_for, provenance, seconds_of
+from measured import begun, forget_peak, give_back, memory_gib, parser_for, provenance, seconds_of
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from training_step import (
@@ -43,7 +41,7 @@ from stabn.errors import UserError
 from stabn.training.build import build_model
 from stabn.training.config import RunConfig
 from stabn.training.process import Process, usable_precision
-from stabn.training.records import read_record, write_record
+from stabn.training.records import write_record
 from stabn.training.step import set_up, take_step
 
 QUESTION = "How fast does a GPU train the full-size networks, fed from memory and from videos?"
@@ -52,7 +50,6 @@ FULL = {"backbones": ("resnet50", "resnet101"), "frames": 32, "size": 224, "batc
 FULL |= {"videos": 512, "seconds": 8.0, "steps": 10, "matrix": 8192, "workers": None}
 TOY = {"backbones": ("small",), "frames": 4, "size": 32, "batch": 2}
 TOY |= {"videos": 4, "seconds": 0.1, "steps": 1, "matrix": 256, "workers": 0}
-SAME = ("code", "hardware", "versions", "question")  # of a record that can be gone on with
 ROW = 20.0  # seconds that a row may take
 
 
@@ -205,18 +202,6 @@ def in_words(row: dict) -> str:
     )
 
 
-def begun(out: Path, note: str | None) -> dict:
-    """The record at ``out``, if it is this code's on this machine, else a new one."""
-    fresh = json.loads(json.dumps(provenance(QUESTION, note) | {"rows": []}))
-    before = read_record(out)
-    if all(before.get(name) == fresh[name] for name in SAME):
-        return before
-    if before:
-        shutil.copyfile(out, out.with_suffix(".before.json"))
-        print(f"{out}: is of other code or another machine; kept as {out.stem}.before.json")
-    return fresh
-
-
 def main() -> None:
     """The command line."""
     parser = parser_for(QUESTION)
@@ -229,7 +214,8 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     vars(args).update(TOY if args.quick else FULL)
     torch.manual_seed(0)
-    record, end = begun(args.out, args.note), time.monotonic() + 60 * args.minutes
+    record = begun(args.out, provenance(QUESTION, args.note) | {"rows": []})
+    end = time.monotonic() + 60 * args.minutes
     left = cases(args.backbones, device)
     known = [{name: row[name] for name in left[0].names()} for row in record["rows"]]
     left = [case for case in left if case.names() not in known]

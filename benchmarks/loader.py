@@ -187,25 +187,29 @@ def timed(way: Callable[[], None], at_least: float) -> tuple[float, float, int]:
     return core / passes, (time.perf_counter() - begun) / passes, passes
 
 
-def measure(
-    source: str, root: Path, frames: int, size: int, quick: bool, store: Path | None = None
-) -> list[dict]:
-    """A row for every way to read the clips of a set, the median over turns."""
-    turns, at_least = (1, 0.1) if quick else (5, 0.5)  # so many, each of so many core seconds
-    short = round(size * 8 / 7), round(size * 10 / 7)  # 256 to 320 at 224
+def reading(root: Path, frames: int, size: int, store: Path | None = None) -> DataLoader:
+    """The loader that training would have, with one worker."""
     config = RunConfig(
         name="benchmark",
         data_root=str(root),
         prepared=store and str(store),
         num_frames=frames,
         image_size=size,
-        train_short_side=short,
+        train_short_side=(round(size * 8 / 7), round(size * 10 / 7)),  # 256 to 320 at 224
         batch_size=min(8, len(VideoFolder(root).video_ids())),
         workers=1,
     )
-    loader = train_loader(config, Process(0, 1, torch.device("cpu")))
+    return train_loader(config, Process(0, 1, torch.device("cpu")))
+
+
+def measure(
+    source: str, root: Path, frames: int, size: int, quick: bool, store: Path | None = None
+) -> list[dict]:
+    """A row for every way to read the clips of a set, the median over turns."""
+    turns, at_least = (1, 0.1) if quick else (5, 0.5)  # so many, each of so many core seconds
+    loader = reading(root, frames, size, store)
     ways = stages(loader, root)
-    clips = len(loader) * config.batch_size
+    clips = len(loader) * loader.batch_sampler.batch_size
     ways["DataLoader"]()  # starts the worker and lets it learn the videos' lengths
     cost, wall, made = ({name: [] for name in ways} for _ in range(3))
     for _ in range(turns):

@@ -7,12 +7,14 @@ measured.
 import argparse
 import ctypes
 import gc
+import json
 import os
 import platform
 import shlex
+import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.benchmark import Timer
 
-from stabn.training.records import PACKAGES, code_version, hardware, write_record
+from stabn.training.records import PACKAGES, code_version, hardware, read_record, write_record
+
+SAME = ("code", "hardware", "versions", "question")  # of a record that can be gone on with
 
 
 def parser_for(question: str) -> argparse.ArgumentParser:
@@ -30,14 +33,6 @@ def parser_for(question: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write a record, as JSON")
     parser.add_argument("--note", help="what a reader of the record should know of the machine")
-    return parser
-
-
-def r50_parser(question: str) -> argparse.ArgumentParser:
-    """A command line for what is measured on the small network and on a ResNet-50 of some size."""
-    parser = argparse.ArgumentParser(description=question)
-    parser.add_argument("--frames", type=int, default=8, help="T of the R50 comparison")
-    parser.add_argument("--size", type=int, default=112, help="pixels of the R50 comparison")
     return parser
 
 
@@ -56,10 +51,34 @@ def provenance(question: str, note: str | None) -> dict[str, Any]:
         "hardware": hardware(),
         "versions": versions,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": f"python {_called()} {shlex.join(sys.argv[1:])}".rstrip(),
         "load_before": round(os.getloadavg()[0], 2),
         "note": note,
     }
+
+
+def _called() -> str:
+    script = Path(sys.argv[0]).name
+    return "-m benchmarks" if script == "__main__.py" else f"benchmarks/{script}"
+
+
+def begun(out: Path | None, fresh: dict[str, Any], same: Iterable[str] = ()) -> dict[str, Any]:
+    """The record at ``out``, if it is this code's on this machine, else ``fresh``, without rows.
+
+    Args:
+        out: where the record is to lie; None: nowhere.
+        fresh: a record that begins now.
+        same: what must be equal beside code, machine, versions and question.
+    """
+    fresh = json.loads(json.dumps(fresh))
+    before = {} if out is None else read_record(out)
+    if before and all(before.get(name) == fresh[name] for name in (*SAME, *same)):
+        return before
+    if before:
+        aside = out.with_name(f"{out.name}.before")  # no name that a table looks for
+        shutil.copyfile(out, aside)
+        print(f"{out}: is of other code or another machine; kept as {aside.name}")
+    return fresh
 
 
 def finish(record: dict[str, Any], out: Path | None) -> None:
@@ -67,15 +86,6 @@ def finish(record: dict[str, Any], out: Path | None) -> None:
     if out is not None:
         write_record(out, record)
         print(f"record: {out}")
-
-
-def in_turns(timers: dict[str, Timer]) -> dict[str, float]:
-    """Seconds of each, the best of five; in turns, so that other load on the machine falls on all.
-
-    What is timed has run once before: memory and kernels are there.
-    """
-    turns = [{name: timer.timeit(3).mean for name, timer in timers.items()} for _ in range(5)]
-    return {name: min(turn[name] for turn in turns) for name in timers}
 
 
 def seconds_of(function: Callable[[], object], device: torch.device) -> tuple[float, float]:

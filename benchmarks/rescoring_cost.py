@@ -2,19 +2,19 @@
 
 Times one re-scoring of a video's clip from its features (fusion and perception branch, one thread)
 and one forward pass of the whole network on it, in turns in one run, and prints the ratio of the
-times beside the ratio of the multiply–adds.
+times, their range and the ratio of the multiply–adds.
 
     python benchmarks/rescoring_cost.py                    # small network, and R50 at 8×112²
     python benchmarks/rescoring_cost.py --frames 32 --size 224
 """
 
+import argparse
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from measured import in_turns, r50_parser
-from torch.utils.benchmark import Timer
+from turns import in_turns
 
 from stabn.data.sampling import segment_indices
 from stabn.knowledge.selection.queue import Queue, QueuedVideo
@@ -43,17 +43,15 @@ def compare(backbone: str, num_classes: int, frames: int, size: int):
         head = load_head(Path(folder) / "head.pt")
         levels = np.linspace(0, 1, 3 * frames)
         rescorer("video", levels)  # reads the features
-        timers = {
-            "re-scoring": Timer("f('video', l)", globals={"f": rescorer, "l": levels}),
-            "whole": Timer("f(x)", globals={"f": model, "x": clip}),  # a Timer runs in one thread
-        }
         arithmetic = count_multiply_adds(head, maps, *attention) / count_multiply_adds(model, clip)
-        best = in_turns(timers)
+        ways = {"re-scoring": lambda: rescorer("video", levels), "whole": lambda: model(clip)}
+        turns = in_turns(ways)
+    value, low, high = turns.ratio("re-scoring", "whole")
     print(
-        f"{backbone:>9} {frames}×{size}²  whole network {best['whole'] * 1e3:8.1f} ms"
-        f"  re-scoring {best['re-scoring'] * 1e3:8.1f} ms"
-        f"  time ratio {best['re-scoring'] / best['whole']:.3f}"
-        f"  arithmetic ratio {arithmetic:.3f}"
+        f"{backbone:>9} {frames}×{size}²  whole network {turns.seconds('whole') * 1e3:8.1f} ms"
+        f"  re-scoring {turns.seconds('re-scoring') * 1e3:8.1f} ms"
+        f"  time ratio {value:.3f} ({low:.3f} to {high:.3f})  arithmetic ratio {arithmetic:.3f}"
+        + (f"  {turns.told()}" if turns.told() else "")
     )
 
 
@@ -74,8 +72,12 @@ def prepared(folder, model, config, maps, attention) -> Rescorer:
 
 
 def main():
-    args = r50_parser(__doc__.splitlines()[0]).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=8, help="T of the R50 comparison")
+    parser.add_argument("--size", type=int, default=112, help="pixels of the R50 comparison")
+    args = parser.parse_args()
     torch.manual_seed(0)
+    torch.set_num_threads(1)
     compare("small", 14, frames=16, size=56)
     compare("resnet50", 174, frames=args.frames, size=args.size)
 

@@ -1,8 +1,11 @@
 """The order of the tests; a tiny mini-SSv2 and a tiny run, made once for whoever needs them."""
 
+import importlib
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 # Tests run side by side, a worker a core: a thread each, and for what they start as well.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +19,7 @@ from stabn.training.config import RunConfig, parse
 from stabn.training.train import train
 from tools.machine import cores, memory_free
 
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 WORKER = 3 << 30  # bytes: a worker, its browser or the runs that it launches
 
 torch.set_num_threads(1)
@@ -46,6 +50,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             -seconds.get(item.path, 0),
         )
     )
+
+
+@pytest.fixture
+def benchmark(monkeypatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a benchmark as a module, which is gone after the test."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield importlib.import_module
+    for name, module in [*sys.modules.items()]:
+        if Path(getattr(module, "__file__", None) or "/").parent == BENCHMARKS:
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -3,22 +3,20 @@
 No figure of speed is looked at: a busy machine has any.
 """
 
-import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 
 from stabn.data.video import probe
+from tests.conftest import BENCHMARKS
 
 pytestmark = pytest.mark.slow(25)
 
-BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 PROVENANCE = {"question", "code", "hardware", "versions", "started", "command", "note", "rows"}
 STEP = {
     *("model", "backbone", "frames", "size", "batch", "precision", "options", "clips_per_second"),
@@ -42,16 +40,6 @@ BY_HAND = (
     + 64 * 32 * 4 * 4 * 4  # shortcut
     + 174 * 64
 )
-
-
-@pytest.fixture
-def benchmark(monkeypatch) -> Iterator[Callable[[str], ModuleType]]:
-    """Imports a benchmark as a module, which is gone after the test."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in {"encoders", "gpu", "loader", "training_step", "measured"} - before:
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture
@@ -213,7 +201,7 @@ def test_the_gpu_table_has_every_row_and_goes_on_where_it_stopped(
     one = gpu.Case("small", "baseline", gpu.Way("fp32"))
     monkeypatch.setattr(gpu, "cases", lambda *_: [one])
     assert len(record_of("gpu.py")["rows"]) == 1
-    assert json.loads((tmp_path / "record.before.json").read_text()) == other
+    assert json.loads((tmp_path / "record.json.before").read_text()) == other
 
 
 def test_the_gpu_is_busy_while_one_kernel_or_several_run(benchmark):
