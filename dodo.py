@@ -103,6 +103,7 @@ READS_TOO = {
         *RECORDS.glob("cost/encoders_*.json"),
         *RECORDS.glob("others_edits/*.json"),
     ],
+    "20_what_it_costs": [*RECORDS.glob("cost/targets_*.json"), *RECORDS.glob("cost/gpu_*.json")],
 }
 
 

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from stabn.tables.html import DASH, link, remedies, table
+from stabn.tables.runs import ARMS
 from stabn.tables.work import (
     PEAKS,
     SHARE,
@@ -19,6 +20,7 @@ from stabn.tables.work import (
     loader_of,
     projected,
     rates,
+    read_rows,
     step_bytes,
     steps_of,
     works,
@@ -27,6 +29,10 @@ from stabn.training.checkpoint import REPOSITORY
 
 MEASURE_STEP = "python benchmarks/training_step.py --out book/results/cost/step_NAME.json"
 MEASURE_LOADER = "python benchmarks/loader.py --out book/results/cost/loader_NAME.json"
+MEASURE_GPU = 'make gpu ARGS="--out book/results/cost/gpu_NAME.json"'
+GPU = "book/results/cost/gpu_*.json"
+GPU_KEYS = {"model", "backbone", "precision", "options", "batch", "decoded", "clips_per_second"}
+GPU_KEYS |= {"peak_gib", "idle_share", "share_of_matrix_rate"}
 NAMES = ["System", "Backbone", "Frames"]
 
 
@@ -67,6 +73,28 @@ def steps_table(root: Path = REPOSITORY) -> str:
         return f"<p>{DASH} No record yet: <code>{escape(MEASURE_STEP)}</code></p>"
     head = [*NAMES[:2], "Machine", "How", "Clips/s", "Peak memory, GiB"]
     caption = "Measured: one training step on clips of the full size"
+    return table(caption, [*head, "Share of its matrix rate"], rows, text_columns=4)
+
+
+def gpu_table(root: Path = REPOSITORY) -> str:
+    """What ``make gpu`` measured, card by card: from memory, and from videos decoded meanwhile."""
+    rows = [
+        [
+            escape(one.machine),
+            ARMS[one.row["model"]],
+            one.row["backbone"].replace("resnet", "ResNet-"),
+            escape(_how(one)) + ", decoded" * one.row["decoded"],
+            link(one.link, _or_dash(one.row["clips_per_second"], ".0f")),
+            _or_dash(one.row["peak_gib"], ".1f"),
+            _or_dash(one.row["idle_share"], ".0%"),
+            _or_dash(one.row["share_of_matrix_rate"], ".0%"),
+        ]
+        for one in read_rows(root, GPU, GPU_KEYS)
+    ]
+    if not rows:
+        return f"<p>{DASH} No record yet: <code>{escape(MEASURE_GPU)}</code></p>"
+    head = ["Machine", *NAMES[:2], "How", "Clips/s", "Peak memory, GiB", "GPU idle"]
+    caption = "Measured: training steps on a GPU, on clips of 32×224²"
     return table(caption, [*head, "Share of its matrix rate"], rows, text_columns=4)
 
 

@@ -179,6 +179,18 @@ def test_measured_steps_stand_with_their_machine_plain_and_fastest(root):
     }
 
 
+def test_a_gpus_rows_stand_with_how_they_were_run(root):
+    assert "No record yet: <code>make gpu ARGS=" in cost.gpu_table(root)
+    fed = STEP | {"precision": "bf16", "decoded": True, "idle_share": 0.25, "batch": 8}
+    none = STEP | {"decoded": False, "idle_share": None, "clips_per_second": None}
+    record(root, "gpu_card", fed | {"clips_per_second": 99.6}, none, gpu="A card")
+    assert rows(cost.gpu_table(root))[1:] == [
+        ["A card", "ST-ABN", "ResNet-50", "bf16, batch 8, decoded", "100", "2.5", "25%", "25%"],
+        ["A card", "ST-ABN", "ResNet-50", "fp32, batch 8", DASH, "2.5", DASH, "25%"],
+    ]
+    assert ("100", "../book/results/cost/gpu_card.json") in links(cost.gpu_table(root))
+
+
 def test_cores_are_the_gpus_rate_over_a_cores_through_the_whole_loader(root):
     record(root, "step_card", STEP | {"clips_per_second": 100.0}, gpu="A card")
     raw = LOADER | {"stage": "raw decoding", "clips_per_second_per_core": 400.0}
