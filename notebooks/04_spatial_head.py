@@ -449,7 +449,8 @@ for tolerance in (0, cell):
 # Read both lines with the picture. A map may light up *beside* an object, where it is going or
 # where it has been, because $h$ sees several frames at once; and nothing in the loss asks the peak
 # to sit on the object. What the maps are worth to the answer is another question, asked in
-# [chapter 6](06_fusion.ipynb) and [chapter 12](12_reading_attention.ipynb).
+# [chapter 6](06_fusion.ipynb) and [chapter 12](12_reading_attention.ipynb). To take a brush to a map and
+# watch the answer, go to [Table 3](results_table3.ipynb).
 
 # %% [markdown]
 # ## What we learned

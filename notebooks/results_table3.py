@@ -75,6 +75,37 @@ HTML(table3.paired_table3())
 Markdown(table3.findings3())
 
 # %% [markdown]
+# ## Turn it round yourself
+#
+# In the pages of the built book the network before fine-tuning stands here, with clips that it was not
+# trained on. The colours are its $M_s$, one map a frame; the dashed line is the truth, the moved object
+# with the hand. *Invert* puts $1 - M_s$ in place of $M_s$ in every frame and changes nothing else, as the
+# rows above did with every clip of the validation set.
+#
+# <div class="live" data-live="where"></div>
+#
+# (In JupyterLab the place above is empty.)
+#
+# The clips are chosen by rule, the first of fresh ones: two whose right answer inversion takes away, one
+# that keeps it, one that is wrong and becomes right, as far as such clips were found among those tried. So
+# they show what can happen, not how often: that is what the table counts, and its fall is what remains of
+# the answers lost when the answers gained are taken off.
+
+# %%
+lost = table3.drops(study, "before").values()
+if lost:
+    print(
+        f"On record: 1 − M_s costs this network {min(lost):.1f} to {max(lost):.1f} points,", end=" "
+    )
+    print(f"over {len(lost)} seeds.")
+
+# %% [markdown]
+# Three things to try on the first clip. *Its mean everywhere* keeps how strong the map is and takes away
+# where. If the answer holds, it was not the place that carried it. *All 1* doubles every feature alike and
+# names no place either. And *Brush lowers*, drawn over the object in every frame, asks whether the answer
+# needs just that place. A clip that *Invert* ruins need not be one that looked at its object: compare *The
+# truth*.
+#
 # ## How to read it
 #
 # A fall shows *dependence*: what follows the fusion has learned to work with $M_s$ as it is. It does

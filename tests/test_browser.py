@@ -365,6 +365,108 @@ def test_a_frames_weight_is_pulled_with_the_mouse_and_read_out(page, address):
     assert page.wrong == []
 
 
+PAINTED = "notebooks/results_table3.html"
+
+
+def painted_figure(page, state):
+    """Table 3's figure, whose map is painted, once it says this of itself."""
+    page.locator(f"[data-live=where][data-state={state}]").wait_for()
+    return page.locator("[data-live=where]")
+
+
+def under_the_brush(figure):
+    """What is read out of the cell under the brush."""
+    return figure.locator(".live-map input").get_attribute("aria-valuetext")
+
+
+def pixel(figure):
+    """The colour in the middle of the map's first cell, as it is drawn."""
+    return figure.locator("canvas").evaluate(
+        "c => [...c.getContext('2d').getImageData(5, 5, 1, 1).data]"
+    )
+
+
+@pytest.mark.parametrize("served", [True, False], ids=["served", "a file"])
+def test_a_map_is_inverted_painted_by_keys_and_reset(page, address, served):
+    page.goto(f"{address}/{PAINTED}" if served else (built() / PAINTED).as_uri())
+    figure = painted_figure(page, "recorded")
+    recorded, colour = now(figure), pixel(figure)
+    assert figure.locator(".live-logit").count() == len(recorded) >= 5
+    press = figure.get_by_role("button", name="Invert", exact=True)
+    press.click()
+    painted_figure(page, "checked")
+    assert float(figure.get_attribute("data-worst")) < 1e-3
+    inverted = now(figure)
+    assert inverted != recorded
+    assert pixel(figure) != colour
+    assert "%" in figure.locator(".live-words[role=status]").inner_text()
+    press.click()  # 1 − (1 − M_s)
+    assert pixel(figure) == colour
+    figure.get_by_role("button", name="All 0").click()
+    cell = figure.locator(".live-map input")
+    cell.focus()
+    assert under_the_brush(figure).startswith("row 8, column 8: 0.00, recorded ")
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "+", "+", "-"):
+        page.keyboard.press(key)
+    assert under_the_brush(figure).startswith("row 9, column 10: 0.10")
+    page.keyboard.press("ArrowUp")  # a brush of 3 × 3 cells has painted here, too
+    page.keyboard.press("ArrowUp")
+    assert under_the_brush(figure).startswith("row 7, column 10: 0.00")
+    whole = 0.1 * 9 / 14**2  # in every frame
+    page.wait_for_function(
+        "([f, mean]) => f.dataset.answered === mean", arg=[figure.element_handle(), f"{whole:.4f}"]
+    )
+    figure.get_by_role("button", name="Reset").click()
+    assert now(figure) == recorded
+    assert pixel(figure) == colour
+    assert not [what for what in page.wrong if what.startswith(("outside", "script"))]
+    assert served is False or page.wrong == []
+
+
+def test_a_stroke_paints_every_cell_on_its_way_in_the_frame_that_is_seen(page, address):
+    page.goto(f"{address}/{PAINTED}")
+    figure = painted_figure(page, "recorded")
+    figure.get_by_role("button", name="All 1").click()
+    figure.get_by_role("button", name="Brush lowers").click()
+    figure.get_by_label("Size of the brush").select_option("1 cell")
+    figure.get_by_label("in every frame").uncheck()
+    figure.locator("canvas").scroll_into_view_if_needed()
+    box = figure.locator("canvas").bounding_box()
+    side = box["width"] / 14
+    first, tenth = (box["x"] + side / 2, box["x"] + 9.5 * side)
+    page.mouse.move(first, box["y"] + side / 2)
+    page.mouse.down()
+    page.mouse.move(tenth, box["y"] + side / 2)  # ten cells in one move, and back over them
+    page.mouse.move(first, box["y"] + side / 2)
+    page.mouse.up()
+    assert under_the_brush(figure).startswith("row 1, column 1: 0.50")
+    mean = f"{1 - 0.5 * 10 / (16 * 14**2):.4f}"
+    page.wait_for_function(
+        "([f, mean]) => f.dataset.answered === mean", arg=[figure.element_handle(), mean]
+    )
+    figure.get_by_role("slider", name="Frame").press("ArrowRight")  # another frame is as it was
+    assert under_the_brush(figure).startswith("row 1, column 1: 1.00")
+    assert page.wrong == []
+
+
+def test_frames_play_only_when_asked_and_a_finger_paints(browser, address):
+    context = browser.new_context(viewport=PHONE, has_touch=True)
+    page = context.new_page()
+    page.goto(f"{address}/{PAINTED}")
+    figure = painted_figure(page, "recorded")
+    seen = figure.get_by_role("slider", name="Frame")
+    first = seen.input_value()
+    page.wait_for_timeout(700)
+    assert seen.input_value() == first
+    figure.get_by_role("button", name="Play").tap()
+    page.wait_for_function("([s, first]) => s.value !== first", arg=[seen.element_handle(), first])
+    figure.get_by_role("button", name="Pause").tap()
+    figure.get_by_role("button", name="All 0").tap()
+    figure.locator("canvas").tap()
+    assert ": 0.50, recorded" in under_the_brush(figure)
+    context.close()
+
+
 def test_without_webassembly_the_recorded_answer_stays_and_the_page_says_so(page, address):
     page.add_init_script("delete window.WebAssembly")
     page.goto(f"{address}/{LIVE}")

@@ -15,12 +15,16 @@ from torch import Tensor
 from stabn.data.transforms import MEAN, STD, normalise
 from stabn.export.graphs import ATTENTIONS, graphs
 from stabn.training.checkpoint import Trained, load_trained
-from tools import live_figure
+from tools import live_figure, live_maps
 from tools.live_clips import CHOSEN, Clip
 from tools.live_figure import Figure
 
 # figure → its networks, each with its title: run, checkpoint
-FIGURES = {"when": {"": ("mini_st_abn", "best")}}
+FIGURES = {
+    "when": {"": ("mini_st_abn", "best")},
+    "where": {"": ("mini_st_abn", "best")},
+}
+PAINTED = {"where"}  # figures that change M_s; the others change M_t
 
 
 @torch.no_grad()
@@ -75,6 +79,12 @@ def figure(name: str) -> Figure:
     networks = list(named.values())
     config = networks[0].config
     clips = CHOSEN[name](*networks)
+    if name in PAINTED:
+        strips = [live_maps.strip(clip, config) for clip in clips]
+        known = [live_maps.of_clip(clip, networks) for clip in clips]
+    else:
+        strips = [clip.pixels.permute(2, 1, 3, 0).flatten(1, 2).numpy() for clip in clips]
+        known = [recorded(clip, networks) for clip in clips]
     return Figure(
         classes=list(networks[0].classes),
         networks={title: parts_of(trained) for title, trained in named.items()},
@@ -82,8 +92,8 @@ def figure(name: str) -> Figure:
         mean=list(MEAN),
         std=list(STD),
         pixels=[clip.pixels for clip in clips],
-        strips=[clip.pixels.permute(2, 1, 3, 0).flatten(1, 2).numpy() for clip in clips],
-        clips=[recorded(clip, networks) for clip in clips],
+        strips=strips,
+        clips=known,
     )
 
 

@@ -1,5 +1,7 @@
 """The clips of the figures that answer, each chosen by a rule and not by looks."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from stabn.training.config import RunConfig
 
 TRIED = 3  # fresh clips of each class, at most
 WANTED = {"right": 2, "mended": 1, "wrong": 1}
+WANTED_INVERTED = {"lost": 2, "kept": 1, "gained": 1}
 
 
 class Clip(NamedTuple):
@@ -26,6 +29,7 @@ class Clip(NamedTuple):
         pixels: uint8 (3, T, S, S).
         frames: source frame numbers (T,).
         levels: truth levels (T,), float32.
+        video: the whole of it, uncut.
     """
 
     title: str
@@ -33,13 +37,15 @@ class Clip(NamedTuple):
     pixels: Tensor
     frames: np.ndarray
     levels: np.ndarray
+    video: MiniVideo
 
 
 def clip_of(video: MiniVideo, label: int, title: str, config: RunConfig) -> Clip:
     """A video, sampled and cropped as in an evaluation."""
     frames = segment_indices(len(video.frames), config.num_frames)
     transform = eval_transform(config.image_size, short_side=config.short_side)
-    return Clip(title, label, transform(video.frames[frames])[0], frames, video.levels[frames])
+    pixels, _ = transform(video.frames[frames])
+    return Clip(title, label, pixels, frames, video.levels[frames], video)
 
 
 @torch.no_grad()
@@ -53,22 +59,44 @@ def kind_of(trained: Trained, clip: Clip) -> str:
     return "wrong"
 
 
-def telling(trained: Trained) -> list[Clip]:
-    """The first clips of each kind in `WANTED`, of different classes, among fresh ones."""
-    found: dict[str, list[Clip]] = {kind: [] for kind in WANTED}
+@torch.no_grad()
+def kind_inverted(trained: Trained, clip: Clip) -> str:
+    """What 1 − M_s does to the right answer: lost, kept, gained, or not there before or after."""
+    features = trained.model.features(normalise(clip.pixels[None]))
+    before, after = (
+        bool(
+            trained.model.from_features(features, invert_spatial=inverted).logits.argmax()
+            == clip.label
+        )
+        for inverted in (False, True)
+    )
+    kinds = {(1, 0): "lost", (1, 1): "kept", (0, 1): "gained", (0, 0): "neither"}
+    return kinds[before, after]
+
+
+def telling(
+    trained: Trained,
+    kind_of: Callable[[Trained, Clip], str] = kind_of,
+    wanted: dict[str, int] = WANTED,
+) -> list[Clip]:
+    """The first clips of each wanted kind, of different classes, among fresh ones."""
+    found: dict[str, list[Clip]] = {kind: [] for kind in wanted}
     classes = set(range(len(trained.classes)))
     for i in range(TRIED):
         for k in sorted(classes):
             video = example(k, (16, k, i), split="validation")
             clip = clip_of(video, k, video.caption, trained.config)
             kind = kind_of(trained, clip)
-            if len(found[kind]) < WANTED[kind]:
+            if len(found.get(kind, ())) < wanted.get(kind, 0):
                 found[kind].append(clip)
                 classes.remove(k)
-            if all(len(found[kind]) == count for kind, count in WANTED.items()):
+            if all(len(found[kind]) == count for kind, count in wanted.items()):
                 break
     return [clip for clips in found.values() for clip in clips]
 
 
 # figure → its clips, given its networks
-CHOSEN = {"when": telling}
+CHOSEN = {
+    "when": telling,
+    "where": partial(telling, kind_of=kind_inverted, wanted=WANTED_INVERTED),
+}

@@ -26,7 +26,10 @@ FOLDED = {"code_prompt_show": "Show the imports", "code_prompt_hide": "Hide the 
 CORNER = "<th></th>", "<td></td>"
 ANSWERING = re.compile(r'(<div class="live" data-live="(\w+)">)(</div>)')  # a figure's place
 # each stands on those before
-SCRIPTS = ("load", "parts", "frames", "answers", "compared", "engine", "figure")
+SCRIPTS = (
+    *("load", "parts", "frames", "heat", "play", "brush"),
+    *("answers", "compared", "engine", "figure"),
+)
 
 
 def stage(site: Path, chapters: Sequence[Path], live: Sequence[Path], *, quick: bool) -> None:

@@ -2,22 +2,29 @@
 
 const SHOWN = 5;
 
-function answersTable(classes) {
+/** @param numbers whether the logits stand beside: recorded → now. */
+function answersTable(classes, numbers) {
   const rows = make("tbody");
-  const head = ["class", "recorded", "now"].map((text) => make("th", { scope: "col" }, text));
+  const columns = ["class", "recorded", "now", ...(numbers ? ["logit"] : [])];
+  const head = columns.map((text) => make("th", { scope: "col" }, text));
   const top = make("thead", {}, make("tr", {}, ...head));
   const table = make("table", { class: "live-answers" }, top, rows);
 
   const cell = (share) => make("td", { style: `--share: ${share}` }, percent(share));
 
-  /** Probabilities (K,) as recorded and now, of the one network, and the true class. */
+  const change = (before, after) =>
+    make("td", { class: "live-logit" }, signed(before), " →\u00a0", signed(after));
+
+  /** The one network's answers as recorded and now, and the true class. */
   function show([recorded], [now], truth) {
-    const best = ranked(now).slice(0, SHOWN);
+    const best = ranked(now.probabilities).slice(0, SHOWN);
     if (!best.includes(truth)) best.push(truth);
     const lines = best.map((k) => {
       const name = make("th", { scope: "row" }, classes[k]);
       if (k === truth) name.append(" ", make("b", {}, "← true"));
-      return make("tr", {}, name, cell(recorded[k]), cell(now[k]));
+      const both = [recorded, now].map(({ probabilities }) => cell(probabilities[k]));
+      const logits = numbers ? [change(recorded.logits[k], now.logits[k])] : [];
+      return make("tr", {}, name, ...both, ...logits);
     });
     rows.replaceChildren(...lines);
   }

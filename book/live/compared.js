@@ -14,8 +14,10 @@ function comparedTable(networks, classes) {
     return make("td", { style: `--share: ${shares[k]}` }, share, was);
   }
 
-  /** Probabilities (K,) of each network as recorded and now, and the true class. */
-  function show(recorded, now, truth) {
+  /** The answer of each network as recorded and now, and the true class. */
+  function show(answersBefore, answers, truth) {
+    const recorded = answersBefore.map(({ probabilities }) => probabilities);
+    const now = answers.map(({ probabilities }) => probabilities);
     const lines = classes.map((text, k) => {
       const name = make("th", { scope: "row" }, text);
       if (k === truth) name.append(" ", make("b", {}, "← true"));

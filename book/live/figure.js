@@ -1,4 +1,4 @@
-// A live figure: clips, the weights of their frames, what networks answer. The recorded answer
+// A live figure: clips, an attention that can be changed, what networks answer. The recorded answer
 // stands from the start. The first touch loads the network; from then on every change is computed.
 
 const PRIVATE = "Nothing leaves your machine.";
@@ -7,8 +7,9 @@ async function liveFigure(place) {
   const name = place.dataset.live;
   await load(`${name}.recorded.js`);
   const { classes, networks, clips } = live.recorded[name];
+  const painted = "cells" in clips[0]; // M_s is changed, else M_t
   const several = networks.length > 1;
-  const answers = several ? comparedTable(networks, classes) : answersTable(classes);
+  const answers = several ? comparedTable(networks, classes) : answersTable(classes, painted);
   const state = make("p", { class: "live-state" });
   // beside a table of several the words are for those who hear the page alone
   const hidden = several ? " visually-hidden" : "";
@@ -20,35 +21,37 @@ async function liveFigure(place) {
   const choice = make("select", { onchange: () => showClip(Number(choice.value)) }, ...options);
   const reset = make("button", { type: "button", onclick: () => showClip(number) }, "Reset");
   const bar = make("div", { class: "live-tools" }, make("label", {}, "Clip ", choice), reset);
+  const body = make("div", { class: painted ? "live-painted" : "" }, stage, answers.table);
 
   const recorded = (network) => clips[number].answers[network];
 
   /** A clip with the networks' own attention, as recorded. */
   function showClip(chosen) {
     [number, view, waiting] = [chosen, {}, null];
-    const { row, tools, show, put } = framesRow(clips[number], turn);
+    const { row, tools, show, put } = (painted ? paintedMap : framesRow)(clips[number], turn);
     show(recorded(0));
     stage.replaceChildren(row, tools, ...(several ? [lending(put)] : []));
-    showAnswers(networks.map((_, n) => recorded(n).probabilities));
+    showAnswers(networks.map((_, n) => recorded(n)));
     if (place.dataset.state === "failed") holdStill();
   }
 
   /** Buttons that give all networks the weights of one. */
   function lending(put) {
     const buttons = networks.map(({ title }, n) =>
-      make("button", { type: "button", onclick: () => put(recorded(n).temporal) }, title),
+      make("button", { type: "button", onclick: () => put(attentionIn(recorded(n))) }, title),
     );
-    const label = "All networks get the weights of";
+    const label = `All networks get the ${painted ? "map" : "weights"} of`;
     return make("div", { class: "live-tools", role: "group", "aria-label": label }, label, ...buttons);
   }
 
   function showAnswers(found) {
     const truth = clips[number].label;
-    const before = networks.map((_, n) => recorded(n).probabilities);
+    const before = networks.map((_, n) => recorded(n));
     answers.show(before, found, truth);
-    const words = found.map((now, n) =>
-      answerInWords(networks[n].title, classes, before[n], now, truth),
-    );
+    const words = found.map((now, n) => {
+      const both = [before[n], now].map(({ probabilities }) => probabilities);
+      return answerInWords(networks[n].title, classes, ...both, truth);
+    });
     spoken.textContent = words.join(" ");
   }
 
@@ -76,7 +79,8 @@ async function liveFigure(place) {
     const found = [];
     for (const network of networks) {
       await engine("look", network, clip);
-      found.push(softmax(await engine("answer", network, clip, edit)));
+      const logits = await engine("answer", network, clip, edit);
+      found.push({ logits, probabilities: softmax(logits) });
     }
     return found;
   }
@@ -93,11 +97,15 @@ async function liveFigure(place) {
   async function compare() {
     let [worst, count] = [0, 0];
     for (let i = 0; i < clips.length; i++) {
-      for (const { temporal, probabilities } of clips[i].edits) {
-        const found = await compute(i, { temporal_attention: temporal });
+      for (const edit of clips[i].edits) {
+        const given = attentionIn(edit);
+        const found = await compute(
+          i,
+          painted ? { spatial_attention: given } : { temporal_attention: given },
+        );
         found.forEach((now, n) =>
-          now.forEach((share, k) => {
-            worst = Math.max(worst, Math.abs(share - probabilities[n][k]));
+          now.probabilities.forEach((share, k) => {
+            worst = Math.max(worst, Math.abs(share - edit.probabilities[n][k]));
           }),
         );
         count += 1;
@@ -115,7 +123,8 @@ async function liveFigure(place) {
   }
 
   function holdStill() {
-    for (const control of stage.querySelectorAll("input, button")) control.disabled = true;
+    const controls = stage.querySelectorAll(":is(input, button, select):not([data-plays])");
+    for (const control of controls) control.disabled = true;
     stage.classList.add("still");
   }
 
@@ -127,9 +136,15 @@ async function liveFigure(place) {
 
   showClip(0);
   if (typeof WebAssembly === "undefined") fail(new Error("this browser has no WebAssembly"));
-  else say("recorded", `What you see is recorded. Pull a bar, and the network answers. ${PRIVATE}`);
-  place.replaceChildren(bar, stage, answers.table, spoken, state);
+  else {
+    const touch = painted ? "Paint over the picture" : "Pull a bar";
+    say("recorded", `What you see is recorded. ${touch}, and the network answers. ${PRIVATE}`);
+  }
+  place.replaceChildren(bar, body, spoken, state);
 }
+
+/** Of what is recorded: weights of the frames (T,), or a map (T·H′·W′,). */
+const attentionIn = ({ temporal, map }) => temporal ?? shares(map);
 
 document.addEventListener("DOMContentLoaded", () => {
   for (const place of document.querySelectorAll("[data-live]")) {

@@ -13,6 +13,8 @@ function make(tag, attributes = {}, ...children) {
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
+const signed = (value) => value.toFixed(2).replace("-", "−");
+
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function softmax(logits) {

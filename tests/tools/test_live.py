@@ -1,5 +1,7 @@
 """What a figure that answers is made of is what the library says of the same clips."""
 
+import base64
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -7,7 +9,7 @@ import torch
 
 from stabn.data.transforms import normalise
 from stabn.training.checkpoint import load_trained
-from tools import live, live_clips, live_figure
+from tools import live, live_clips, live_figure, live_maps
 
 pytestmark = pytest.mark.slow(30)
 
@@ -20,6 +22,22 @@ def trained():
 @pytest.fixture(scope="module")
 def clips(trained):
     return live_clips.telling(trained)
+
+
+@pytest.fixture(scope="module")
+def engine(trained):
+    """What the engine of a page makes of a clip, and the part that answers."""
+    extractor, attention, answer = (
+        onnxruntime.InferenceSession(part.SerializeToString())
+        for part in live.parts_of(trained).values()
+    )
+
+    def seen(clip):
+        (features,) = extractor.run(None, {"clip": normalise(clip.pixels[None]).numpy()})
+        own = attention.run(list(live.ATTENTIONS), {"features": features})
+        return {"features": features} | dict(zip(live.ATTENTIONS, own, strict=True)), answer
+
+    return seen
 
 
 def test_clips_are_chosen_by_what_the_network_says_of_them(trained, clips):
@@ -44,16 +62,10 @@ def test_recorded_answers_are_the_networks_own(trained, clips):
     assert known["levels"] == clip.levels.tolist()
 
 
-def test_the_parts_give_every_recorded_answer(trained, clips):
+def test_the_parts_give_every_recorded_answer(trained, engine, clips):
     """In onnxruntime, as a page does it: the extractor once, then only what lies behind."""
-    extractor, attention, answer = (
-        onnxruntime.InferenceSession(part.SerializeToString())
-        for part in live.parts_of(trained).values()
-    )
     for clip in clips[:2]:
-        (features,) = extractor.run(None, {"clip": normalise(clip.pixels[None]).numpy()})
-        own = attention.run(list(live.ATTENTIONS), {"features": features})
-        seen = {"features": features} | dict(zip(live.ATTENTIONS, own, strict=True))
+        seen, answer = engine(clip)
         for edit in live.recorded(clip, [trained])["edits"]:
             given = np.float32([edit["temporal"]])
             (logits,) = answer.run(["logits"], seen | {"temporal_attention": given})
@@ -68,6 +80,67 @@ def test_arms_of_a_fine_tuning_share_their_extractor_and_nothing_else():
     )
     same = [n for n in one if one[n].SerializeToString() == other[n].SerializeToString()]
     assert same == ["extractor"]
+
+
+@pytest.fixture(scope="module")
+def painted(trained):
+    """Clips of the figure whose M_s is painted."""
+    return live_clips.CHOSEN["where"](trained)
+
+
+def values(text, cells):
+    """A recorded map, read as the page reads it: (T, H′, W′) in [0, 1]."""
+    content = np.frombuffer(base64.b64decode(text), dtype=np.uint8)
+    return np.float32(content.reshape(cells) / 255)
+
+
+def test_clips_to_paint_are_chosen_by_what_inversion_does_to_them(trained, painted):
+    kinds = [live_clips.kind_inverted(trained, clip) for clip in painted]
+    assert kinds[0] == "lost"
+    assert set(kinds) <= set(live_clips.WANTED_INVERTED)
+    for kind, clip in zip(kinds, painted, strict=True):
+        batch = normalise(clip.pixels[None])
+        with torch.no_grad():
+            before, after = (
+                int(trained.model(batch, invert_spatial=inverted).logits.argmax()) == clip.label
+                for inverted in (False, True)
+            )
+        assert (before, after) == (kind in ("lost", "kept"), kind in ("kept", "gained"))
+
+
+def test_recorded_maps_are_the_networks_own_and_the_truth(trained, painted):
+    clip = painted[0]
+    known = live_maps.of_clip(clip, [trained])
+    with torch.no_grad():
+        whole = trained.model(normalise(clip.pixels[None]))
+    (answer,) = known["answers"]
+    own = values(answer["map"], known["cells"])
+    np.testing.assert_allclose(own, whole.spatial_attention[0, 0], atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(answer["logits"], whole.logits[0], atol=1e-4)
+    np.testing.assert_allclose(answer["probabilities"], whole.logits[0].softmax(0), atol=1e-6)
+    # a cell's truth is the share of object and hand among the pixels that it touches
+    truth = live_maps.cropped(clip, clip.video.actor | clip.video.hand, trained.config)[8]
+    found = values(known["truth"], known["cells"])[8]
+    pixels = [slice(i * 128 // 14, -(-(i + 1) * 128 // 14)) for i in range(14)]
+    by_hand = [[truth[y, x].mean() for x in pixels] for y in pixels]
+    assert truth.shape == (128, 128)
+    np.testing.assert_allclose(found, by_hand, atol=0.5 / 255 + 1e-6)
+
+
+def test_a_map_is_written_as_it_is_given_to_the_library():
+    given = live_maps.levels(torch.tensor([[[0.0, 0.5, 0.25, 1.0]]]))
+    np.testing.assert_array_equal(values(live_maps.written(given), (1, 1, 4)), given)
+
+
+def test_the_parts_give_every_recorded_answer_to_a_map(trained, engine, painted):
+    clip = painted[0]
+    seen, answer = engine(clip)
+    known = live_maps.of_clip(clip, [trained])
+    for edit in known["edits"]:
+        given = values(edit["map"], known["cells"])[None, None]
+        (logits,) = answer.run(["logits"], seen | {"spatial_attention": given})
+        found = torch.from_numpy(logits[0]).softmax(0)
+        np.testing.assert_allclose(found, edit["probabilities"][0], atol=1e-4)
 
 
 def test_without_a_script_the_first_clips_answer_stands_there():
