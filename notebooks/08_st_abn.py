@@ -442,7 +442,9 @@ torch.testing.assert_close(torch.tensor(their_std) / 255, torch.tensor(STD).flip
 print("their constants are ImageNet's in reverse order: those must be turned together")
 
 # %% [markdown]
-# A file that does not fit is refused before anything is copied, with the reason.
+# `stabn adopt release.pth --config notebooks/launch/ssv2_st_abn_r50_official_32x2.yaml --out runs/theirs` does
+# this and makes a run of it, so that every other command takes it. A file that does not fit is refused
+# before anything is copied, with the reason.
 
 # %%
 try:

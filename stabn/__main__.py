@@ -20,6 +20,7 @@ COMMANDS = {
     "features": ("stabn.training.features", "Run a set through a frozen ImageNet network, once."),
     "preflight": (PREFLIGHT, "Find what would stop a night's run, before it begins."),
     "train": ("stabn.training.train", "Train a network, on one process or on many."),
+    "adopt": ("stabn.training.adopt", "Make a run of a network of the 2022 release."),
     "evaluate": ("stabn.training.evaluate", "Score a trained network, video by video."),
     "explain": ("stabn.explain", "Show where and when a network looks in a video."),
     "select": (
