@@ -18,7 +18,7 @@
 # **What was found, in two minutes.** Each finding links to the page that it comes from. All numbers
 # are read from run records when the book is built. They are about **synthetic** clips, a small network and
 # **stand-in** edits, which are the set's own truth. p-values are corrected for the comparisons of arms in the same
-# measure (Holm); differences are taken before rounding. *Without edits* means the **control**: the same network, trained as long on the same
+# measure (Holm), unless a sentence says that they are not; differences are taken before rounding. *Without edits* means the **control**: the same network, trained as long on the same
 # clips, without the loss that reads edits. The [glossary](../book/glossary.md) has the other words.
 #
 # **What the paper claims, and what our records show of it:**
@@ -81,7 +81,8 @@ Markdown(glance.fault_mended())
 Markdown(plain.price_in_words())
 
 # %% [markdown]
-# So the gate is for networks whose attention shows a fault. And without a gate that closes?
+# So the gate is for networks whose attention shows a fault, and for edits that were checked. And without a
+# gate that closes?
 
 # %% tags=["remove-input"]
 Markdown(glance.fault_left())
@@ -89,7 +90,7 @@ Markdown(glance.fault_left())
 # %% [markdown]
 # Why: edits teach $M_t$ in each of these ways. But in the paper's fusion a frame of weight 0 still
 # speaks through the spatial half, and in the gated one a weight of 0.15 lets through what later layers
-# make large again. A gate that shuts below 0.3 takes "hardly" for "no".
+# make large again. A gate that is shut up to 0.3 takes "hardly" for "no".
 
 # %% [markdown]
 # **Does the network depend on its $M_s$?** [Table 3](results_table3.ipynb)

@@ -20,7 +20,8 @@
 #
 # **The set is constructed and the edits are stand-ins**, as on [the page before](results_fault.ipynb):
 # the biased variant of mini-SSv2, here with the **gated fusion**, whose gate never quite shuts, and on the
-# clips and seeds that settings were chosen on. Each point below differs from one study's
+# clips that settings were chosen on with seed 0, which is counted here. With **the gate that closes**, the way
+# that mends, these points are not on record yet; `make study` makes them. Each point below differs from one study's
 # *knowledge* arm in one thing. Its gain is measured against a *control* of the same seed that saw the
 # same clips, with the swapped sign, where reading the sign is wrong. With another *share* other videos are
 # repeated, so each share has a control of its own; all other points have that study's control.

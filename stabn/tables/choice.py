@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from stabn.tables.finetunings import SHORT
-from stabn.tables.html import NOTHING, table
+from stabn.tables.html import NOTHING, link, table
 from stabn.training.checkpoint import REPOSITORY
 
 LOOKS = "book/results/choice/looks.json"
@@ -24,12 +24,15 @@ def looks_table(root: Path = REPOSITORY) -> str:
         f"mini-SSv2, biased (synthetic, stand-in edits), one seed, {made['clips']}: top-1 in %, "
         f"leak in logits. By a script that was {made['script']}"
     )
-    head = ["Way", "Arm", "Swapped", "Absent", "Aligned", "Reliance", "Leak", "M_t on the sign"]
+    caption += f". {link(f'../{LOOKS}', 'The record')}"
+    head = ["Way", "Arm", "Swapped", "Absent", "Aligned", "Worst list", "Reliance", "Leak"]
+    head.append("M_t on the sign")
     return table(caption, head, rows, text_columns=2)
 
 
 def _looked(row: Mapping) -> list[str]:
     lists = [row[name] for name in ("swapped", "absent", "aligned")]
-    cells = [f"{value:.1f}" for value in (*lists, row["aligned"] - row["swapped"])]
+    reliance = row["aligned"] - row["swapped"]
+    cells = [f"{value:.1f}" for value in (*lists, min(lists), reliance)]
     m_t = "the truth" if row["m_t_on_sign"] is None else f"{row['m_t_on_sign']:.2f}"
     return [*cells, f"{row['leak']:.2f}", m_t]

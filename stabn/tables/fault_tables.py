@@ -134,11 +134,11 @@ def gate_table(root: Path = REPOSITORY) -> str:
     for words, (of, digits) in VERDICTS.items():
         tests = [against(way, STARTED[way], arm, of, root) for way, arm in pairs]
         rows.append(
-            [escape(words), *(DASH if t is None else _verdict(t, t.p, digits) for t in tests)]
+            [escape(words), *(DASH if t is None else _difference(t, t.p, digits) for t in tests)]
         )
     caption = (
         f"{SET}: a gate that closes − the fusion of training, ± sd over paired seeds; in small "
-        f"print p, not corrected; bold: below {SIGNIFICANT:g}"
+        f"print p, not corrected for the {len(VERDICTS) * len(pairs)} comparisons"
     )
     named = {"paper_closing": "paper’s", "closing": "gated"}
     head = ["Measure", *(f"{named[way]}: {arm}" for way, arm in pairs)]
@@ -174,9 +174,15 @@ def mean_in_words(way: str, root: Path = REPOSITORY) -> str:
 
 
 def _verdict(test: Paired, p: float, digits: int) -> str:
+    """A difference with p after Holm's correction, bold where it is told apart from luck."""
+    words = _difference(test, p, digits)
+    difference, small = words.split("<br>")
+    return f"<strong>{difference}</strong><br>{small}" if p < SIGNIFICANT else words
+
+
+def _difference(test: Paired, p: float, digits: int) -> str:
     words = f"{round(test.difference, digits) + 0.0:+.{digits}f} ± {test.sd:.{digits}f}"
     words = words.replace("-", "−")
-    words = f"<strong>{words}</strong>" if p < SIGNIFICANT else words
     return f"{words}<br><small>p {escape(p_words(p))}, n = {test.n}</small>"
 
 
@@ -241,6 +247,8 @@ def halves_table(way: str, root: Path = REPOSITORY) -> str:
         "mini-SSv2, biased (synthetic): logits by which the partner’s sign moves the answer, if "
         "both halves of the fusion see it, or one"
     )
+    if way in STARTED:
+        caption += f". Before: {WAYS[STARTED[way]]}"
     return table(caption, head, rows, text_columns=2)
 
 
@@ -258,7 +266,7 @@ def attention_table(way: str, root: Path = REPOSITORY) -> str:
             2,
         ),
         "M_s’s peak on actor or hand: share": (agreement("pointing", "value"), 2),
-        "Points lost by 1 − M_s": (fall, 1),
+        "Points changed by 1 − M_s": (lambda one, arm: -fall(one, arm), 1),
     }
     done = study(way, root)
     rows = [

@@ -37,8 +37,8 @@ def linked(runs: Sequence[Kept], values: Sequence[float], digits: int, *, gap: s
 
 
 def _fixed(value: float, digits: int) -> str:
-    """With so many decimals; never −0."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"
+    """With so many decimals, and a minus sign that is one; never −0."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def table(

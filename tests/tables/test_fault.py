@@ -205,7 +205,8 @@ def test_the_first_look_is_called_that(root):
     assert "one seed" in page
     assert "thrown away" in page
     chosen = next(row for row in rows(page) if row[0].startswith("shuts at 0.3, squared"))
-    assert chosen[2:6] == ["72.8", "73.1", "75.6", "2.8"]
+    assert chosen[2:7] == ["72.8", "73.1", "75.6", "72.8", "2.8"]
+    assert f'href="../{choice.LOOKS}"' in page
 
 
 def test_the_plain_set_has_one_before_and_both_ways(root):
@@ -230,8 +231,8 @@ def test_the_plain_set_has_one_before_and_both_ways(root):
     assert shown[-1][1].startswith("60.0")
     assert "0.0 points above the control" in plain.findings_plain("closing", root)
     words = plain.price_in_words(root)
-    assert words.startswith("With the same right edits")
-    assert "is +10.0 ± 0.0 points with the gate, pulled by γ_t = 100," in words
+    assert words.count("+10.0 ± 0.0 points (p < 0.001)") == 3
+    assert "γ_t = 100 with the gate and 100 without it; 3 paired seeds" in words
 
 
 def test_one_point_is_neither_the_smallest_nor_the_largest(root):
@@ -286,6 +287,9 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
                 for seed in SEEDS
             }
         )
+    other = record("paper_closing", 7, edits={"share_of_training": 0.02, "annotators": [ANNOTATOR]})
+    write(root, "book/results/sweeps/share_2_seed7.json", other)
+    assert list(sweeps.points("share", root)) == [5, 20]  # a point of another way is none of these
     shown = rows(sweeps.sweep_table("noise", root))
     assert [row[0] for row in shown[1:]] == ["0", "30"]
     assert shown[1][1].startswith("0.10 ± 0.10")
@@ -333,7 +337,7 @@ def test_ways_and_attention_are_what_was_measured(root):
 def test_nothing_is_minus_nothing(root):
     one = fault.study("gated", root)[:1]
     assert ">0.00<" in linked(one, [-0.001], 2)
-    assert ">-0.01<" in linked(one, [-0.0101], 2)
+    assert ">−0.01<" in linked(one, [-0.0101], 2)
 
 
 def test_inverting_may_help_and_its_sign_says_so(root):

@@ -79,8 +79,8 @@ def test_the_known_fault_and_how_far_it_is_mended():
     found = glance.sign_relied_on()
     assert f"decides {relied['control']:.0f} points" in found
     assert f"and {relied['knowledge']:.0f} with them" in found
-    decided = f" {clean['aligned'] - clean['swapped']:.0f}.".replace("-", "−")
-    assert found.endswith(decided)
+    decided = f"{clean['aligned'] - clean['swapped']:.0f}".replace("-", "−")
+    assert f" it is {decided}, for a reason that we do not know" in found
     found = glance.fault_mended()
     for name, values in lists.items():
         gained = f"{values['knowledge'] - values['control']:+.1f} points".replace("-", "−")

@@ -112,7 +112,7 @@ def test_insertion_minus_deletion_is_shown_apart_for_each_fill_and_axis(tmp_path
         if name.endswith(("_mean", "_still"))
     }
     assert found == {
-        **{"time_mean": "0.25", "time_still": "-0.12", "space_mean": "0.00"},
+        **{"time_mean": "0.25", "time_still": "−0.12", "space_mean": "0.00"},
         **{"space_still": "0.00", "both_mean": "0.50", "both_still": "0.00"},
     }
 
