@@ -18,6 +18,7 @@ from studies.graph import (
     task_prepare_biased_chosen,
     task_study,
 )
+from studies.together import NETWORKS
 from tools import built, closure, runtime, stage, status, steps
 from tools.graph import (
     LAUNCH,
@@ -75,6 +76,7 @@ READS = {
     "16_convolutional_attention": [ST_ABN / "best.pt"],
     "17_bilstm_attention": [ST_ABN / "best.pt"],
     "18_explanations_after_the_fact": [ST_ABN / "best.pt", BASELINE / "best.pt"],
+    "19_all_on_the_same_clips": [ST_ABN / "best.pt"],
     "results_figure3": [ST_ABN / "best.pt", ST_ABN / "record.json", BASELINE / "record.json"],
     "results_figure4": [
         ST_ABN / "best.pt",
@@ -102,6 +104,10 @@ READS_TOO = {
         RECORDS / "paper/ucf101.csv",
         *RECORDS.glob("cost/encoders_*.json"),
         *RECORDS.glob("others_edits/*.json"),
+    ],
+    "19_all_on_the_same_clips": [
+        *RECORDS.glob("together/*.json"),
+        *(LAUNCH / f"{parameters}.yaml" for parameters, _ in NETWORKS.values()),
     ],
     "20_what_it_costs": [*RECORDS.glob("cost/targets_*.json"), *RECORDS.glob("cost/gpu_*.json")],
 }

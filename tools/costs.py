@@ -38,6 +38,7 @@ LONG = {
     "12_reading_attention": 35,
     "13_editing_attention": 30,
     "14_fine_tuning": 60,
+    "19_all_on_the_same_clips": 50,
 }
 
 

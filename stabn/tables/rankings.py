@@ -10,7 +10,17 @@ from scipy import stats
 
 from stabn.tables.comparison import mean_sd
 from stabn.tables.html import DASH, NOTHING, linked, table
-from stabn.tables.together import FILLS, MEASURES, METHODS, NETWORKS, OVERS, Explained, gap, study
+from stabn.tables.together import (
+    FILLS,
+    MEASURES,
+    METHODS,
+    NETWORKS,
+    OVERS,
+    Explained,
+    gap,
+    measured,
+    study,
+)
 from stabn.training.checkpoint import REPOSITORY
 
 
@@ -38,8 +48,8 @@ def gaps(run: Explained, over: str, fill: str) -> dict[str, float]:
 def _figures(run: Explained, what: str) -> dict[str, float]:
     """Method → what it is ranked by: *when*, or the gap, which is the mean of both fills'."""
     if what == "when":
-        values = {m: MEASURES["when"].value(figures) for m, figures in run.methods.items()}
-        return {method: value for method, value in values.items() if value is not None}
+        values = {method: measured([run], MEASURES["when"], method)[1] for method in METHODS}
+        return {method: value for method, each in values.items() for value in each}
     each = [gaps(run, what, fill) for fill in FILLS]
     return {method: float(np.mean([one[method] for one in each])) for method in run.methods}
 
@@ -86,26 +96,19 @@ def leaders(root: Path = REPOSITORY) -> str:
 
 
 def _led(network: str, runs: list[Explained]) -> str:
-    parts = [f"*when* {_first(runs, 'when')}"]
+    parts = []
     for over, words in OVERS.items():
-        firsts = [_first(runs, f"{over}_{fill}") for fill in FILLS]
-        parts.append(f"by insertion minus deletion over {words} {' | '.join(firsts)}")
+        mean, still = (_first(runs, f"{over}_{fill}") for fill in FILLS)
+        parts.append(f"over {words} {mean} (still fill: {still})")
+    faithful = f"insertion minus deletion {', '.join(parts)}"
     seeds = "1 seed" if len(runs) == 1 else f"{len(runs)} seeds"
-    return f"- **{NETWORKS[network]}** ({seeds}): {'; '.join(parts)}."
+    return f"- **{NETWORKS[network]}** ({seeds}): *when* {_first(runs, 'when')}; {faithful}."
 
 
 def _first(runs: list[Explained], measure: str) -> str:
     """The method whose mean over seeds is largest, with that mean ± sd."""
-    of = MEASURES[measure].value
-    found = {
-        method: mean_sd(values)
-        for method in METHODS
-        if (
-            values := [
-                v for r in runs if method in r.methods and (v := of(r.methods[method])) is not None
-            ]
-        )
-    }
+    values = {method: measured(runs, MEASURES[measure], method)[1] for method in METHODS}
+    found = {method: mean_sd(each) for method, each in values.items() if each}
     best = max(found, key=lambda method: found[method].mean)
     spread = f" ± {found[best].sd:.2f}" if found[best].n > 1 else ""
     return f"{METHODS[best]}, {found[best].mean:.2f}{spread}"

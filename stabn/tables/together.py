@@ -161,30 +161,41 @@ def networks_table(root: Path = REPOSITORY) -> str:
         cells = [linked(runs, values, digits, gap=gap) for values, digits in columns]
         rows.append([escape(NETWORKS[network]), *cells])
     head = ["Network", "Top-1, %", "Parameters, thousands", "Multiply–adds a clip, millions"]
-    caption = "mini-SSv2 (synthetic): validation top-1; a step goes forward and back"
+    caption = "mini-SSv2 (synthetic): validation top-1; a step is forward and back through a batch"
     return table(caption, [*head, "Step, ms"], rows, text_columns=1) + remedies(gaps, MAKE)
 
 
-def methods_table(measure: str, root: Path = REPOSITORY) -> str:
-    """One of ``MEASURES``: a row a network, a column a method; compare along a row."""
-    of, runs = MEASURES[measure], study(root)
-    if not any(runs.values()):
+def methods_table(*measures: str, root: Path = REPOSITORY) -> str:
+    """A table for each of ``MEASURES`` that is named: a row a network, a column a method."""
+    every = study(root)
+    if not any(every.values()):
         return NOTHING
+    return "\n".join(_methods_table(MEASURES[measure], every) for measure in measures)
+
+
+def _methods_table(of: Measure, every: Mapping[str, Sequence[Explained]]) -> str:
     rows = [
-        [escape(NETWORKS[network]), *(_cell(of, found, method) for method in METHODS)]
-        for network, found in runs.items()
+        [escape(NETWORKS[network]), *(_cell(of, runs, method) for method in METHODS)]
+        for network, runs in every.items()
     ]
-    caption = f"mini-SSv2 (synthetic): {of.caption}"
+    caption = f"mini-SSv2 (synthetic): {of.caption}; compare along a row"
     return table(caption, ["Network", *METHODS.values()], rows, text_columns=1)
+
+
+def measured(
+    runs: Sequence[Explained], of: Measure, method: str
+) -> tuple[list[Explained], list[float]]:
+    """The runs that a method fits and whose figure is known, and these figures."""
+    fitting = [run for run in runs if method in run.methods]
+    having = [run for run in fitting if of.value(run.methods[method]) is not None]
+    return having, [of.value(run.methods[method]) for run in having]
 
 
 def _cell(of: Measure, runs: Sequence[Explained], method: str) -> str:
     """Mean ± sd of one method over seeds, below it the mean of what stands beside."""
     if runs and not any(method in run.methods for run in runs):
         return "does not fit"
-    fitting = [run for run in runs if method in run.methods]
-    having = [run for run in fitting if of.value(run.methods[method]) is not None]
-    values = [of.value(run.methods[method]) for run in having]
+    having, values = measured(runs, of, method)
     beside = ""
     if having and of.beside:
         mean = mean_sd(of.beside(run.methods[method]) for run in having).mean

@@ -66,7 +66,11 @@ def test_without_a_record_each_network_has_its_dashes_and_its_command(tmp_path):
     items = [item.get_text() for item in BeautifulSoup(page, "html.parser").select("li")]
     assert items == [f"NAME={network}" for network in NETWORKS]
     assert "python -m tools.build study:together_${NAME}_seed$s" in page
-    for page in (methods_table("when", tmp_path), edits_table(tmp_path), rankings_table(tmp_path)):
+    for page in (
+        methods_table("when", root=tmp_path),
+        edits_table(tmp_path),
+        rankings_table(tmp_path),
+    ):
         assert page == NOTHING
     assert "make study" in leaders(tmp_path)
 
@@ -88,16 +92,17 @@ def test_a_method_has_its_mean_over_seeds_and_what_stands_beside(tmp_path):
         found = record(seed, methods={"occlusion": judged(when)})
         write(tmp_path, f"book/results/together/together_st_abn_seed{seed}.json", found)
     in_order = [*METHODS]
-    cells = row(methods_table("when", tmp_path), "st_abn")[1:]
+    cells = row(methods_table("when", root=tmp_path), "st_abn")[1:]
     assert cells[in_order.index("occlusion")].startswith("0.30 ± 0.14")
     assert cells[in_order.index("occlusion")].endswith("other clips’ 0.10")
     assert cells[in_order.index("rise")] == "does not fit"
-    assert row(methods_table("when", tmp_path), "cnn3d")[1:] == ["–"] * len(METHODS)
+    assert row(methods_table("when", root=tmp_path), "cnn3d")[1:] == ["–"] * len(METHODS)
     by_hand = {"iou": "other clips’ 0.35", "pointing": "chance 0.20", "cost": "passes 213"}
     for measure, beside in by_hand.items():
-        cell = row(methods_table(measure, tmp_path), "st_abn")[1 + in_order.index("occlusion")]
+        cell = row(methods_table(measure, root=tmp_path), "st_abn")[1 + in_order.index("occlusion")]
         assert cell.endswith(beside)
-    cell = row(methods_table("mass", tmp_path), "st_abn")[1 + in_order.index("occlusion")]
+    assert methods_table("iou", "cost", root=tmp_path).count("<table") == 2
+    cell = row(methods_table("mass", root=tmp_path), "st_abn")[1 + in_order.index("occlusion")]
     assert cell == "–"  # what could not be measured is no number
 
 
@@ -107,7 +112,7 @@ def test_insertion_minus_deletion_is_shown_apart_for_each_fill_and_axis(tmp_path
     write(tmp_path, where, record(0, methods=methods))
     place = 1 + [*METHODS].index("rise")
     found = {
-        name: row(methods_table(name, tmp_path), "baseline")[place]
+        name: row(methods_table(name, root=tmp_path), "baseline")[place]
         for name in MEASURES
         if name.endswith(("_mean", "_still"))
     }
@@ -172,7 +177,7 @@ def test_the_first_of_each_measure_is_named_with_its_mean_and_both_fills_apart(t
         write(tmp_path, where, record(seed, methods=methods))
     (line,) = leaders(tmp_path).splitlines()
     assert line.startswith("- **ST-ABN** (2 seeds): *when* occlusion, 0.40 ± 0.00; ")
-    assert "over time occlusion, 0.25 ± 0.00 | centre, 0.50 ± 0.00;" in line
+    assert "deletion over time occlusion, 0.25 ± 0.00 (still fill: centre, 0.50 ± 0.00), " in line
 
 
 def test_a_run_that_was_not_explained_is_left_out_and_a_damaged_one_is_named(tmp_path):
