@@ -1,23 +1,27 @@
-"""3-D convolution and pooling of clips, computed in two dimensions: the same numbers, sooner.
+"""3-D convolution and pooling of clips, computed in two dimensions or as a product of matrices.
 
-A clip (N, C, T, H, W) whose channels lie next to each other in memory (``channels_last_3d``) is,
-without a copy, N·T pictures (N·T, C, H, W) or N planes (N, C, T, H·W). On these
+The numbers are those of three dimensions, up to rounding. A clip (N, C, T, H, W) whose channels lie
+next to each other in memory (``channels_last_3d``) is, without a copy, N·T pictures (N·T, C, H, W)
+or N planes (N, C, T, H·W). On these
 
 - a 1×k×k kernel is a 2-D convolution of the pictures;
 - a k×1×1 kernel is a k×1 convolution of the planes;
-- a k×k×k kernel is a 2-D convolution of pictures that hold the channels of k frames in a row.
+- a k×k×k kernel is a 2-D convolution of pictures that hold the channels of k frames in a row,
+  which are copied for it.
 
-Libraries are faster in two dimensions than in three. The weights keep their five dimensions, so
-checkpoints are those of :class:`torch.nn.Conv3d`, which the tests compare with.
+@@
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+MANY = 2**16  # weights of a kernel; the small network's all have fewer
+FEW = 2**10  # places of a clip's result, T·H′·W′
+
 
 class PlaneConv3d(nn.Conv3d):
-    """A convolution without bias that keeps T, as every one of this library does.
+    """A convolution without bias that keeps T, as all of the slow pathway and the attention do.
 
     Args:
         inputs, outputs: channels.
@@ -33,12 +37,30 @@ class PlaneConv3d(nn.Conv3d):
         """(N, C, T, H, W) → (N, outputs, T, H′, W′)."""
         clip = clip.contiguous(memory_format=torch.channels_last_3d)
         kt, kh, kw = self.kernel_size
+        if self.weight.numel() >= MANY and _answers_in_fp32_on_a_cpu(clip):
+            if kt * kh * kw > 1 and self._places(clip) < FEW:
+                return super().forward(clip)
+            if kh == kw == 1:
+                return self._product(clip)
         if kt > 1 and kh == kw == self.stride[1] == 1:
             planes = _conv(clip.flatten(3), self.weight.squeeze(4), 1, (kt // 2, 0))
             return planes.unflatten(3, clip.shape[3:])  # (N, outputs, T, H·W) → (…, H, W)
-        pictures = frames(clip) if kt == 1 else neighbours(clip, kt)
         weight = self.weight.transpose(1, 2).flatten(1, 2)  # (outputs, kt·C, kh, kw)
-        return clips(_conv(pictures, weight, self.stride[1:], self.padding[1:]), len(clip))
+        pictures = _conv(neighbours(clip, kt), weight, self.stride[1:], self.padding[1:])
+        return clips(pictures, len(clip))
+
+    def _places(self, clip: Tensor) -> int:
+        """T·H′·W′ of one clip's result: whatever else is in the batch, its form is the same."""
+        t, height, width = clip.shape[2:]
+        return t * -(-height // self.stride[1]) * -(-width // self.stride[2])
+
+    def _product(self, clip: Tensor) -> Tensor:
+        """A kernel that looks at one place, kt×1×1, as a matrix: on each place's channels."""
+        s = self.stride[1]
+        pictures = neighbours(clip[..., ::s, ::s], self.kernel_size[0])  # (N·T, kt·C, H′, W′)
+        weight = self.weight.transpose(1, 2).flatten(1)  # (outputs, kt·C)
+        rows = F.linear(pictures.permute(0, 2, 3, 1), weight)  # (N·T, H′, W′, outputs)
+        return clips(rows.permute(0, 3, 1, 2), len(clip))
 
 
 class PlaneMaxPool3d(nn.MaxPool2d):
@@ -60,11 +82,21 @@ def clips(pictures: Tensor, n: int) -> Tensor:
 
 
 def neighbours(clip: Tensor, count: int) -> Tensor:
-    """(N, C, T, H, W) → (N·T, count·C, H, W): each frame with those around it, or zeros."""
+    """(N, C, T, H, W) → (N·T, count·C, H, W): each frame with those around it, or zeros.
+
+    A frame by itself, ``count`` 1, is a view.
+    """
+    if count == 1:
+        return frames(clip)
     t, half = clip.shape[2], count // 2
     padded = F.pad(clip.permute(0, 2, 3, 4, 1), (0, 0, 0, 0, 0, 0, half, half))  # (N, T+, H, W, C)
     around = torch.cat([padded[:, i : i + t] for i in range(count)], dim=-1)
     return around.flatten(0, 1).permute(0, 3, 1, 2)
+
+
+def _answers_in_fp32_on_a_cpu(clip: Tensor) -> bool:
+    exact = clip.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return exact and clip.is_cpu and not torch.is_grad_enabled()
 
 
 def _conv(pictures: Tensor, weight: Tensor, stride, padding) -> Tensor:
