@@ -1,20 +1,16 @@
 """The built book in headless Chromium: every page, light and dark, wide and phone, offline."""
 
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests import axe
-from tools import browser as chromium
+from tests.visitor import PHONE, WIDE, come, offline, serving
 from tools.built import HTML, built, pages_in_order
 
 pytestmark = pytest.mark.slow(120)
 
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 THEMES = ("light", "dark")
 STILL = "* { transition: none !important }"  # colours are there at once
 BAD_IMAGES = """() => [...document.querySelectorAll('article img')]
@@ -32,21 +28,11 @@ SIDEWAYS_CODE = """() => [...document.querySelectorAll('article div.highlight pr
 WIDER_THAN_PAGE = """() => document.documentElement.scrollWidth - window.innerWidth"""
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serve without a line for every request."""
-
-    def log_message(self, *arguments) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The book, served on this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=built()))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(built()) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +43,8 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="module")
 def browser(playwright) -> Iterator[Browser]:
-    path = chromium.find(playwright)
-    assert path, "no Chromium here: run `make browser`"
-    args = [*chromium.FLAGS, chromium.OFFLINE]
-    running = playwright.chromium.launch(executable_path=path, args=args)
-    yield running
-    running.close()
+    with offline(playwright) as running:
+        yield running
 
 
 @pytest.fixture
@@ -79,27 +61,6 @@ def reader(browser) -> Iterator[Page]:
     page = come(browser)
     yield page
     page.context.close()
-
-
-def come(browser: Browser) -> Page:
-    context = browser.new_context(viewport=WIDE)
-    page = context.new_page()
-    page.set_default_timeout(120_000)  # a slow machine is no fault of the page
-    page.wrong = []
-    page.on("console", lambda m: m.type == "error" and page.wrong.append(f"console: {m.text}"))
-    page.on("pageerror", lambda error: page.wrong.append(f"script: {error}"))
-    page.on("requestfailed", lambda r: _is_lost(r) and page.wrong.append(f"failed: {r.url}"))
-    page.on("response", lambda r: r.status >= 400 and page.wrong.append(f"{r.status}: {r.url}"))
-    page.on("request", lambda r: _is_outside(r.url) and page.wrong.append(f"outside: {r.url}"))
-    return page
-
-
-def _is_lost(request: Request) -> bool:
-    return request.failure != "net::ERR_ABORTED"  # which is what leaving a page looks like
-
-
-def _is_outside(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1:", "data:", "blob:", "file:", "about:"))
 
 
 def settle(page: Page) -> None:
