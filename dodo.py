@@ -88,7 +88,11 @@ READS = {
     "your_own_video": [ST_ABN / "best.pt"],
 }
 # figure that answers → the networks it shows
-SHOWS = {"when": [ST_ABN / "best.pt"], "where": [ST_ABN / "best.pt"]}
+SHOWS = {
+    "when": [ST_ABN / "best.pt"],
+    "where": [ST_ABN / "best.pt"],
+    "own": [ST_ABN / "best.pt"],
+}
 # chapter → further files it reads
 READS_TOO = {
     "05_temporal_head": [*RECORDS.glob("table1/*.json"), *RECORDS.glob("attention_start/*.json")],

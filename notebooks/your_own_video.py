@@ -57,6 +57,25 @@ print(explanation.words())
 explanation.figure()
 
 # %% [markdown]
+# ## Your video, here
+#
+# In the pages of the built book the network runs in the page, and takes a file of yours. Your browser decodes
+# the frames that `explain` would take, crops and shrinks them in the same way, and the network answers. Then pull
+# the bars: each is the weight $M_t$ of the frame above it.
+#
+# **The network knows the drawn classes of mini-SSv2 and nothing else.** Of your video it will say one of those,
+# whatever is to be seen. **Nothing leaves your machine**: the page asks no other for anything, and works with
+# the network cable out.
+#
+# <div class="live" data-live="own"></div>
+#
+# (In JupyterLab the place above is empty: put the path of your video into the first cell instead.)
+#
+# Frames are numbered as the library numbers them, if the video has a steady rate; with a varying one the
+# page goes by time, and the library by count. Pixels of a video without loss are the library's to one grey
+# level. Of others, browser and library turn the stored colours into red, green and blue by roundings of their
+# own.
+#
 # ## What this picture is worth
 #
 # Nothing, as an explanation of this video, and it is important to say so. **The network was trained

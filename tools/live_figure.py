@@ -36,6 +36,8 @@ class Figure(NamedTuple):
         pixels: uint8 (C, T, S, S) of each clip, or (C, S, S).
         strips: uint8 (h, T·w, 3) of each clip, its frames side by side, or (h, w) grey.
         clips: of each what is recorded, as plain values: its title, label, frames, answers, edits.
+        takes: how a video of the reader's is read, where one is wanted: its `frames`, their `size`,
+            and the `fraction` of the short side that the central square has.
     """
 
     classes: list[str]
@@ -46,6 +48,7 @@ class Figure(NamedTuple):
     pixels: list[Tensor]
     strips: list[np.ndarray]
     clips: list[dict[str, Any]]
+    takes: dict[str, float] | None = None
 
 
 def write(figure: Figure, name: str, out: Path) -> None:
@@ -71,6 +74,7 @@ def write(figure: Figure, name: str, out: Path) -> None:
     known = {
         "classes": figure.classes,
         "networks": listed,
+        "takes": figure.takes,
         "clips": [
             {"strip": picture} | clip for picture, clip in zip(pictures, figure.clips, strict=True)
         ],
@@ -95,9 +99,10 @@ def without_script(known: dict[str, Any]) -> str:
     for k in np.argsort(-shares[0])[:5]:
         cells = "".join(f"<td>{share:.0%}</td>" for share in shares[:, k])
         rows.append(f'<tr><th scope="row">{html.escape(known["classes"][k])}</th>{cells}</tr>')
+    kind = "real video" if clip["label"] is None else "synthetic clip"
     return (
         f'<img src="../_static/live/{clip["strip"]}" '
-        f'alt="{len(clip["frames"])} frames of a synthetic clip: {html.escape(clip["title"])}">'
+        f'alt="{len(clip["frames"])} frames of a {kind}: {html.escape(clip["title"])}">'
         f"<p>The recorded answer for “{html.escape(clip['title'])}”. With JavaScript, this figure "
         "can be turned.</p>"
         f'<table class="live-answers"><thead><tr><th scope="col">class</th>{"".join(heads)}</tr>'

@@ -2,10 +2,13 @@
 
 const SHOWN = 5;
 
-/** @param numbers whether the logits stand beside: recorded → now. */
-function answersTable(classes, numbers) {
+/**
+ * @param before what the answer was before the reader changed anything, in a word.
+ * @param numbers whether the logits stand beside: recorded → now.
+ */
+function answersTable(classes, before, numbers) {
   const rows = make("tbody");
-  const columns = ["class", "recorded", "now", ...(numbers ? ["logit"] : [])];
+  const columns = ["class", before, "now", ...(numbers ? ["logit"] : [])];
   const head = columns.map((text) => make("th", { scope: "col" }, text));
   const top = make("thead", {}, make("tr", {}, ...head));
   const table = make("table", { class: "live-answers" }, top, rows);
@@ -15,10 +18,10 @@ function answersTable(classes, numbers) {
   const change = (before, after) =>
     make("td", { class: "live-logit" }, signed(before), " →\u00a0", signed(after));
 
-  /** The one network's answers as recorded and now, and the true class. */
+  /** The one network's answers as recorded and now, and the true class, where it is known. */
   function show([recorded], [now], truth) {
     const best = ranked(now.probabilities).slice(0, SHOWN);
-    if (!best.includes(truth)) best.push(truth);
+    if (truth !== null && !best.includes(truth)) best.push(truth);
     const lines = best.map((k) => {
       const name = make("th", { scope: "row" }, classes[k]);
       if (k === truth) name.append(" ", make("b", {}, "← true"));
@@ -32,10 +35,11 @@ function answersTable(classes, numbers) {
 }
 
 /** The same in words, for those who hear the page. */
-function answerInWords(title, classes, recorded, now, truth) {
+function answerInWords(title, classes, recorded, now, truth, as) {
   const [best] = ranked(now);
   const [before] = ranked(recorded);
   const right = best === truth ? "which is right" : `the true class has ${percent(now[truth])}`;
-  const moved = best === before ? `recorded ${percent(recorded[best])}` : `before: ${classes[before]}`;
-  return `${title ? `${title}: ` : ""}${classes[best]}, ${percent(now[best])} (${moved}); ${right}.`;
+  const moved = best === before ? `${as} ${percent(recorded[best])}` : `before: ${classes[before]}`;
+  const known = truth === null ? "" : `; ${right}`;
+  return `${title ? `${title}: ` : ""}${classes[best]}, ${percent(now[best])} (${moved})${known}.`;
 }

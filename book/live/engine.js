@@ -5,6 +5,7 @@
 function work() {
   const opened = {}; // sessions, by the hash of their ONNX
   const seen = {}; // what a part made of a clip, by the part's hash and the clip's number
+  const given = {}; // pixels of clips that the reader brought
   let network, all;
 
   function bytes(base64) {
@@ -31,7 +32,9 @@ function work() {
 
   /** What a network makes of clip i: features, and its own attentions, by name. */
   async function before({ extractor, attention }, i) {
-    const found = await once(extractor, i, async () => ({ clip: normalised(await pixelsOf(i)) }));
+    const found = await once(extractor, i, async () => ({
+      clip: normalised(given[i] ?? (await pixelsOf(i))),
+    }));
     if (!attention) return found; // its extractor goes up to the attention point
     return { ...found, ...(await once(attention, i, () => found)) };
   }
@@ -68,6 +71,12 @@ function work() {
       ort.env.wasm.wasmBinary = (await unpacked(runtime.wasm)).buffer;
       const mjs = new Blob([runtime.mjs], { type: "text/javascript" });
       ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(mjs) };
+    },
+
+    /** Pixels uint8 (3, T, S, S) are clip i from now on. */
+    async give(i, pixels) {
+      given[i] = pixels;
+      for (const key of Object.keys(seen)) if (key.endsWith(` ${i}`)) delete seen[key];
     },
 
     /** A network's own attentions of clip i, by name. */

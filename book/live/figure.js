@@ -6,10 +6,13 @@ const PRIVATE = "Nothing leaves your machine.";
 async function liveFigure(place) {
   const name = place.dataset.live;
   await load(`${name}.recorded.js`);
-  const { classes, networks, clips } = live.recorded[name];
+  const { classes, networks, clips, takes } = live.recorded[name];
   const painted = "cells" in clips[0]; // M_s is changed, else M_t
   const several = networks.length > 1;
-  const answers = several ? comparedTable(networks, classes) : answersTable(classes, painted);
+  const first = takes ? "by itself" : "recorded"; // the answer before any change
+  const answers = several
+    ? comparedTable(networks, classes)
+    : answersTable(classes, first, painted);
   const state = make("p", { class: "live-state" });
   // beside a table of several the words are for those who hear the page alone
   const hidden = several ? " visually-hidden" : "";
@@ -50,7 +53,7 @@ async function liveFigure(place) {
     answers.show(before, found, truth);
     const words = found.map((now, n) => {
       const both = [before[n], now].map(({ probabilities }) => probabilities);
-      return answerInWords(networks[n].title, classes, ...both, truth);
+      return answerInWords(networks[n].title, classes, ...both, truth, first);
     });
     spoken.textContent = words.join(" ");
   }
@@ -83,6 +86,26 @@ async function liveFigure(place) {
       found.push({ logits, probabilities: softmax(logits) });
     }
     return found;
+  }
+
+  /** A clip of the reader's joins the others, with what the networks make of it by themselves. */
+  async function join(clip, stop) {
+    await start();
+    const i = clips.length;
+    await engine("give", i, clip.pixels);
+    const own = [];
+    for (const network of networks) {
+      stop();
+      const { temporal_attention } = await engine("look", network, i);
+      stop();
+      const probabilities = softmax(await engine("answer", network, i, {}));
+      own.push({ temporal: [...temporal_attention], probabilities });
+    }
+    stop();
+    clips.push({ ...clip, answers: own, label: null, edits: [] });
+    choice.append(make("option", { value: i }, clip.title));
+    choice.value = i;
+    showClip(i);
   }
 
   async function start() {
@@ -140,7 +163,8 @@ async function liveFigure(place) {
     const touch = painted ? "Paint over the picture" : "Pull a bar";
     say("recorded", `What you see is recorded. ${touch}, and the network answers. ${PRIVATE}`);
   }
-  place.replaceChildren(bar, body, spoken, state);
+  const door = takes ? [videoDoor(takes, join)] : [];
+  place.replaceChildren(...door, bar, body, spoken, state);
 }
 
 /** Of what is recorded: weights of the frames (T,), or a map (T·H′·W′,). */

@@ -4,7 +4,7 @@
 const STEP = 0.05;
 
 /**
- * @param clip what is recorded of it: strip, frames, levels.
+ * @param clip what is recorded of it: strip, frames, levels (none, where nobody knows the truth).
  * @param changed is called with the edit whenever the reader has changed a weight.
  */
 function framesRow(clip, changed) {
@@ -18,19 +18,19 @@ function framesRow(clip, changed) {
   function bar(number, t) {
     const column = make("div", { class: "live-frame" });
     const picture = make("span", { class: "live-picture" });
-    picture.style.backgroundImage = `url("${HERE}${clip.strip}")`;
+    picture.style.backgroundImage = `url("${new URL(clip.strip, HERE)}")`;
     picture.style.backgroundPosition = `${(100 * t) / (clip.frames.length - 1)}% 0`;
     picture.style.backgroundSize = `${100 * clip.frames.length}% 100%`;
     const slider = make("input", {
       ...{ type: "range", min: 0, max: 1, step: "any", tabindex: t ? -1 : 0 },
-      "aria-label": `Weight of frame ${number}, truth ${clip.levels[t]}`,
+      "aria-label": `Weight of frame ${number}${clip.levels ? `, truth ${clip.levels[t]}` : ""}`,
       oninput: () => set(t, Number(slider.value)),
       onfocus: () => choose(t),
       onkeydown: (event) => press(event, t),
     });
     const mark = make("span", { class: "live-mark" });
     const well = make("span", { class: "live-well" }, mark, slider);
-    well.style.setProperty("--truth", clip.levels[t]);
+    well.style.setProperty("--truth", clip.levels?.[t] ?? 0);
     const value = make("span", { class: "live-value", "aria-hidden": "true" });
     column.append(make("span", { class: "live-number" }, String(number)), picture, well, value);
     return { column, well, slider, value };
@@ -114,7 +114,7 @@ function framesRow(clip, changed) {
     button("Shuffle", () => shuffled(weights)),
     button("All 0", () => weights.map(() => 0)),
     button("All 1", () => weights.map(() => 1)),
-    button("The truth", () => clip.levels),
+    ...(clip.levels ? [button("The truth", () => clip.levels)] : []),
     make("label", {}, snap, " three levels only"),
   );
 

@@ -150,6 +150,7 @@ def test_without_a_script_the_first_clips_answer_stands_there():
         "clips": [
             {
                 "title": "Dropping a box",
+                "label": 1,
                 "strip": "when-0.jpg",
                 "frames": [0, 2],
                 "answers": [{"probabilities": [0.25, 0.75]}],

@@ -112,6 +112,7 @@ def test_what_answers_lies_beside_the_pages_as_scripts(tmp_path):
     assert sorted(files) == [f"book/assets/live/{name}" for name in names]
     whole = files["book/assets/live/live.js"].decode()
     places = [
-        whole.index(f"function {name}(") for name in ("load", "make", "framesRow", "liveFigure")
+        whole.index(f"function {name}(")
+        for name in ("load", "make", "framesRow", "clipOf", "liveFigure")
     ]
     assert places == sorted(places)  # each script stands on those before it
