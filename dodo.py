@@ -92,6 +92,7 @@ SHOWS = {
     "when": [ST_ABN / "best.pt"],
     "where": [ST_ABN / "best.pt"],
     "own": [ST_ABN / "best.pt"],
+    "picture": [Path("notebooks/02_abn_recap.py")],  # which trains its networks
 }
 # chapter → further files it reads
 READS_TOO = {
@@ -238,7 +239,9 @@ def task_chapter():
 
 
 def standing_in(path):
-    """The committed network in place of a run's, None in place of a record."""
+    """The committed network in place of a run's, None in place of a record; a script stays."""
+    if path.suffix == ".py":
+        return path
     if path.suffix != ".pt":
         return None
     arm = "" if path.stem == "best" else f"-{path.stem}"
@@ -276,8 +279,9 @@ def task_runtime():
 def answering(figure, out, networks, **variables):
     """Fields of the task that makes what a figure that answers is made of."""
     tools = [*sorted(Path("tools").glob("live*.py")), Path("tools/runtime.py")]
-    names = set().union(*map(closure.references, tools))
-    return keyed(names, files=[*tools, *networks]) | {
+    files = [*tools, *networks]
+    names = set().union(*(closure.references(path) for path in files if path.suffix == ".py"))
+    return keyed(names, files=files) | {
         "name": figure,
         "targets": [out / f"{figure}.{kind}" for kind in ("network.js", "recorded.js", "html")],
         "actions": [run(PY, "-m", "tools.live", figure, out, **variables)],

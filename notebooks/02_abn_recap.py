@@ -554,6 +554,20 @@ changes_figure(changed)
 # whole fall is about *place*: part of it appears with another picture's map, or with the mean.
 # [Reading attention](12_reading_attention.ipynb) keeps both for ST-ABN.
 #
+# ### Paint the map yourself
+#
+# In the pages of the built book the two networks of seed 0 stand here, before test pictures that both get
+# right: the first of each digit. One map goes to both. It begins as the map of $(1 + M) \cdot f$, and
+# each network's recorded answer is the one to its own. The dashed line is the digit's box.
+#
+# <div class="live" data-live="picture"></div>
+#
+# (In JupyterLab the place above is empty: change `changed` instead.)
+#
+# Three things to try. *All 0*: say first what each network will answer, then try it on two digits
+# (exercise 2 tells why). *Brush lowers*, drawn over the digit alone: which of the two lets go of its answer
+# first? And *The truth*, the box and nothing else: a better map, and does it give a better answer?
+#
 # ## What we learned
 #
 # - ABN is a network cut before its last stage, a branch that makes K class maps $h$, and one map

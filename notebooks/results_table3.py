@@ -94,10 +94,8 @@ Markdown(table3.findings3())
 # %%
 lost = table3.drops(study, "before").values()
 if lost:
-    print(
-        f"On record: 1 − M_s costs this network {min(lost):.1f} to {max(lost):.1f} points,", end=" "
-    )
-    print(f"over {len(lost)} seeds.")
+    least, most = min(lost), max(lost)
+    print(f"On record, 1 − M_s costs networks like it {least:.1f} to {most:.1f} points of top-1.")
 
 # %% [markdown]
 # Three things to try on the first clip. *Its mean everywhere* keeps how strong the map is and takes away

@@ -428,6 +428,28 @@ def test_frames_play_only_when_asked_and_a_finger_paints(browser, address):
     context.close()
 
 
+@pytest.mark.parametrize("served", [True, False], ids=["served", "a file"])
+def test_without_the_1_a_map_of_0_leaves_no_picture(page, address, served):
+    """Chapter 2: M·f then answers the same whatever it is shown, (1 + M)·f does not."""
+    chapter = "notebooks/02_abn_recap.html"
+    page.goto(f"{address}/{chapter}" if served else (built() / chapter).as_uri())
+    figure = page.locator("[data-live=picture]")
+    said = []
+    for picture in ("0", "1"):
+        figure.get_by_label("Picture").select_option(picture)
+        figure.get_by_role("button", name="All 0").click()
+        page.locator("[data-live=picture][data-state=checked]").wait_for()
+        page.wait_for_timeout(500)
+        shares = figure.locator("tbody td > :first-child").all_inner_texts()
+        said.append((shares[0::2], shares[1::2]))
+    ((residual, gated), (other_residual, other_gated)) = said
+    assert gated == other_gated
+    assert residual != other_residual
+    assert float(figure.get_attribute("data-worst")) < 1e-3
+    assert not [what for what in page.wrong if what.startswith(("outside", "script"))]
+    assert served is False or page.wrong == []
+
+
 def test_without_webassembly_the_recorded_answer_stays_and_the_page_says_so(page, address):
     page.add_init_script("delete window.WebAssembly")
     page.goto(f"{address}/{LIVE}")

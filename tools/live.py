@@ -16,7 +16,7 @@ from stabn.data.transforms import MEAN, STD, eval_transform, normalise
 from stabn.export.graphs import ATTENTIONS, graphs
 from stabn.training.checkpoint import Trained, load_trained
 from stabn.training.config import RunConfig
-from tools import live_figure, live_maps
+from tools import live_figure, live_maps, live_pictures
 from tools.live_clips import CHOSEN, Clip
 from tools.live_figure import Figure
 
@@ -127,7 +127,8 @@ def main(arguments: list[str]) -> int:
     """``python -m tools.live NAME OUT``."""
     name, out = arguments
     torch.set_num_threads(1)  # small tensors: a second thread would only wait
-    live_figure.write(figure(name), name, Path(out))
+    made = live_pictures.figure() if name == "picture" else figure(name)
+    live_figure.write(made, name, Path(out))
     return 0
 
 

@@ -99,10 +99,12 @@ def without_script(known: dict[str, Any]) -> str:
     for k in np.argsort(-shares[0])[:5]:
         cells = "".join(f"<td>{share:.0%}</td>" for share in shares[:, k])
         rows.append(f'<tr><th scope="row">{html.escape(known["classes"][k])}</th>{cells}</tr>')
+    count = len(clip["frames"])
     kind = "real video" if clip["label"] is None else "synthetic clip"
+    shown = f"{count} frames of a {kind}" if count > 1 else "A synthetic picture"
     return (
         f'<img src="../_static/live/{clip["strip"]}" '
-        f'alt="{len(clip["frames"])} frames of a {kind}: {html.escape(clip["title"])}">'
+        f'alt="{shown}: {html.escape(clip["title"])}">'
         f"<p>The recorded answer for “{html.escape(clip['title'])}”. With JavaScript, this figure "
         "can be turned.</p>"
         f'<table class="live-answers"><thead><tr><th scope="col">class</th>{"".join(heads)}</tr>'

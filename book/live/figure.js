@@ -21,9 +21,10 @@ async function liveFigure(place) {
   let [engine, number, view, waiting, busy] = [null, 0, {}, null, false];
 
   const options = clips.map(({ title }, i) => make("option", { value: i }, title));
+  const kind = clips[0].frames.length > 1 ? "Clip " : "Picture ";
   const choice = make("select", { onchange: () => showClip(Number(choice.value)) }, ...options);
   const reset = make("button", { type: "button", onclick: () => showClip(number) }, "Reset");
-  const bar = make("div", { class: "live-tools" }, make("label", {}, "Clip ", choice), reset);
+  const bar = make("div", { class: "live-tools" }, make("label", {}, kind, choice), reset);
   const body = make("div", { class: painted ? "live-painted" : "" }, stage, answers.table);
 
   const recorded = (network) => clips[number].answers[network];

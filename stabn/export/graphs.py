@@ -66,12 +66,27 @@ def graphs(trained: Trained) -> dict[str, onnx.ModelProto]:
     """
     config = trained.config
     clip = torch.zeros(2, 3, config.num_frames, config.image_size, config.image_size)
-    everything = Everything(answering(trained.model)).eval()
+    cutter = Extractor(exported(Everything(answering(trained.model)), clip))
+    parts = {
+        name: cutter.extract_model(list(reads), list(gives))
+        for name, (reads, gives) in cuts(trained.model).items()
+    }
+    for part in parts.values():
+        onnx.checker.check_model(part, full_check=True)
+    return parts
+
+
+def exported(module: nn.Module, clip: Tensor) -> onnx.ModelProto:
+    """A module whose ``forward(clip)`` gives tensors by name → ONNX, for any batch size.
+
+    ``clip`` is an example of what it reads, float32 (N, …).
+    """
+    module.eval()
     with torch.no_grad():
-        given = list(everything(clip))
+        given = list(module(clip))
     with _quietly():
         program = torch.onnx.export(
-            everything,
+            module,
             (clip,),
             dynamo=True,
             opset_version=OPSET,
@@ -83,14 +98,7 @@ def graphs(trained: Trained) -> dict[str, onnx.ModelProto]:
         )
     whole = onnx.load_from_string(program.model_proto.SerializeToString())
     _forget_its_making(whole)
-    cutter = Extractor(whole)
-    parts = {
-        name: cutter.extract_model(list(reads), list(gives))
-        for name, (reads, gives) in cuts(trained.model).items()
-    }
-    for part in parts.values():
-        onnx.checker.check_model(part, full_check=True)
-    return parts
+    return whole
 
 
 def _forget_its_making(model: onnx.ModelProto) -> None:
