@@ -93,6 +93,16 @@ SHOWS = {
     "where": [ST_ABN / "best.pt"],
     "own": [ST_ABN / "best.pt"],
     "picture": [Path("notebooks/02_abn_recap.py")],  # which trains its networks
+    # of a study, so the committed ones in either book
+    "fusion": [ASSETS / f"mini_biased_{fusion}_seed8.pt" for fusion in ("paper", "gated")],
+    "fault": [
+        ASSETS / "mini_biased_paper_seed8.pt",
+        *(
+            ASSETS / f"mini_biased_paper{way}_finetune_seed8-{arm}.pt"
+            for way in ("", "_closing")
+            for arm in ("control", "knowledge")
+        ),
+    ],
 }
 # chapter → further files it reads
 READS_TOO = {
@@ -239,8 +249,8 @@ def task_chapter():
 
 
 def standing_in(path):
-    """The committed network in place of a run's, None in place of a record; a script stays."""
-    if path.suffix == ".py":
+    """The committed network in place of a run's, None of a record; what is committed stays."""
+    if path.suffix == ".py" or path.parent == ASSETS:
         return path
     if path.suffix != ".pt":
         return None

@@ -275,6 +275,32 @@ leak()
 # Why it matters: a person who sets a frame to 0 expects it to be out. We keep the paper's fusion as
 # the default, and offer the gated one under its own name.
 #
+# ### Feel the leak
+#
+# So far one frame was 0. Let all be. What is left for the perception branch?
+#
+# $$ \text{paper's:}\quad f' = \mathrm{ReLU}\bigl(\mathrm{BN}(\,(1 + M_s)\, W_s f\,)\bigr)
+#    \qquad\qquad \text{gated:}\quad f' = \mathrm{ReLU}\bigl(\mathrm{BN}(0)\bigr) . $$
+#
+# On the left stands $f$: the whole clip. On the right stands nothing of it. In the pages of the built book
+# two networks answer side by side here, one *trained* with each fusion, both on the
+# [synthetic set with a known fault](results_fault.ipynb), whose four classes are hard to tell apart. The
+# clips are fresh ones without that fault's sign: of each class the first that both get right. The bars
+# begin as $M_t$ of the first network. Until you touch one, each answers with its own $M_t$; from then on
+# both get what the bars say. $f$ and $M_s$ stay.
+#
+# <div class="live" data-live="fusion"></div>
+#
+# Press *All 0*. Then choose another clip, and press it again.
+#
+# - **The gated network says the same four numbers, whatever the clip.** They are what the layers behind make
+#   of a constant. Where it is right now, it is by accident.
+# - **The paper's network still answers each clip differently**, with every frame "out". This is the leak: its
+#   answer came through $(1 + M_s) \cdot f$. It need not be right: its layers have never met $M_t = 0$.
+#
+# Then pull one bar up, slowly: in the gated network this frame alone begins to speak. (In JupyterLab the
+# place above is empty: `fuse(f, m_s, off)` above is the same question.)
+#
 # ### A weight that is nearly 0
 #
 # A person can set $M_t = 0$. A network cannot: its $M_t$ comes out of a sigmoid. Train it towards 0, and

@@ -16,15 +16,25 @@ from stabn.data.transforms import MEAN, STD, eval_transform, normalise
 from stabn.export.graphs import ATTENTIONS, graphs
 from stabn.training.checkpoint import Trained, load_trained
 from stabn.training.config import RunConfig
-from tools import live_figure, live_maps, live_pictures
+from tools import live_figure, live_maps, live_pictures, live_scenes
 from tools.live_clips import CHOSEN, Clip
 from tools.live_figure import Figure
 
 # figure → its networks, each with its title: run, checkpoint
+PAPER, GATED = ("mini_biased_paper_seed8", "best"), ("mini_biased_gated_seed8", "best")
+LEFT, CLOSING = "mini_biased_paper_finetune_seed8", "mini_biased_paper_closing_finetune_seed8"
 FIGURES = {
     "when": {"": ("mini_st_abn", "best")},
     "where": {"": ("mini_st_abn", "best")},
     "own": {"": ("mini_st_abn", "best")},
+    "fusion": {"paper’s fusion": PAPER, "gated fusion": GATED},
+    "fault": {
+        "before": PAPER,
+        "paper’s: control": (LEFT, "control"),
+        "paper’s: knowledge": (LEFT, "knowledge"),
+        "closes: control": (CLOSING, "control"),
+        "closes: knowledge": (CLOSING, "knowledge"),
+    },
 }
 PAINTED = {"where"}  # figures that change M_s; the others change M_t
 TAKES = {"own"}  # figures that take a video of the reader's
@@ -82,7 +92,7 @@ def figure(name: str) -> Figure:
     }
     networks = list(named.values())
     config = networks[0].config
-    clips = CHOSEN[name](*networks)
+    clips = (CHOSEN | live_scenes.CHOSEN)[name](*networks)
     if name in PAINTED:
         strips = [live_maps.strip(clip, config) for clip in clips]
         known = [live_maps.of_clip(clip, networks) for clip in clips]

@@ -14,6 +14,7 @@ from doit.control import TaskControl
 from doit.loader import load_tasks
 
 from stabn.training.checkpoint import REPOSITORY
+from tools import live
 from tools.build import urgencies
 
 CHAPTERS = sorted(REPOSITORY.glob("notebooks/*.py"))
@@ -109,6 +110,19 @@ def test_a_quick_look_trains_nothing_and_touches_no_run(tasks):
     for name in names:
         files = [*tasks[name].file_dep, *tasks[name].targets]
         assert not [file for file in files if file.startswith(("runs/", "data/"))], name
+
+
+def test_a_figure_that_answers_waits_for_the_networks_that_it_shows(dodo):
+    """Those of this build's runs, or, of a study's, the committed ones."""
+    assert dodo.SHOWS.keys() - live.FIGURES.keys() == {"picture"}  # of networks of a chapter
+    for figure in live.FIGURES:
+        shows = dodo.SHOWS[figure]
+        committed = {str(path) for path in map(dodo.standing_in, shows)}
+        arms = {
+            run if arm == "best" else f"{run}-{arm}" for run, arm in live.FIGURES[figure].values()
+        }
+        assert committed == {f"book/assets/{name}.pt" for name in arms}
+        assert all((REPOSITORY / path).stat().st_size < 1e6 for path in committed)
 
 
 def test_a_quick_look_takes_the_committed_network_whatever_was_trained_here(dodo, tmp_path):
