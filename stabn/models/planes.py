@@ -17,8 +17,8 @@ So where such layers answer in fp32 on a CPU, with no gradient wanted,
 - any other kernel, for a clip of few places, is PyTorch's own three-dimensional convolution.
 
 That is a rule by size, the same on every machine and for every batch. To time all forms of a layer
-at its first clip would win little more: 2 to 5 % of the convolutions' time in ST-ABN-50, at 8×112²
-and 8×224², with AVX2 and with AVX-512. And two processes could then choose differently, and differ
+at its first clip would win little more: 2 to 5 % of the time of ST-ABN-50's convolutions (AVX2 at
+8×112² and 8×224², AVX-512 at 8×112²). And two processes could then choose differently, and differ
 in the last bit. With gradients, in bf16 and on GPUs, where none of this was measured, all is
 computed as ever, so a run that is resumed goes on bit for bit.
 
