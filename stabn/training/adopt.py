@@ -26,7 +26,7 @@ def adopt(weights: Path, like: RunConfig, out: Path) -> RunConfig:
     Args:
         weights: a checkpoint of the release; its BGR kernel is turned to RGB.
         like: a run with their backbone, number of frames, sampling and data set. Heads, fusion and
-            its ReLU are set as the release has them (:data:`stabn.models.st_abn.OFFICIAL`).
+            its ReLU are set as the release has them (``stabn.models.st_abn.OFFICIAL``).
         out: the new run's folder.
 
     Returns:
