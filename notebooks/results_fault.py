@@ -347,10 +347,11 @@ Markdown(fault_tables.inverted_in_words())
 #    knowledge* stay wrong. *All 0* does not help them either: the sign comes through
 #    $(1 + M_s) \cdot f$, which $M_t$ does not weigh.
 # 3. **Below $\tau$ nothing passes**: pull a bar about between 0 and 0.3. In the two columns on the right not
-#    one number moves; in the others they do.
+#    one number moves. In the others they may, some by less than a point.
 # 4. **Mend the second scene by hand**: with the partner's sign, *closes: knowledge* lowers its $M_t$ too late,
-#    so its first frames with the sign still pass. Press *The truth*, and it is right, with either sign. An
-#    edit of such a video says just this.
+#    so its first frames with the sign still pass. Press *The truth*, and it is right, with either sign, if by a
+#    few points only. An edit of such a video says just this. The others were not taught by it, and may get
+#    worse.
 #
 # (In JupyterLab the place above is empty.) The five were trained again for this figure, with a seed of the
 # tables but on another machine, so they are near those of the tables and not the same:
