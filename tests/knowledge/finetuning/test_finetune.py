@@ -150,7 +150,8 @@ def check_the_obvious_loop(tuned, tiny_run, arm, levels) -> None:
             step += 1
     ours = load(tuned.folder / f"{arm}.pt").model.state_dict()
     for name, tensor in model.state_dict().items():
-        torch.testing.assert_close(ours[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+        # steps move weights by 1e-2; kernels round otherwise, which a ReLU's kink makes 2e-5
+        torch.testing.assert_close(ours[name], tensor, rtol=1e-4, atol=1e-4, msg=name)
 
 
 def test_the_extractor_keeps_every_bit_and_the_rest_moves(tuned):
