@@ -89,31 +89,22 @@ def _faithful(over: str, fill: str) -> Measure:
     return Measure(words, lambda figures: gap(figures, over, fill))
 
 
+def _scored(score: str, words: str, beside: str, told: str) -> Measure:
+    """A score with what tells nothing beside it."""
+    return Measure(
+        words,
+        lambda figures: figures[score]["value"],
+        lambda figures: figures[score][beside],
+        told,
+    )
+
+
+OTHERS, CHANCE = ("exchanged", "other clips’"), ("chance", "chance")
 MEASURES = {
-    "when": Measure(
-        "Rank correlation of the temporal evidence with the truth",
-        lambda figures: figures["when"]["value"],
-        lambda figures: figures["when"]["exchanged"],
-        "other clips’",
-    ),
-    "iou": Measure(
-        "Temporal IoU with the frames in motion",
-        lambda figures: figures["iou"]["value"],
-        lambda figures: figures["iou"]["exchanged"],
-        "other clips’",
-    ),
-    "pointing": Measure(
-        "Share of frames whose peak lies on actor or hand",
-        lambda figures: figures["pointing"]["value"],
-        lambda figures: figures["pointing"]["chance"],
-        "chance",
-    ),
-    "mass": Measure(
-        "Share of the evidence that lies on actor or hand",
-        lambda figures: figures["mass"]["value"],
-        lambda figures: figures["mass"]["chance"],
-        "chance",
-    ),
+    "when": _scored("when", "Rank correlation of the temporal evidence with the truth", *OTHERS),
+    "iou": _scored("iou", "Temporal IoU with the frames in motion", *OTHERS),
+    "pointing": _scored("pointing", "Share of frames whose peak lies on actor or hand", *CHANCE),
+    "mass": _scored("mass", "Share of the evidence that lies on actor or hand", *CHANCE),
     **{f"{over}_{fill}": _faithful(over, fill) for over in OVERS for fill in FILLS},
     "cost": Measure(
         "Seconds that one explanation takes",

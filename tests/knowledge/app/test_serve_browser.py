@@ -25,7 +25,7 @@ from tests.knowledge.app.served import (
     request,
     serving,
 )
-from tools import browser as chromium
+from tests.visitor import offline
 
 pytestmark = pytest.mark.slow(120)
 
@@ -35,13 +35,8 @@ EVIL = "Ada <script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = chromium.find(playwright)
-        assert path, "no Chromium here: run `make browser`"
-        args = [*chromium.FLAGS, chromium.OFFLINE]
-        running = playwright.chromium.launch(executable_path=path, args=args)
+    with sync_playwright() as playwright, offline(playwright) as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
