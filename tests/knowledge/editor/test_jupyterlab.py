@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.knowledge.editor.bridged import centre, drag, focus, shown
 from tests.knowledge.homes import environment
-from tools import browser as chromium
+from tests.visitor import offline
 
 pytestmark = pytest.mark.slow(40)
 
@@ -125,11 +125,7 @@ def notebook(lab) -> Iterator[Page]:
     cells = [nbformat.v4.new_code_cell(source) for source in ("NOTE = 'video 3 of 40'", CELL)]
     book = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
     nbformat.write(book, books / "editor.ipynb")
-    with sync_playwright() as playwright:
-        path = chromium.find(playwright)
-        assert path, "no Chromium here: run `make browser`"
-        args = [*chromium.FLAGS, chromium.OFFLINE]
-        browser = playwright.chromium.launch(executable_path=path, args=args)
+    with sync_playwright() as playwright, offline(playwright) as browser:
         page = browser.new_context(viewport=WIDE).new_page()
         page.set_default_timeout(PATIENCE)
         page.wrong = []
@@ -143,7 +139,6 @@ def notebook(lab) -> Iterator[Page]:
             "?.status === 'idle'"
         )
         yield page
-        browser.close()
 
 
 def _is_outside(url: str) -> bool:
