@@ -1,6 +1,8 @@
 """What Sphinx gets to read: executed chapters with their cost, figures with words."""
 
 import json
+import re
+from collections import Counter
 
 import nbformat
 import pytest
@@ -116,3 +118,13 @@ def test_what_answers_lies_beside_the_pages_as_scripts(tmp_path):
         for name in ("load", "make", "framesRow", "clipOf", "liveFigure")
     ]
     assert places == sorted(places)  # each script stands on those before it
+
+
+def test_the_scripts_of_a_live_figure_share_one_scope_and_no_name():
+    """A function's name given twice would win without a word."""
+    names = []
+    for script in stage.SCRIPTS:
+        text = (stage.ROOT / "book" / "live" / f"{script}.js").read_text()
+        names += re.findall(r"^(?:async )?(?:function|const|let) (\w+)", text, re.MULTILINE)
+    assert len(names) > len(stage.SCRIPTS)
+    assert [name for name, count in Counter(names).items() if count > 1] == []
