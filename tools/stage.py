@@ -24,6 +24,7 @@ FIG_ALT = re.compile(r"^#\| fig-alt: *(.+)\n?", re.MULTILINE)
 # a cell of imports, tagged hide-input, as it stands folded
 FOLDED = {"code_prompt_show": "Show the imports", "code_prompt_hide": "Hide the imports"}
 CORNER = "<th></th>", "<td></td>"
+MINUS = re.compile(r"(?<=<td>)-(?=\d)")  # as pandas writes it
 ANSWERING = re.compile(r'(<div class="live" data-live="(\w+)">)(</div>)')  # a figure's place
 # each stands on those before
 SCRIPTS = (
@@ -129,7 +130,8 @@ def _chapter(path: Path, live: Path) -> bytes:
             cell.metadata["mystnb"] |= FOLDED
         for output in cell.outputs:
             if "text/html" in output.get("data", {}):  # the corner of a data frame heads nothing
-                output.data["text/html"] = output.data["text/html"].replace(*CORNER)
+                framed = output.data["text/html"].replace(*CORNER)
+                output.data["text/html"] = MINUS.sub("−", framed)
         cell.source = FIG_ALT.sub("", cell.source)
     return nbformat.writes(notebook).encode()
 

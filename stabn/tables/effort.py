@@ -9,7 +9,7 @@ from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
 from stabn.tables.comparison import mean_sd
 from stabn.tables.fault import SWAPPED, top1
-from stabn.tables.html import DASH, NOTHING, table
+from stabn.tables.html import DASH, NOTHING, fixed, table
 from stabn.tables.sweeps import gains, points
 from stabn.training.checkpoint import REPOSITORY
 
@@ -54,7 +54,8 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
             videos = next(iter(seeds.values())).record["edits"]["videos"]
             gain, minutes = mean_sd(gained[share].values()).mean, videos * each
             price = f"{minutes / gain:.0f}" if gain > 0 else DASH
-            rows.append([f"{share:g}", str(videos), f"{minutes:.0f}", f"{gain:+.1f}", price])
+            gained_words = fixed(gain, 1, signed=True)
+            rows.append([f"{share:g}", str(videos), f"{minutes:.0f}", gained_words, price])
     if not rows:
         return NOTHING
     head = ["Training videos edited, %", "Videos", "Minutes", "Mean gain, points"]

@@ -31,7 +31,7 @@ from stabn.tables.fault import (
     worst,
 )
 from stabn.tables.finetunings import ARMS, SHORT, Finetuning, Value
-from stabn.tables.html import DASH, linked, remedies, table
+from stabn.tables.html import DASH, fixed, linked, remedies, table
 from stabn.tables.runs import Kept
 from stabn.training.checkpoint import REPOSITORY
 
@@ -181,8 +181,7 @@ def _verdict(test: Paired, p: float, digits: int) -> str:
 
 
 def _difference(test: Paired, p: float, digits: int) -> str:
-    words = f"{round(test.difference, digits) + 0.0:+.{digits}f} ± {test.sd:.{digits}f}"
-    words = words.replace("-", "−")
+    words = f"{fixed(test.difference, digits, signed=True)} ± {test.sd:.{digits}f}"
     return f"{words}<br><small>p {escape(p_words(p))}, n = {test.n}</small>"
 
 
@@ -225,7 +224,7 @@ def inverted_in_words(root: Path = REPOSITORY) -> str:
     changes = [-mean_sd(values.values()).mean for values in arms if values]
     if not changes:
         return "No record yet: `make study` makes them."
-    low, high = (f"{change:+.1f}".replace("-", "−") for change in (min(changes), max(changes)))
+    low, high = (fixed(change, 1, signed=True) for change in (min(changes), max(changes)))
     return (
         f"In the set with a misleading sign, where the sign misleads, turning M_s round changes "
         f"accuracy by {low} to {high} points (means of the arms, all ways)."

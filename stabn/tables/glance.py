@@ -7,7 +7,7 @@ from pathlib import Path
 from stabn.tables import fault, fault_tables, table2, table3
 from stabn.tables.comparison import SIGNIFICANT, Tested, comparisons, mean_sd, p_words
 from stabn.tables.finetunings import ARMS, SHORT
-from stabn.tables.html import DASH, table
+from stabn.tables.html import DASH, fixed, table
 from stabn.tables.table1 import paper_gains, study
 from stabn.training.checkpoint import REPOSITORY
 
@@ -25,7 +25,7 @@ def claims(root: Path = REPOSITORY) -> str:
     asked = (
         (
             f"ST-ABN is more accurate than the 3-D ResNet ({', '.join(largest)} frames; in the "
-            f"other rows {min(rest):+.1f} to {max(rest):+.1f})",
+            f"other rows {fixed(min(rest), 1, signed=True)} to {fixed(max(rest), 1, signed=True)})",
             gains[largest],
             _of("st_abn", "baseline", comparisons(study(root))),
         ),
@@ -41,7 +41,11 @@ def claims(root: Path = REPOSITORY) -> str:
         ),
     )
     rows = [
-        [escape(claim), f"{paper:+.1f}", *(_shown(tested) if tested else (DASH, MISSING))]
+        [
+            escape(claim),
+            fixed(paper, 1, signed=True),
+            *(_shown(tested) if tested else (DASH, MISSING)),
+        ]
         for claim, paper, tested in asked
     ]
     caption = (
@@ -100,7 +104,7 @@ def sign_relied_on(root: Path = REPOSITORY) -> str:
     if test is None or not fault.clean(root):
         return MISSING
     means = fault.means(WAY, fault.reliance, root)
-    never = f"{fault.clean_mean(fault.reliance, root):.0f}".replace("-", "−")
+    never = fixed(fault.clean_mean(fault.reliance, root), 0)
     return (
         f"In networks that are trained with the paper's fusion and fine-tuned with our gate that "
         f"closes, the sign decides {means['control']:.0f} points of accuracy without edits and "
@@ -196,7 +200,7 @@ def _shown(tested: Tested) -> tuple[str, str]:
     _, _, test, p = tested
     seen = "yes" if test.difference > 0 else "the opposite"
     verdict = seen if p < SIGNIFICANT else "no"
-    difference = f"{test.difference:+.1f}".replace("-", "−")
+    difference = fixed(test.difference, 1, signed=True)
     return difference, f"{verdict} ({test.n} seeds, p {p_words(p)})"
 
 
@@ -204,5 +208,5 @@ def _told(tested: Tested, unit: str = "", digits: int = 1) -> str:
     """A difference, whether it is told apart from luck, and p after Holm's correction."""
     _, _, test, p = tested
     verdict = "significant" if p < SIGNIFICANT else "**not** told apart from luck"
-    difference = f"{test.difference:+.{digits}f} {unit}".rstrip().replace("-", "−")
+    difference = f"{fixed(test.difference, digits, signed=True)} {unit}".rstrip()
     return f"{difference}, {verdict} ({test.n} seeds, p {p_words(p)})"

@@ -26,19 +26,19 @@ def linked(runs: Sequence[Kept], values: Sequence[float], digits: int, *, gap: s
     if not runs:
         return gap
     if len(runs) == 1:
-        return link(runs[0].link, _fixed(values[0], digits))
+        return link(runs[0].link, fixed(values[0], digits))
     summary = mean_sd(values)
     links = " ".join(
-        link(run.link, str(run.seed), f"seed {run.seed}: {value:.{digits}f}")
+        link(run.link, str(run.seed), f"seed {run.seed}: {fixed(value, digits)}")
         for run, value in zip(runs, values, strict=True)
     )
-    numbers = f"{_fixed(summary.mean, digits)} ± {summary.sd:.{digits}f}"
+    numbers = f"{fixed(summary.mean, digits)} ± {summary.sd:.{digits}f}"
     return f"{numbers}<br><small>{links}</small>"
 
 
-def _fixed(value: float, digits: int) -> str:
-    """With so many decimals, and a minus sign that is one; never −0."""
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+def fixed(value: float, digits: int, *, signed: bool = False) -> str:
+    """With so many decimals, and a minus sign that is one; never −0. Signed: with a + as well."""
+    return f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}".replace("-", "−")
 
 
 def table(
@@ -87,9 +87,9 @@ def differences_table(
     rows = [
         [
             f"{escape(names[a])} − {escape(names[b])}",
-            f"{test.difference:+.{digits}f} ± {test.sd:.{digits}f}",
+            f"{fixed(test.difference, digits, signed=True)} ± {test.sd:.{digits}f}",
             str(test.n),
-            f"{test.t:.2f}",
+            fixed(test.t, 2),
             p_words(test.p).removeprefix("= "),
             p_words(corrected).removeprefix("= "),
         ]

@@ -14,7 +14,7 @@ from stabn.knowledge.edits.standin import noise_of
 from stabn.tables.comparison import mean_sd, paired_test
 from stabn.tables.fault import SWAPPED, agreement, top1, way_of
 from stabn.tables.finetunings import Finetuning, Value, read_finetunings
-from stabn.tables.html import DASH, NOTHING, linked, table
+from stabn.tables.html import DASH, NOTHING, fixed, linked, table
 from stabn.training.checkpoint import REPOSITORY
 
 RECORDS = "book/results/sweeps/{sweep}_*_seed*.json"
@@ -100,13 +100,12 @@ def in_a_sentence(sweep: str, root: Path = REPOSITORY) -> str:
         return "No record yet: `make study` makes them."
     if len(means) == 1:
         ((x, only),) = means.items()
-        return (
-            f"{SWEEPS[sweep]}: one point, {x:g}, with a mean gain of {only.mean:+.1f} points "
-            f"(n = {only.n})."
-        )
+        gain = fixed(only.mean, 1, signed=True)
+        return f"{SWEEPS[sweep]}: one point, {x:g}: a mean gain of {gain} points (n = {only.n})."
     low, high = min(means, key=lambda x: means[x].mean), max(means, key=lambda x: means[x].mean)
+    least, most = (fixed(means[x].mean, 1, signed=True) for x in (low, high))
     return (
-        f"{SWEEPS[sweep]}: the mean gain is smallest at {low:g} ({means[low].mean:+.1f} points, "
-        f"n = {means[low].n}) and largest at {high:g} ({means[high].mean:+.1f}, n = "
+        f"{SWEEPS[sweep]}: the mean gain is smallest at {low:g} ({least} points, "
+        f"n = {means[low].n}) and largest at {high:g} ({most}, n = "
         f"{means[high].n})."
     )

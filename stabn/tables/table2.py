@@ -20,7 +20,7 @@ from stabn.tables.finetunings import (
     paired,
     read_finetunings,
 )
-from stabn.tables.html import DASH, differences_table, linked, remedies, table
+from stabn.tables.html import DASH, differences_table, fixed, linked, remedies, table
 from stabn.tables.power import power_table
 from stabn.tables.table1 import paper_rows
 from stabn.training.checkpoint import REPOSITORY
@@ -189,7 +189,8 @@ def paper_gain_in_words(root: Path = REPOSITORY) -> str:
     given = share * gain["modified"]
 
     def steps(part: str) -> str:
-        return f"{gain[part]:+.1f} points ({before[part]:.1f} to {after[part]:.1f})"
+        gained = fixed(gain[part], 1, signed=True)
+        return f"{gained} points ({before[part]:.1f} to {after[part]:.1f})"
 
     return (
         f"In the paper the classes whose videos were edited gain most, {steps('modified')}; the "

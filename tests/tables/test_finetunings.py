@@ -246,7 +246,8 @@ def test_attention_is_tested_seed_by_seed(studied):
     assert raw[1] == pytest.approx(0.003, abs=5e-4)
     for row, p, corrected in zip(shown[1:], raw, holm(raw), strict=True):
         difference = np.subtract(OWN["knowledge"], OWN[compared_with([[], row])[0]])
-        assert row[1] == f"{difference.mean():+.2f} ± {difference.std(ddof=1):.2f}"
+        told = f"{difference.mean():+.2f} ± {difference.std(ddof=1):.2f}"
+        assert row[1] == told.replace("-", "−")
         assert row[4:] == [f"{p:.3f}", f"{corrected:.3f}"]
     assert compared_with(shown) == ["control", "placebo", "before"]
     words = table2.findings_attention2("own", studied)

@@ -41,7 +41,7 @@ def test_attention_beside_the_control():
     found = glance.attends()
     assert f" {ours:.1f}%" in found
     assert f" {control:.1f}%" in found
-    assert f"{ours - control:+.1f} points" in found
+    assert f"{ours - control:+.1f} points".replace("-", "−") in found
 
 
 def test_edits_and_the_attention():

@@ -13,7 +13,7 @@ from scipy import stats
 
 from stabn import tables
 from stabn.tables.comparison import POINTS, Unit, compare, in_words
-from stabn.tables.html import DASH, SEEDS, differences_table
+from stabn.tables.html import DASH, SEEDS, differences_table, fixed
 from stabn.tables.power import power
 from stabn.tables.promote import promote, real_runs
 from stabn.tables.runs import Run
@@ -180,7 +180,13 @@ def test_paired_test_equals_scipys_and_the_formula(studied):
     assert ours.t == pytest.approx(t)
     assert ours.p == pytest.approx(2 * stats.t.sf(abs(t), df=4))
     assert (ours.difference, ours.sd) == pytest.approx((d.mean(), d.std(ddof=1)))
-    assert f"{100 * d.mean():+.1f} ± {100 * d.std(ddof=1):.1f}" in tables.paired_table(studied)
+    told = f"{100 * d.mean():+.1f} ± {100 * d.std(ddof=1):.1f}"
+    assert told.replace("-", "−") in tables.paired_table(studied)
+
+
+def test_a_number_has_a_minus_sign_that_is_one_and_0_has_none():
+    assert [fixed(value, 1) for value in (-1.25, -0.04, 2)] == ["−1.2", "0.0", "2.0"]
+    assert [fixed(value, 1, signed=True) for value in (-1.25, -0.04, 2)] == ["−1.2", "+0.0", "+2.0"]
 
 
 def test_only_seeds_on_the_same_data_are_paired(studied):

@@ -21,7 +21,7 @@ def executed(tmp_path, monkeypatch):
         (tmp_path / way / "00_x.json").write_text(json.dumps(record))
     picture = new_output("display_data", {"image/png": "AA=="})
     printed = new_output("stream", name="stdout", text="The curve\nrises.\n")
-    html = "<table><tr><th></th><th>loss</th></tr><tr><th>0</th><td>1.5</td></tr></table>"
+    html = "<table><tr><th></th><th>loss</th></tr><tr><th>0</th><td>-1.5</td></tr></table>"
     frame = new_output("display_data", {"text/html": html})
     notebook = new_notebook(
         cells=[
@@ -70,6 +70,7 @@ def test_imports_are_folded_under_their_own_name(chapter):
 def test_the_corner_of_a_data_frame_is_no_heading(chapter):
     html = chapter.cells[-1].outputs[-1].data["text/html"]
     assert html.startswith("<table><tr><td></td><th>loss</th></tr><tr><th>0</th>")
+    assert html.endswith("<td>−1.5</td></tr></table>")  # a minus sign that is one
 
 
 def test_a_chapter_of_a_quick_look_says_so_under_its_title(executed, monkeypatch):
