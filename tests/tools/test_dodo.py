@@ -106,6 +106,11 @@ def test_a_quick_look_trains_nothing_and_touches_no_run(tasks):
     assert kinds - {"study"} == {
         *("quick_book", "quick_chapter", "chapter"),
         *("quick_live", "runtime"),  # the committed network in the page, and what runs it
+        "live",
+    }
+    # figures of committed networks are made once, for either book
+    assert {name for name in names if name.startswith("live:")} == {
+        *("live:picture", "live:fusion", "live:fault")
     }
     for name in names:
         files = [*tasks[name].file_dep, *tasks[name].targets]
