@@ -204,6 +204,15 @@ def test_the_gpu_table_has_every_row_and_goes_on_where_it_stopped(
     assert json.loads((tmp_path / "record.json.before").read_text()) == other
 
 
+def test_a_figure_in_the_page_is_timed_from_the_touch_to_its_answer(record_of, capsys):
+    """In the built book, offline."""
+    (row,) = record_of("live_pages.py")["rows"]
+    assert row.keys() == {"figure", "page", "ready_ms", "drag_ms"}
+    assert (row["figure"], row["page"]) == ("picture", "02_abn_recap")  # the first in the book
+    assert min(row["ready_ms"], row["drag_ms"]) > 0
+    assert "picture" in capsys.readouterr().out
+
+
 def test_the_gpu_is_busy_while_one_kernel_or_several_run(benchmark):
     gpu = benchmark("gpu")
     assert gpu.busy_seconds([(5, 6), (0, 2), (1, 3), (5.5, 5.75)]) == 4
