@@ -334,7 +334,8 @@ Markdown(fault_tables.inverted_in_words())
 # sign and wrong with the partner's. The first is the first such scene that *closes: knowledge* gets right with
 # either sign, the second the first that it, too, gets wrong with the partner's. Until you touch a bar each
 # network answers with its own $M_t$; from then on all get what the bars say. The line in a bar is the $M_t$ of
-# *before*, the hatching the truth. The sign is the striped disc in the pictures.
+# *before*, the hatching the truth. The sign is the striped disc in the pictures; a small one stands beside the
+# number of each frame that shows it. Above the table stands whose weights the networks have.
 #
 # <div class="live" data-live="fault"></div>
 #
@@ -349,9 +350,9 @@ Markdown(fault_tables.inverted_in_words())
 # 3. **Below $\tau$ nothing passes**: pull a bar about between 0 and 0.3. In the two columns on the right not
 #    one number moves. In the others they may, some by less than a point.
 # 4. **Mend the second scene by hand**: with the partner's sign, *closes: knowledge* lowers its $M_t$ too late,
-#    so its first frames with the sign still pass. Press *The truth*, and it is right, with either sign, if by a
-#    few points only. An edit of such a video says just this. The others were not taught by it, and may get
-#    worse.
+#    so its first frames with the sign still pass. Press *The truth*, and it is right, with either sign. The
+#    margin is thin: its two likeliest classes end a few points apart. An edit of such a video says just this.
+#    The others were not taught by it, and may get worse.
 #
 # (In JupyterLab the place above is empty.) The five were trained again for this figure, with a seed of the
 # tables but on another machine, so they are near those of the tables and not the same:

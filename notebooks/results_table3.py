@@ -87,9 +87,14 @@ Markdown(table3.findings3())
 # (In JupyterLab the place above is empty.)
 #
 # The clips are chosen by rule, the first of fresh ones: two whose right answer inversion takes away, one
-# that keeps it, one that is wrong and becomes right, as far as such clips were found among those tried. So
+# that keeps it, one that is wrong and becomes right, as far as such clips were found among those tried. Each
+# clip's name says of which kind it is, and a kind that was not found is named below the figure. So
 # they show what can happen, not how often: that is what the table counts, and its fall is what remains of
 # the answers lost when the answers gained are taken off.
+#
+# Watch the column *logit* as you invert. The true class's logit may well *rise* while its answer is lost.
+# Inversion turns a low map into a high one, the features grow with it, and many logits rise together.
+# Softmax asks only how they stand to each other: the true class loses if another has risen more.
 
 # %%
 lost = table3.drops(study, "before").values()
@@ -103,6 +108,10 @@ if lost:
 # names no place either. And *Brush lowers*, drawn over the object in every frame, asks whether the answer
 # needs just that place. A clip that *Invert* ruins need not be one that looked at its object: compare *The
 # truth*.
+#
+# Say first what you expect, then try it, then unfold the lines under the figure: they give what the library
+# itself answers to each of these on the clip that is shown. There the brush has set the map to 0 wherever the
+# truth covers half of a cell.
 #
 # ## How to read it
 #

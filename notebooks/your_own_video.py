@@ -59,9 +59,10 @@ explanation.figure()
 # %% [markdown]
 # ## Your video, here
 #
-# In the pages of the built book the network runs in the page, and takes a file of yours. Your browser decodes
-# the frames that `explain` would take, crops and shrinks them in the same way, and the network answers. Then pull
-# the bars: each is the weight $M_t$ of the frame above it.
+# In the pages of the built book the network runs in the page, and takes a file of yours, or three seconds of
+# your camera. Your browser decodes the frames that `explain` would take, crops and shrinks them in the same way,
+# and the network answers. The colours over the frames are its $M_s$, from 0 (dark) to 1 (yellow). Then pull the
+# bars: each is the weight $M_t$ of the frame above it.
 #
 # **The network knows the drawn classes of mini-SSv2 and nothing else.** Of your video it will say one of those,
 # whatever is to be seen. **Nothing leaves your machine**: the page asks no other for anything, and works with

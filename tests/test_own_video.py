@@ -9,6 +9,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from stabn.data.sampling import segment_indices
@@ -158,6 +159,14 @@ def test_the_network_answers_as_stabn_explain_does(newcomer, address, webm, serv
     sliders = figure.locator("input[type=range]")
     weights = [float(slider.input_value()) for slider in sliders.all()]
     np.testing.assert_allclose(weights, expected.temporal, atol=0.02)
+    colours = figure.locator(".live-heated canvas").evaluate_all(
+        "all => all.map(c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data])"
+    )
+    found_map = np.reshape(colours, (*expected.spatial.shape, 4))[..., :3]
+    far = np.abs(found_map - 255 * colormaps["viridis"](expected.spatial)[..., :3])
+    assert far.mean() < 8  # of 255; the page's ramp is of straight pieces
+    figure.get_by_label("M_s over the frames").uncheck()
+    assert not figure.locator(".live-picture canvas").first.is_visible()
     # and goes on answering
     figure.get_by_role("button", name="All 0").click()
     page.wait_for_function("f => f.dataset.answered === '0.0000'", arg=figure.element_handle())

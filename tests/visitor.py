@@ -32,11 +32,11 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def offline(playwright: Playwright) -> Iterator[Browser]:
-    """A Chromium to which no other host has an address."""
+def offline(playwright: Playwright, *flags: str) -> Iterator[Browser]:
+    """A Chromium, with these flags as well, to which no other host has an address."""
     path = chromium.find(playwright)
     assert path, "no Chromium here: run `make browser`"
-    args = [*chromium.FLAGS, chromium.OFFLINE]
+    args = [*chromium.FLAGS, chromium.OFFLINE, *flags]
     running = playwright.chromium.launch(executable_path=path, args=args)
     yield running
     running.close()

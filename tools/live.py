@@ -17,7 +17,7 @@ from stabn.export.graphs import ATTENTIONS, graphs
 from stabn.training.checkpoint import Trained, load_trained
 from stabn.training.config import RunConfig
 from tools import live_figure, live_maps, live_pictures, live_scenes
-from tools.live_clips import CHOSEN, Clip
+from tools.live_clips import CHOSEN, KINDS, Clip, not_found
 from tools.live_figure import Figure
 
 # figure → its networks, each with its title: run, checkpoint
@@ -38,6 +38,7 @@ FIGURES = {
 }
 PAINTED = {"where"}  # figures that change M_s; the others change M_t
 TAKES = {"own"}  # figures that take a video of the reader's
+SIGNED = {"fault"}  # figures that mark the frames in which a sign stands
 
 
 @torch.no_grad()
@@ -54,10 +55,17 @@ def answers(trained: Trained, clip: Clip, weights: list[Tensor]) -> tuple[Tensor
     return own.temporal_attention[0], torch.stack(logits).softmax(dim=1)
 
 
-def edits(clip: Clip, own: Tensor) -> list[Tensor]:
-    """Weights (T,) that page and library are compared with: a network's own, and far from it."""
-    truth = [] if clip.levels is None else [torch.from_numpy(clip.levels)]
-    return [own, 1 - own, *truth, torch.zeros_like(own), own.flip(0)]
+def edits(clip: Clip, own: Tensor) -> dict[str, Tensor]:
+    """Weights (T,) whose answers are recorded, by what they are: a network's own, and others."""
+    truth = {} if clip.levels is None else {"The truth": torch.from_numpy(clip.levels)}
+    return {
+        "the weights at first": own,
+        **truth,
+        "All 0": torch.zeros_like(own),
+        "All 1": torch.ones_like(own),
+        "1 − those at first": 1 - own,
+        "those at first, backwards": own.flip(0),
+    }
 
 
 def recorded(clip: Clip, networks: list[Trained]) -> dict[str, Any]:
@@ -67,7 +75,7 @@ def recorded(clip: Clip, networks: list[Trained]) -> dict[str, Any]:
     """
     first = answers(networks[0], clip, [])[0]
     given = edits(clip, first)
-    found = [answers(trained, clip, given) for trained in networks]
+    found = [answers(trained, clip, list(given.values())) for trained in networks]
     plain = [[[round(p, 7) for p in row] for row in one.tolist()] for _, one in found]
     return {
         "title": clip.title,
@@ -79,8 +87,12 @@ def recorded(clip: Clip, networks: list[Trained]) -> dict[str, Any]:
             for (own, _), rows in zip(found, plain, strict=True)
         ],
         "edits": [
-            {"temporal": weights.tolist(), "probabilities": [rows[e + 1] for rows in plain]}
-            for e, weights in enumerate(given)
+            {
+                "title": title,
+                "temporal": weights.tolist(),
+                "probabilities": [rows[e + 1] for rows in plain],
+            }
+            for e, (title, weights) in enumerate(given.items())
         ],
     }
 
@@ -92,13 +104,23 @@ def figure(name: str) -> Figure:
     }
     networks = list(named.values())
     config = networks[0].config
-    clips = (CHOSEN | live_scenes.CHOSEN)[name](*networks)
+    clips, note = (CHOSEN | live_scenes.CHOSEN)[name](*networks), None
     if name in PAINTED:
         strips = [live_maps.strip(clip, config) for clip in clips]
         known = [live_maps.of_clip(clip, networks) for clip in clips]
     else:
         strips = [clip.pixels.permute(2, 1, 3, 0).flatten(1, 2).numpy() for clip in clips]
         known = [recorded(clip, networks) for clip in clips]
+    if name in KINDS:
+        note = not_found(networks[0], clips, *KINDS[name])
+    if name in TAKES:  # M_s lies over the frames
+        for clip, one in zip(clips, known, strict=True):
+            one["answers"][0]["map"] = live_maps.written(
+                live_maps.answering(networks[0], clip)(None)[1]
+            )
+    if name in SIGNED:
+        for clip, one in zip(clips, known, strict=True):
+            one["signs"] = live_scenes.signs(clip, config)
     return Figure(
         classes=list(networks[0].classes),
         networks={title: parts_of(trained) for title, trained in named.items()},
@@ -109,6 +131,7 @@ def figure(name: str) -> Figure:
         strips=strips,
         clips=known,
         takes=takes(config) if name in TAKES else None,
+        note=note,
     )
 
 

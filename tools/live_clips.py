@@ -19,8 +19,18 @@ from stabn.training.checkpoint import Trained
 from stabn.training.config import RunConfig
 
 TRIED = 3  # fresh clips of each class, at most
-WANTED = {"right": 2, "mended": 1, "wrong": 1}
-WANTED_INVERTED = {"lost": 2, "kept": 1, "gained": 1}
+# kind → how many are wanted, and what the page says of one
+Kinds = dict[str, tuple[int, str]]
+WANTED = {
+    "right": (2, "right"),
+    "mended": (1, "wrong, and right with the truth as weights"),
+    "wrong": (1, "wrong, and wrong with the truth as weights"),
+}
+WANTED_INVERTED = {
+    "lost": (2, "right, and wrong when inverted"),
+    "kept": (1, "right, and right when inverted"),
+    "gained": (1, "wrong, and right when inverted"),
+}
 
 
 class Clip(NamedTuple):
@@ -80,7 +90,7 @@ def kind_inverted(trained: Trained, clip: Clip) -> str:
 def telling(
     trained: Trained,
     kind_of: Callable[[Trained, Clip], str] = kind_of,
-    wanted: dict[str, int] = WANTED,
+    wanted: Kinds = WANTED,
 ) -> list[Clip]:
     """The first clips of each wanted kind, of different classes, among fresh ones."""
     found: dict[str, list[Clip]] = {kind: [] for kind in wanted}
@@ -90,12 +100,22 @@ def telling(
             video = example(k, (16, k, i), split="validation")
             clip = clip_of(video, k, video.caption, trained.config)
             kind = kind_of(trained, clip)
-            if len(found.get(kind, ())) < wanted.get(kind, 0):
-                found[kind].append(clip)
+            if kind in wanted and len(found[kind]) < wanted[kind][0]:
+                found[kind].append(clip._replace(title=f"{clip.title}: {wanted[kind][1]}"))
                 classes.remove(k)
-            if all(len(found[kind]) == count for kind, count in wanted.items()):
+            if all(len(found[kind]) == count for kind, (count, _) in wanted.items()):
                 break
     return [clip for clips in found.values() for clip in clips]
+
+
+def not_found(
+    trained: Trained, clips: list[Clip], kind_of: Callable[[Trained, Clip], str], wanted: Kinds
+) -> str | None:
+    """Which wanted kinds are missing among the clips that `telling` found, in a sentence."""
+    there = {kind_of(trained, clip) for clip in clips}
+    missing = [words for kind, (_, words) in wanted.items() if kind not in there]
+    none = "; none was ".join(missing)
+    return f"Of up to {TRIED} fresh clips of each class, none was {none}." if missing else None
 
 
 def street(trained: Trained) -> list[Clip]:
@@ -109,9 +129,10 @@ def street(trained: Trained) -> list[Clip]:
     return [Clip("A street with bicycles", None, pixels, frames, None, None)]
 
 
+# figure → by what its clips are chosen
+KINDS = {"when": (kind_of, WANTED), "where": (kind_inverted, WANTED_INVERTED)}
 # figure → its clips, given its networks
 CHOSEN = {
-    "when": telling,
-    "where": partial(telling, kind_of=kind_inverted, wanted=WANTED_INVERTED),
+    **{name: partial(telling, kind_of=of, wanted=wanted) for name, (of, wanted) in KINDS.items()},
     "own": street,
 }

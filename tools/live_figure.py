@@ -38,6 +38,7 @@ class Figure(NamedTuple):
         clips: of each what is recorded, as plain values: its title, label, frames, answers, edits.
         takes: how a video of the reader's is read, where one is wanted: its `frames`, their `size`,
             and the `fraction` of the short side that the central square has.
+        note: what else is to be said of the clips, in a sentence.
     """
 
     classes: list[str]
@@ -49,6 +50,7 @@ class Figure(NamedTuple):
     strips: list[np.ndarray]
     clips: list[dict[str, Any]]
     takes: dict[str, float] | None = None
+    note: str | None = None
 
 
 def write(figure: Figure, name: str, out: Path) -> None:
@@ -75,6 +77,7 @@ def write(figure: Figure, name: str, out: Path) -> None:
         "classes": figure.classes,
         "networks": listed,
         "takes": figure.takes,
+        "note": figure.note,
         "clips": [
             {"strip": picture} | clip for picture, clip in zip(pictures, figure.clips, strict=True)
         ],

@@ -31,15 +31,18 @@ def written(values: Tensor) -> str:
     return base64.b64encode((255 * values).round().byte().numpy().tobytes()).decode()
 
 
-def edits(own: Tensor, truth: Tensor) -> list[Tensor]:
-    """Maps that page and library are compared with: a network's own, and far from it."""
-    return [
-        levels(own),
-        levels(1 - own),
-        levels(truth),
-        torch.zeros_like(own),
-        levels(own.flip(-1)),
-    ]
+def edits(own: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """Maps whose answers are recorded, by what they are: a network's own, and far from it."""
+    return {
+        "its own map": levels(own),
+        "Invert": levels(1 - own),
+        "Its mean everywhere": levels(own.mean().expand_as(own)),
+        "All 1": torch.ones_like(own),
+        "All 0": torch.zeros_like(own),
+        "its own, 0 on the object": levels(own * (truth < 0.5)),
+        "The truth": levels(truth),
+        "its own, left and right exchanged": levels(own.flip(-1)),
+    }
 
 
 def recorded(
@@ -59,9 +62,9 @@ def recorded(
     # of the pixels that each cell touches, the share that should be looked at
     cells = adaptive_avg_pool2d(torch.from_numpy(truth).float(), first.shape[1:])
     found = []
-    for given in edits(first, cells):
-        shares = [answer(given)[0].softmax(0).tolist() for answer in networks]
-        found.append({"map": written(given), "probabilities": [rounded(row, 7) for row in shares]})
+    for name, given in edits(first, cells).items():
+        shares = [rounded(answer(given)[0].softmax(0).tolist(), 7) for answer in networks]
+        found.append({"title": name, "map": written(given), "probabilities": shares})
     return {
         "title": title,
         "label": label,

@@ -11,6 +11,7 @@ from stabn.data.transforms import normalise
 from stabn.training.checkpoint import Trained
 from stabn.training.config import RunConfig
 from tools.live_clips import Clip, clip_of
+from tools.live_maps import cropped
 
 TRIED = 40  # scenes of each class, at most
 # how the sign goes with the class → in words
@@ -22,6 +23,11 @@ def scene(k: int, i: int, shown: str, config: RunConfig) -> Clip:
     size = VARIANTS["biased"]["mini"]
     video = example(k, (16, k, i), split="validation", size=size, shown=shown)
     return clip_of(video, k, video.caption, config)
+
+
+def signs(clip: Clip, config: RunConfig) -> list[bool]:
+    """Whether the network sees a sign in each frame."""
+    return cropped(clip, clip.video.sign, config).any(axis=(1, 2)).tolist()
 
 
 def in_three_ways(k: int, i: int, config: RunConfig) -> list[Clip]:

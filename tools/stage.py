@@ -29,7 +29,7 @@ ANSWERING = re.compile(r'(<div class="live" data-live="(\w+)">)(</div>)')  # a f
 # each stands on those before
 SCRIPTS = (
     *("load", "parts", "frames", "heat", "play", "brush"),
-    *("answers", "compared", "engine", "pixels", "video", "yours", "figure"),
+    *("answers", "compared", "found", "engine", "pixels", "video", "camera", "yours", "figure"),
 )
 
 

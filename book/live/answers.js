@@ -39,7 +39,8 @@ function answerInWords(title, classes, recorded, now, truth, as) {
   const [best] = ranked(now);
   const [before] = ranked(recorded);
   const right = best === truth ? "which is right" : `the true class has ${percent(now[truth])}`;
-  const moved = best === before ? `${as} ${percent(recorded[best])}` : `before: ${classes[before]}`;
+  const was = best === before ? "" : `${classes[before]}, `;
+  const moved = `${as} ${was}${percent(recorded[before])}`;
   const known = truth === null ? "" : `; ${right}`;
   return `${title ? `${title}: ` : ""}${classes[best]}, ${percent(now[best])} (${moved})${known}.`;
 }

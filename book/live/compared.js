@@ -5,7 +5,8 @@ function comparedTable(networks, classes) {
   const heads = networks.map(({ title }) => make("th", { scope: "col" }, title));
   const [rows, foot] = [make("tbody"), make("tfoot")];
   const top = make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), ...heads));
-  const table = make("table", { class: "live-answers live-compared" }, top, rows, foot);
+  const many = networks.length > 2 ? " live-many" : "";
+  const table = make("table", { class: `live-answers live-compared${many}` }, top, rows, foot);
 
   /** One network's answer for one class, and the recorded one below; the likeliest in bold. */
   function cell(shares, before, k) {

@@ -2,22 +2,25 @@
 // stands from the start. The first touch loads the network; from then on every change is computed.
 
 const PRIVATE = "Nothing leaves your machine.";
+const LATE = 150; // milliseconds, after which an answer that is not there yet is said to be computed
 
 async function liveFigure(place) {
   const name = place.dataset.live;
   await load(`${name}.recorded.js`);
-  const { classes, networks, clips, takes } = live.recorded[name];
+  const { classes, networks, clips, takes, note } = live.recorded[name];
   const painted = "cells" in clips[0]; // M_s is changed, else M_t
   const several = networks.length > 1;
+  const attention = painted ? "map" : "weights";
   const first = takes ? "by itself" : "recorded"; // the answer before any change
   const answers = several
     ? comparedTable(networks, classes)
     : answersTable(classes, first, painted);
-  const state = make("p", { class: "live-state" });
+  const caption = make("p", { class: "live-caption" });
+  const state = make("p", { class: "live-state", role: "status" });
   // beside a table of several the words are for those who hear the page alone
   const hidden = several ? " visually-hidden" : "";
   const spoken = make("p", { class: `live-words${hidden}`, role: "status" });
-  const stage = make("div");
+  const stage = make("div", { class: "live-stage" });
   let [engine, number, view, waiting, busy] = [null, 0, {}, null, false];
 
   const options = clips.map(({ title }, i) => make("option", { value: i }, title));
@@ -25,7 +28,9 @@ async function liveFigure(place) {
   const choice = make("select", { onchange: () => showClip(Number(choice.value)) }, ...options);
   const reset = make("button", { type: "button", onclick: () => showClip(number) }, "Reset");
   const bar = make("div", { class: "live-tools" }, make("label", {}, kind, choice), reset);
-  const body = make("div", { class: painted ? "live-painted" : "" }, stage, answers.table);
+  const found = foundFold(networks, classes);
+  const answered = make("div", { class: "live-answered" }, caption, answers.table);
+  const body = make("div", { class: `live-body${painted ? " live-painted" : ""}` }, stage, answered);
 
   const recorded = (network) => clips[number].answers[network];
 
@@ -35,6 +40,9 @@ async function liveFigure(place) {
     const { row, tools, show, put } = (painted ? paintedMap : framesRow)(clips[number], turn);
     show(recorded(0));
     stage.replaceChildren(row, tools, ...(several ? [lending(put)] : []));
+    body.removeAttribute("aria-busy");
+    found.show(clips[number]);
+    showWhose(null);
     showAnswers(networks.map((_, n) => recorded(n)));
     if (place.dataset.state === "failed") holdStill();
   }
@@ -42,10 +50,29 @@ async function liveFigure(place) {
   /** Buttons that give all networks the weights of one. */
   function lending(put) {
     const buttons = networks.map(({ title }, n) =>
-      make("button", { type: "button", onclick: () => put(attentionIn(recorded(n))) }, title),
+      make(
+        "button",
+        { type: "button", "data-lends": n, onclick: () => put(attentionIn(recorded(n))) },
+        title,
+      ),
     );
-    const label = `All networks get the ${painted ? "map" : "weights"} of`;
+    const label = `All networks get the ${attention} of`;
     return make("div", { class: "live-tools", role: "group", "aria-label": label }, label, ...buttons);
+  }
+
+  /** Whose attention (values,) is answered: everyone's own, where none is given. */
+  function showWhose(given) {
+    const same = (n) => attentionIn(recorded(n)).every((value, i) => value === given[i]);
+    const owners = given ? networks.map((_, n) => n).filter(same) : [];
+    for (const button of stage.querySelectorAll("[data-lends]")) {
+      button.setAttribute("aria-pressed", owners.includes(Number(button.dataset.lends)));
+    }
+    const shown = painted ? "shown here" : "of the bars";
+    const one = owners.length || !given ? `its own ${attention}` : `the ${attention} ${shown}`;
+    const names = owners.map((n) => networks[n].title).join(" and of ");
+    const all = `All networks have the ${attention} ${names ? `of ${names}` : shown}`;
+    if (several) caption.textContent = given ? all : `Each network has its own ${attention}`;
+    else caption.textContent = `The answer with ${one}`;
   }
 
   function showAnswers(found) {
@@ -62,16 +89,19 @@ async function liveFigure(place) {
   /** The reader changed an attention: of edits that come too fast, the last is answered. */
   async function turn(edit) {
     waiting = edit;
+    showWhose(Object.values(edit)[0]);
     if (busy) return;
     busy = true;
     try {
-      await start();
       while (waiting) {
-        const [given, at] = [waiting, view];
+        const [given, at, clip] = [waiting, view, number];
         waiting = null;
-        const found = await compute(number, given);
-        if (at === view) showAnswers(found); // else the reader has gone on to another clip
-        place.dataset.answered = mean(Object.values(given)[0]).toFixed(4);
+        await saidToCompute(async () => {
+          const found = await compute(clip, given);
+          if (at === view) showAnswers(found); // else the reader has gone on to another clip
+          place.dataset.answered = mean(Object.values(given)[0]).toFixed(4);
+        });
+        sayReady();
       }
     } catch (error) {
       fail(error);
@@ -79,7 +109,22 @@ async function liveFigure(place) {
     busy = false;
   }
 
+  /** The figure says that it computes: at once before the first answer, later if it takes long. */
+  async function saidToCompute(work) {
+    const at = view;
+    const sayIt = () => at === view && body.setAttribute("aria-busy", "true");
+    if (place.dataset.state === "recorded") sayIt();
+    const late = setTimeout(sayIt, LATE);
+    try {
+      return await work();
+    } finally {
+      clearTimeout(late);
+      if (!waiting) body.removeAttribute("aria-busy");
+    }
+  }
+
   async function compute(clip, edit) {
+    await start();
     const found = [];
     for (const network of networks) {
       await engine("look", network, clip);
@@ -91,17 +136,9 @@ async function liveFigure(place) {
 
   /** A clip of the reader's joins the others, with what the networks make of it by themselves. */
   async function join(clip, stop) {
-    await start();
     const i = clips.length;
-    await engine("give", i, clip.pixels);
-    const own = [];
-    for (const network of networks) {
-      stop();
-      const { temporal_attention } = await engine("look", network, i);
-      stop();
-      const probabilities = softmax(await engine("answer", network, i, {}));
-      own.push({ temporal: [...temporal_attention], probabilities });
-    }
+    const own = await saidToCompute(() => seen(clip, i, stop));
+    sayReady();
     stop();
     clips.push({ ...clip, answers: own, label: null, edits: [] });
     choice.append(make("option", { value: i }, clip.title));
@@ -109,10 +146,32 @@ async function liveFigure(place) {
     showClip(i);
   }
 
+  /** What the networks make of pixels, by themselves, as clip i. */
+  async function seen({ pixels }, i, stop) {
+    await start();
+    await engine("give", i, pixels);
+    const own = [];
+    for (const network of networks) {
+      stop();
+      const { temporal_attention, spatial_attention } = await engine("look", network, i);
+      stop();
+      const probabilities = softmax(await engine("answer", network, i, {}));
+      const map = writtenMap(spatial_attention);
+      own.push({ temporal: [...temporal_attention], map, probabilities });
+    }
+    return own;
+  }
+
   async function start() {
     if (engine) return;
     say("loading", "Loading the network (6 MB, from the book’s own folder) …");
     engine = await startEngine(name);
+    say("loading", "The network looks at its first clip …");
+  }
+
+  /** The first answer is there. */
+  function sayReady() {
+    if (place.dataset.state !== "loading") return;
     say("ready", `The network runs in this page. ${PRIVATE}`);
     setTimeout(() => compare().catch(fail), 300); // the reader's own change first
   }
@@ -165,7 +224,8 @@ async function liveFigure(place) {
     say("recorded", `What you see is recorded. ${touch}, and the network answers. ${PRIVATE}`);
   }
   const door = takes ? [videoDoor(takes, join)] : [];
-  place.replaceChildren(...door, bar, body, spoken, state);
+  const told = note ? [make("p", { class: "live-note" }, note)] : [];
+  place.replaceChildren(...door, bar, body, spoken, found.fold, ...told, state);
 }
 
 /** Of what is recorded: weights of the frames (T,), or a map (T·H′·W′,). */

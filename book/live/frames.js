@@ -1,18 +1,25 @@
 // When: the frames of a clip in a row, under each a bar for its weight. A pointer pulls or paints
-// bars, keys move through them; every bar is a slider to those who hear the page.
+// bars, keys move through them; every bar is a slider to those who hear the page. Where M_s is known
+// as well, it lies over the frames.
 
 const STEP = 0.05;
 
 /**
- * @param clip what is recorded of it: strip, frames, levels (none, where nobody knows the truth).
+ * @param clip what is recorded of it: strip, frames, levels (none, where nobody knows the truth),
+ *   signs: whether a sign stands in each frame (none, where none is meant).
  * @param changed is called with the edit whenever the reader has changed a weight.
  */
 function framesRow(clip, changed) {
   let weights, own;
   let chosen = 0;
   const snap = make("input", { type: "checkbox" });
+  const heated = make("input", { type: "checkbox", onchange: () => showHeat(heated.checked) });
+  heated.checked = true;
   const bars = clip.frames.map((number, t) => bar(number, t));
-  const row = make("div", { class: "live-frames", role: "group" }, ...bars.map((b) => b.column));
+  const { map } = clip.answers[0];
+  const large = clip.signs || map ? " live-large" : "";
+  const row = make("div", { class: `live-frames${large}`, role: "group" });
+  row.append(...bars.map(({ column }) => column));
   row.setAttribute("aria-label", "When: the weight of each frame. Left and right choose a frame");
 
   function bar(number, t) {
@@ -21,9 +28,11 @@ function framesRow(clip, changed) {
     picture.style.backgroundImage = `url("${new URL(clip.strip, HERE)}")`;
     picture.style.backgroundPosition = `${(100 * t) / (clip.frames.length - 1)}% 0`;
     picture.style.backgroundSize = `${100 * clip.frames.length}% 100%`;
+    const sign = clip.signs?.[t];
+    const known = clip.levels ? `, truth ${clip.levels[t]}` : "";
     const slider = make("input", {
       ...{ type: "range", min: 0, max: 1, step: "any", tabindex: t ? -1 : 0 },
-      "aria-label": `Weight of frame ${number}${clip.levels ? `, truth ${clip.levels[t]}` : ""}`,
+      "aria-label": `Weight of frame ${number}${known}${sign ? ", with the sign" : ""}`,
       oninput: () => set(t, Number(slider.value)),
       onfocus: () => choose(t),
       onkeydown: (event) => press(event, t),
@@ -32,8 +41,9 @@ function framesRow(clip, changed) {
     const well = make("span", { class: "live-well" }, mark, slider);
     well.style.setProperty("--truth", clip.levels?.[t] ?? 0);
     const value = make("span", { class: "live-value", "aria-hidden": "true" });
-    column.append(make("span", { class: "live-number" }, String(number)), picture, well, value);
-    return { column, well, slider, value };
+    const above = make("span", { class: "live-number" }, ...(sign ? [signMark(), " "] : []), `${number}`);
+    column.append(above, picture, well, value);
+    return { column, picture, well, slider, value };
   }
 
   function choose(t) {
@@ -99,6 +109,8 @@ function framesRow(clip, changed) {
     if (row.hasPointerCapture(event.pointerId)) pull(event);
   });
 
+  const showHeat = (on) => bars.forEach(({ picture }) => picture.classList.toggle("live-heated", on));
+
   /** Weights for all frames at once. */
   const put = (given) => {
     weights = given.slice();
@@ -116,15 +128,23 @@ function framesRow(clip, changed) {
     button("All 1", () => weights.map(() => 1)),
     ...(clip.levels ? [button("The truth", () => clip.levels)] : []),
     make("label", {}, snap, " three levels only"),
+    ...(map ? [make("label", {}, heated, " M_s over the frames")] : []),
   );
+  if (map) layHeat(
+    shares(map),
+    bars.map(({ picture }) => picture),
+  );
+  const legend = make("p", { class: "live-legend" }, signMark(), " the sign stands in this frame");
 
   /** The network's own weights, which stay as a mark. */
   function show({ temporal }) {
     [own, weights] = [temporal, temporal.slice()];
     draw();
   }
-  return { row, tools, show, put };
+  return { row: make("div", {}, row, ...(clip.signs?.some(Boolean) ? [legend] : [])), tools, show, put };
 }
+
+const signMark = () => make("span", { class: "live-sign", "aria-hidden": "true" });
 
 function shuffled(values) {
   const found = values.slice();

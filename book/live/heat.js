@@ -6,6 +6,26 @@ const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 2
 /** A map as it is recorded, a byte a cell → its values in [0, 1]. */
 const shares = (text) => Float32Array.from(atob(text), (byte) => byte.charCodeAt(0) / 255);
 
+/** The same the other way round. */
+const writtenMap = (values) =>
+  btoa(String.fromCharCode(...values.map((value) => Math.round(255 * value))));
+
+/** A map (T·S·S,) over T small pictures. */
+function layHeat(map, pictures) {
+  const each = map.length / pictures.length;
+  const side = Math.sqrt(each);
+  pictures.forEach((picture, t) => {
+    const canvas = make("canvas", { width: side, height: side, "aria-hidden": "true" });
+    const pen = canvas.getContext("2d");
+    for (let i = 0; i < each; i++) {
+      pen.fillStyle = viridis(map[t * each + i]);
+      pen.fillRect(i % side, Math.floor(i / side), 1, 1);
+    }
+    picture.append(canvas);
+    picture.classList.add("live-heated");
+  });
+}
+
 /** @param clip what is recorded of it: strip, cells (T, H′, W′), truth. */
 function heatMap(clip) {
   const [frames, rows, columns] = clip.cells;

@@ -9,6 +9,19 @@ function centralSquare(width, height, fraction) {
   return { left: Math.floor((width - side) / 2), top: Math.floor((height - side) / 2), side };
 }
 
+/** T pictures, bytes (3, S, S) → a clip, bytes (3, T, S, S). */
+function stacked(pictures) {
+  const each = pictures[0].length / 3;
+  const pixels = new Uint8Array(3 * pictures.length * each);
+  pictures.forEach((picture, t) => {
+    for (let colour = 0; colour < 3; colour++) {
+      const plane = picture.subarray(colour * each, (colour + 1) * each);
+      pixels.set(plane, (colour * pictures.length + t) * each);
+    }
+  });
+  return pixels;
+}
+
 /** For each of `size` outputs, the first of `side` inputs and the weights of those it is made of. */
 function triangles(side, size) {
   const scale = side / size;

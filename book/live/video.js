@@ -27,32 +27,36 @@ async function clipOf(file, { frames, size, fraction }, said) {
     await opened(player, address, file);
     said("Counting its frames …");
     const { count, timeOf } = await frameTimes(player, said);
-    const numbers = Array.from({ length: frames }, (_, i) =>
-      Math.floor(((2 * i + 1) * count) / (2 * frames)),
-    );
-    const box = centralSquare(player.videoWidth, player.videoHeight, fraction);
-    const canvas = make("canvas", { width: box.side, height: box.side });
-    const brush = canvas.getContext("2d", { willReadFrequently: true });
-    const pixels = new Uint8Array(3 * frames * size * size);
-    let picture;
+    const numbers = middles(count, frames);
+    const look = looking(player, size, fraction);
+    const pictures = [];
     for (const [t, number] of numbers.entries()) {
       said(`Reading frame ${t + 1} of ${frames} …`);
-      if (number !== numbers[t - 1]) {
-        await seek(player, timeOf(number), said);
-        brush.drawImage(player, -box.left, -box.top, player.videoWidth, player.videoHeight);
-        picture = shrunk(brush.getImageData(0, 0, box.side, box.side).data, box.side, size);
-      }
-      for (let colour = 0; colour < 3; colour++) {
-        const plane = picture.subarray(colour * size * size, (colour + 1) * size * size);
-        pixels.set(plane, (colour * frames + t) * size * size);
-      }
+      const seen = number === numbers[t - 1];
+      if (!seen) await seek(player, timeOf(number), said);
+      pictures.push(seen ? pictures[t - 1] : look());
     }
-    return { frames: numbers, count, pixels };
+    return { frames: numbers, count, pixels: stacked(pictures) };
   } finally {
     player.removeAttribute("src");
     player.load(); // lets go of the file
     URL.revokeObjectURL(address);
   }
+}
+
+/** The segments rule: the middle frame of each of `frames` equal parts of `count`. */
+const middles = (count, frames) =>
+  Array.from({ length: frames }, (_, i) => Math.floor(((2 * i + 1) * count) / (2 * frames)));
+
+/** What the network reads of the frame on screen, whenever it is asked: bytes (3, size, size). */
+function looking(player, size, fraction) {
+  const { left, top, side } = centralSquare(player.videoWidth, player.videoHeight, fraction);
+  const canvas = make("canvas", { width: side, height: side });
+  const brush = canvas.getContext("2d", { willReadFrequently: true });
+  return () => {
+    brush.drawImage(player, -left, -top, player.videoWidth, player.videoHeight);
+    return shrunk(brush.getImageData(0, 0, side, side).data, side, size);
+  };
 }
 
 async function opened(player, address, file) {

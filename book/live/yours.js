@@ -1,53 +1,71 @@
-// A video of the reader's own: where it is dropped or chosen, and what is said while it is read.
+// A video of the reader's own: where it is dropped, chosen or filmed, and what is said meanwhile.
 
 class Abandoned extends Error {}
 
 /**
- * A button and a line of words; a file dropped anywhere on the page does the same.
+ * Two buttons and a line of words; a file dropped anywhere on the page does as the first.
  *
  * @param wanted what the network reads: frames, size, fraction of the short side.
  * @param taken gets the clip, and may take its time; `stop()` throws once another file has come.
  */
 function videoDoor(wanted, taken) {
   const place = make("div", { class: "live-yours", "data-video": "none" });
-  const state = make("p", { role: "status" }, "Or drop a file anywhere on this page.");
+  const state = make("p", { role: "status" }, `Or drop a file anywhere on this page. ${PRIVATE}`);
   const input = make("input", { type: "file", accept: "video/*", hidden: "" });
   const button = make("button", { type: "button", onclick: () => input.click() }, "Your video …");
-  let latest = 0;
+  const preview = make("video", { muted: "", playsinline: "", hidden: "", "aria-label": "Your camera" });
+  const film = make("button", { type: "button", onclick: record }, `Record ${FILMED} seconds`);
+  let [latest, recordings] = [0, 0];
 
   function say(what, words) {
     place.dataset.video = what;
     state.textContent = words;
   }
 
-  async function take(file) {
+  const open = (file) => take(file.name, (said) => clipOf(file, wanted, said));
+
+  function record() {
+    if (!preview.hidden) return; // it records
+    recordings += 1;
+    take(`camera ${recordings}`, async (said) => {
+      preview.hidden = false;
+      try {
+        return await filmed(wanted, preview, said);
+      } finally {
+        preview.hidden = true;
+      }
+    });
+  }
+
+  /** The clip that `read` gives goes to the network. */
+  async function take(title, read) {
     const turn = ++latest;
     const stop = () => {
       if (turn !== latest) throw new Abandoned();
     };
     const said = (words) => {
       stop();
-      say("reading", `${file.name}: ${words}`);
+      say("reading", `${title}: ${words}`);
     };
     try {
       if (typeof WebAssembly === "undefined") {
         throw new Error("Nothing here could look at it: this browser has no WebAssembly.");
       }
       said("Opening …");
-      const clip = await clipOf(file, wanted, said);
+      const clip = await read(said);
       said("The network looks at it …");
-      await taken({ title: file.name, strip: stripOf(clip.pixels, wanted), ...clip }, stop);
+      await taken({ title, strip: stripOf(clip.pixels, wanted), ...clip }, stop);
       stop();
       const few = clip.count < wanted.frames ? " Fewer than a clip has, so some are seen again." : "";
       const frames = clip.count === 1 ? "one frame" : `${clip.count} frames`;
-      say("shown", `${file.name}: ${frames}.${few} It was read in this page, and went nowhere.`);
+      say("shown", `${title}: ${frames}.${few} It was read in this page, and went nowhere.`);
     } catch (error) {
-      if (!(error instanceof Abandoned) && turn === latest) say("refused", `${file.name}: ${error.message}`);
+      if (!(error instanceof Abandoned) && turn === latest) say("refused", `${title}: ${error.message}`);
     }
   }
 
   input.addEventListener("change", () => {
-    if (input.files.length) take(input.files[0]);
+    if (input.files.length) open(input.files[0]);
     input.value = ""; // the same file can be chosen again
   });
   document.addEventListener("dragover", (event) => {
@@ -57,9 +75,9 @@ function videoDoor(wanted, taken) {
     const [file] = event.dataTransfer.files;
     if (!file) return;
     event.preventDefault(); // the browser would leave the page for it
-    take(file);
+    open(file);
   });
-  place.append(button, input, state);
+  place.append(button, input, film, state, preview);
   return place;
 }
 

@@ -82,6 +82,27 @@ def test_arms_of_a_fine_tuning_share_their_extractor_and_nothing_else():
     assert same == ["extractor"]
 
 
+def test_a_readers_figure_has_the_networks_own_map_over_its_frames(trained):
+    (clip,) = live_clips.street(trained)
+    (known,) = live.figure("own").clips
+    with torch.no_grad():
+        whole = trained.model(normalise(clip.pixels[None]))
+    own = whole.spatial_attention[0, 0]
+    found = values(known["answers"][0]["map"], own.shape)
+    np.testing.assert_allclose(found, own, atol=0.5 / 255 + 1e-6)
+
+
+def test_a_kind_of_clip_that_was_not_found_is_named(trained, clips):
+    there = {live_clips.kind_of(trained, clip): clip.title for clip in clips}
+    for kind, (_, words) in live_clips.WANTED.items():
+        assert kind not in there or there[kind].endswith(f": {words}")
+    note = live_clips.not_found(trained, clips[:1], live_clips.kind_of, live_clips.WANTED)
+    (_, mended), (_, wrong) = list(live_clips.WANTED.values())[1:]
+    assert note == f"Of up to 3 fresh clips of each class, none was {mended}; none was {wrong}."
+    only = {"right": live_clips.WANTED["right"]}
+    assert live_clips.not_found(trained, clips[:1], live_clips.kind_of, only) is None
+
+
 @pytest.fixture(scope="module")
 def painted(trained):
     """Clips of the figure whose M_s is painted."""

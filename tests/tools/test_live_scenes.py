@@ -45,6 +45,10 @@ def test_the_fault_pages_figure_shows_what_its_text_says():
         assert [live_scenes.is_right(one, clip) for one in (before, left, closing)] == expected
     assert {own.label, partner.label, absent.label} == {own.label}
     acting = torch.from_numpy(own.levels) == 1
+    # the frames that are marked are those that the sign changes
+    marked = [live_scenes.signs(clip, before.config) for clip in (own, partner, absent)]
+    changed = (own.pixels != absent.pixels).flatten(2).any(dim=2).any(dim=0).tolist()
+    assert marked == [changed, changed, [False] * len(changed)]
     assert (own.pixels[:, acting] == partner.pixels[:, acting]).all()
     assert (own.pixels != partner.pixels).any()
     # 1: the sign changes what the paper's way answers, and nothing of what the gate lets through
