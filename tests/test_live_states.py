@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from tests.visitor import come, offline
+from tests.visitor import PHONE, come, offline
 from tools.built import built
 
 pytestmark = pytest.mark.slow(60)
@@ -202,6 +202,15 @@ def test_on_paper_a_figure_is_the_picture_of_its_answer(page, chapter, name):
     assert figure.locator(".live-answers").first.is_visible()
     assert figure.locator(".live-picture:visible").count() == 16
     assert figure.locator("select").is_visible()  # the clip's name
+
+
+def test_on_a_phone_a_clips_whole_name_can_be_read(page):
+    figure = figure_of(page, "results_fault", "fault")
+    title = figure.locator(".live-title")
+    assert not title.is_visible()
+    page.set_viewport_size(PHONE)
+    figure.get_by_label("Clip").select_option("1")
+    assert title.inner_text() == record("fault")["clips"][1]["title"]
 
 
 @pytest.mark.parametrize("width", [1280, 1000, 768, 390])

@@ -28,6 +28,7 @@ async function liveFigure(place) {
   const choice = make("select", { onchange: () => showClip(Number(choice.value)) }, ...options);
   const reset = make("button", { type: "button", onclick: () => showClip(number) }, "Reset");
   const bar = make("div", { class: "live-tools" }, make("label", {}, kind, choice), reset);
+  const title = make("p", { class: "live-title", "aria-hidden": "true" }); // a phone cuts the option's
   const found = foundFold(networks, classes);
   const answered = make("div", { class: "live-answered" }, caption, answers.table);
   const body = make("div", { class: `live-body${painted ? " live-painted" : ""}` }, stage, answered);
@@ -42,6 +43,7 @@ async function liveFigure(place) {
     stage.replaceChildren(row, tools, ...(several ? [lending(put)] : []));
     body.removeAttribute("aria-busy");
     found.show(clips[number]);
+    title.textContent = clips[number].title;
     showWhose(null);
     showAnswers(networks.map((_, n) => recorded(n)));
     if (place.dataset.state === "failed") holdStill();
@@ -225,7 +227,7 @@ async function liveFigure(place) {
   }
   const door = takes ? [videoDoor(takes, join)] : [];
   const told = note ? [make("p", { class: "live-note" }, note)] : [];
-  place.replaceChildren(...door, bar, body, spoken, found.fold, ...told, state);
+  place.replaceChildren(...door, bar, title, body, spoken, found.fold, ...told, state);
 }
 
 /** Of what is recorded: weights of the frames (T,), or a map (T·H′·W′,). */
