@@ -1,4 +1,4 @@
-"""What an edit costs its annotator, by the editor's own clock, and what a gain costs in minutes."""
+"""What an edit costs its annotator, by the editor's own clock, and what a hand knows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,12 +8,16 @@ import numpy as np
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
 from stabn.tables.comparison import mean_sd
-from stabn.tables.fault import SWAPPED, top1
-from stabn.tables.html import DASH, NOTHING, fixed, table
-from stabn.tables.sweeps import gains, points
+from stabn.tables.fault import ABSENT, SWAPPED, WAYS, reliance, top1
+from stabn.tables.finetunings import SHORT, read_finetunings
+from stabn.tables.html import DASH, NOTHING, fixed, linked, table
+from stabn.tables.sweeps import AGREEMENT, WAY, gains, points
 from stabn.training.checkpoint import REPOSITORY
 
 TIMED = "book/results/editing/timed_edits.json"
+HAND = "book/results/hand/{of}_seed*.json"
+# whose levels, of the same few videos → the arms that tell of them
+LEVELS = {"hand": ("before", "control", "knowledge"), "truth": ("knowledge",)}
 
 
 def timed_edits(root: Path = REPOSITORY) -> list[Edit]:
@@ -61,6 +65,32 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
     head = ["Training videos edited, %", "Videos", "Minutes", "Mean gain, points"]
     caption = (
         "Minutes by the editor’s clock (timed edits) for gains of stand-in edits: mini-SSv2, "
-        "biased (synthetic), gated fusion, swapped sign"
+        f"biased (synthetic), {WAYS[WAY]}, swapped sign"
     )
     return table(caption, [*head, "Minutes a point"], rows, text_columns=0)
+
+
+def hand_table(root: Path = REPOSITORY) -> str:
+    """Fine-tunings with the timed edits, and with the truth of the same videos, arm by arm."""
+    rows = []
+    for of, arms in LEVELS.items():
+        done = read_finetunings(root, HAND.format(of=of))
+        for arm in arms:
+            kept = [one for one in done if arm in one.arms]
+            values = [
+                (AGREEMENT, 2),
+                (top1(SWAPPED), 1),
+                (top1(ABSENT), 1),
+                (reliance, 1),
+            ]
+            cells = [linked(kept, [of_it(one, arm) for one in kept], n) for of_it, n in values]
+            words = {"hand": "by hand", "truth": "the truth"}[of]
+            rows.append([f"knowledge: {words}" if arm == "knowledge" else SHORT[arm], *cells])
+    if all(row[1:] == [DASH] * 4 for row in rows):
+        return NOTHING
+    caption = (
+        "mini-SSv2, biased (synthetic): one gated network, fine-tuned with the gate that closes; "
+        "five orders of its clips"
+    )
+    head = ["Levels", "M_t with the truth", "Swapped, %", "Absent, %", "Reliance, points"]
+    return table(caption, head, rows, text_columns=1)

@@ -1,9 +1,9 @@
-"""What a gain depends on: number of edits, γ_t and its divisor, wrong levels; from run records.
+"""What a gain depends on: number of edits, γ_t, wrong levels; from run records.
 
-Each point is a fine-tuning of the gated network on the biased set, on the clips that settings were
-chosen on, that differs in one thing from the sweeps' own ``study``. Its *gain* is knowledge minus a
-control that saw the same clips: its own where other videos are repeated (``share``), else that
-study's of the same seed.
+Each point is a fine-tuning on the biased set, the way that mends (:data:`WAY`), that differs in one
+thing from a study with a fifth of the videos edited. Its *gain* is knowledge minus a control that
+saw the same clips: its own where other videos are repeated (``share``), else that study's of the
+same seed.
 """
 
 from collections import defaultdict
@@ -11,20 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stabn.knowledge.edits.standin import noise_of
-from stabn.tables.comparison import mean_sd, paired_test
-from stabn.tables.fault import SWAPPED, agreement, top1, way_of
+from stabn.tables.comparison import mean_sd, p_words, paired_test
+from stabn.tables.fault import ABSENT, SWAPPED, WAYS, agreement, reliance, top1, way_of
 from stabn.tables.finetunings import Finetuning, Value, read_finetunings
 from stabn.tables.html import DASH, NOTHING, fixed, linked, table
 from stabn.training.checkpoint import REPOSITORY
 
 RECORDS = "book/results/sweeps/{sweep}_*_seed*.json"
-STUDY = "book/results/sweeps/study_seed*.json"  # what every point differs from
-WAY = "gated"  # and goes the same way as
+STUDY = "book/results/sweeps/share_20_seed*.json"  # what every point differs from
+WAY = "paper_closing"  # of the fault's ways
 # sweep → what is varied, as a table's heading
 SWEEPS = {
     "share": "Training videos edited, %",
     "gamma": "γ_t, averaged over edited clips",
-    "batch": "γ_t, averaged over all clips of a batch",
     "noise": "Frames with a wrong level, %",
 }
 
@@ -40,10 +39,8 @@ def study(root: Path = REPOSITORY) -> list[Finetuning]:
 def points(sweep: str, root: Path = REPOSITORY) -> Points:
     """All points of a sweep, the study's own among them, by what is varied."""
     found: dict[float, dict[int, Finetuning]] = defaultdict(dict)
-    done = read_finetunings(root, RECORDS.format(sweep=sweep))
-    done += study(root) if sweep != "batch" else []
-    for one in done:
-        if way_of(one) == WAY:  # `make study` goes over the gate that closes, too
+    for one in [*read_finetunings(root, RECORDS.format(sweep=sweep)), *study(root)]:
+        if way_of(one) == WAY:
             found[_varied(sweep, one)][one.seed] = one
     return dict(sorted(found.items()))
 
@@ -70,8 +67,11 @@ def gains(of: Value, sweep: str, root: Path = REPOSITORY) -> dict[float, dict[in
 
 
 def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
-    """Gain and agreement at every point of a sweep, with p of the gain (paired over seeds)."""
-    gained = gains(top1(SWAPPED), sweep, root)
+    """Every point of a sweep: agreement, what the sign still decides, gains with p of the first.
+
+    p is of a paired t-test of the gain on the swapped list over seeds, not corrected.
+    """
+    gained, others = (gains(top1(name), sweep, root) for name in (SWAPPED, ABSENT))
     rows = []
     for x, seeds in points(sweep, root).items():
         kept = [one for seed, one in seeds.items() if seed in gained[x]]
@@ -82,14 +82,18 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
             [
                 f"{x:g}",
                 linked(kept, [AGREEMENT(one, "knowledge") for one in kept], 2),
+                linked(kept, [reliance(one, "knowledge") for one in kept], 1),
                 linked(kept, [gained[x][one.seed] for one in kept], 1),
-                DASH if test is None else f"{test.p:.3f}",
+                DASH if test is None else p_words(test.p).removeprefix("= "),
+                linked(kept, [others[x][one.seed] for one in kept], 1),
             ]
         )
     if not rows:
         return NOTHING
-    head = [SWEEPS[sweep], "M_t with the truth", "Knowledge − control, points", "p, uncorrected"]
-    caption = "mini-SSv2, biased (synthetic, stand-in edits), gated fusion, swapped sign"
+    gain = "Knowledge − control, points: {}"
+    head = [SWEEPS[sweep], "M_t with the truth", "Reliance with the edits, points"]
+    head += [gain.format("swapped"), "p, uncorrected", gain.format("absent")]
+    caption = f"mini-SSv2, biased (synthetic, stand-in edits), {WAYS[WAY]}"
     return table(caption, head, rows, text_columns=0)
 
 

@@ -83,20 +83,19 @@ def root(tmp_path) -> Path:
         }
         write(tmp_path, f"book/results/fault/mini_biased_clean_seed{seed}.json", clean)
     for seed in SEEDS:
-        write(tmp_path, f"book/results/sweeps/study_seed{seed}.json", record("gated", seed))
         varied = {
+            "share_20": {},
             "share_5": {
                 "edits": {"videos": 48, "share_of_training": 0.05, "annotators": [ANNOTATOR]}
             },
-            "gamma_1": {"finetuning": {"gamma": 1.0, "divisor": "edited"}},
-            "batch_10": {"finetuning": {"gamma": 10.0, "divisor": "batch"}},
+            "gamma_1": {"finetuning": {"gamma": 1.0, "divisor": "edited", "fusion": "gated"}},
             "noise_30": {
                 "edits": {"share_of_training": 0.2, "annotators": [ANNOTATOR + WRONG.format(0.3)]}
             },
         }
         for name, changes in varied.items():
-            arms = ("before", "knowledge", *(["control"] if name == "share_5" else []))
-            changed = record("gated", seed, arms, **changes)
+            arms = ("before", "knowledge", *(["control"] if name.startswith("share") else []))
+            changed = record("paper_closing", seed, arms, **changes)
             write(tmp_path, f"book/results/sweeps/{name}_seed{seed}.json", changed)
     return tmp_path
 
@@ -236,9 +235,11 @@ def test_the_plain_set_has_one_before_and_both_ways(root):
 
 
 def test_one_point_is_neither_the_smallest_nor_the_largest(root):
-    found = sweeps.in_a_sentence("batch", root)
-    assert "one point, 10, with a mean gain of +" in found
-    assert "smallest" in sweeps.in_a_sentence("share", root)
+    assert "smallest" in sweeps.in_a_sentence("gamma", root)
+    for path in (root / "book/results/sweeps").glob("gamma_*"):
+        path.unlink()
+    found = sweeps.in_a_sentence("gamma", root)
+    assert "one point, 100, with a mean gain of +" in found
 
 
 def test_arms_are_compared_within_one_fusion(root):
@@ -271,7 +272,6 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     assert {sweep: list(sweeps.points(sweep, root)) for sweep in sweeps.SWEEPS} == {
         "share": [5, 20],
         "gamma": [1, 100],
-        "batch": [10],
         "noise": [0, 30],
     }
     of = fault.top1(fault.SWAPPED)
@@ -281,19 +281,68 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
             {
                 seed: 100
                 * (
-                    top1("gated", seed, "knowledge", fault.SWAPPED)
-                    - top1("gated", seed, "control", fault.SWAPPED)
+                    top1("paper_closing", seed, "knowledge", fault.SWAPPED)
+                    - top1("paper_closing", seed, "control", fault.SWAPPED)
                 )
                 for seed in SEEDS
             }
         )
-    other = record("paper_closing", 7, edits={"share_of_training": 0.02, "annotators": [ANNOTATOR]})
+    other = record("gated", 7, edits={"share_of_training": 0.02, "annotators": [ANNOTATOR]})
     write(root, "book/results/sweeps/share_2_seed7.json", other)
     assert list(sweeps.points("share", root)) == [5, 20]  # a point of another way is none of these
     shown = rows(sweeps.sweep_table("noise", root))
     assert [row[0] for row in shown[1:]] == ["0", "30"]
     assert shown[1][1].startswith("0.10 ± 0.10")
-    assert shown[1][2].startswith("10.4 ± 0.4")
+    assert shown[1][2].startswith("0.2 ± 0.0")  # aligned − swapped
+    assert shown[1][3].startswith("10.4 ± 0.4")
+    assert shown[1][5].startswith("10.4 ± 0.4")
+    assert sweeps.sweep_table("noise", root).count(fault.WAYS["paper_closing"]) == 1
+
+
+def test_a_point_without_its_own_control_takes_the_studys(root):
+    """Noise of 30 %: no control in its record; gone with the study's control, it has no gain."""
+    (root / "book/results/sweeps/share_20_seed1.json").unlink()
+    gained = sweeps.gains(fault.top1(fault.SWAPPED), "noise", root)
+    assert sorted(gained[30]) == [0, 2]
+    assert sorted(sweeps.gains(fault.top1(fault.SWAPPED), "share", root)[5]) == [0, 1, 2]
+
+
+def test_a_hand_stands_beside_the_truth_of_the_same_videos(root):
+    assert "make study" in effort.hand_table(root)
+    for of, arms in effort.LEVELS.items():
+        for seed in SEEDS:
+            done = record("closing", seed, ("before", *arms))
+            if of == "truth":
+                done["results"][f"knowledge-{fault.SWAPPED}"]["top1"] = 0.9
+            write(root, f"book/results/hand/{of}_seed{seed}.json", done)
+    head, *body = rows(effort.hand_table(root))
+    assert head[2:] == ["Swapped, %", "Absent, %", "Reliance, points"]
+    shown = {row[0]: row[1:] for row in body}
+    assert list(shown) == [
+        *("network before fine-tuning", "control", "knowledge: by hand", "knowledge: the truth")
+    ]
+    by_hand = 100 * np.mean([top1("closing", seed, "knowledge", fault.SWAPPED) for seed in SEEDS])
+    assert shown["knowledge: by hand"][1].startswith(f"{by_hand:.1f} ± ")
+    assert shown["knowledge: the truth"][1].startswith("90.0 ± 0.0")
+
+
+def test_thresholds_stand_in_their_order_on_tuning_lists(root):
+    assert "make study" in choice.closed_table(root)
+    for closed in (0.3, 0.0):
+        done = record("closing", 0, ("before", "knowledge", "control"))
+        done["finetuning"]["closed"] = closed
+        for arm in ("knowledge", "control"):
+            for name, value in zip(choice.TUNING, (0.5, 0.6, 0.7 + closed), strict=True):
+                done["results"][f"{arm}-{name}"] = {"top1": value}
+        write(root, f"book/results/choice/closed_{closed}.json", done)
+    shown = rows(choice.closed_table(root))[1:]
+    assert [row[:2] for row in shown] == [
+        ["0", "control"],
+        ["0", "knowledge"],
+        ["0.3", "control"],
+        ["0.3", "knowledge"],
+    ]
+    assert shown[3][2:] == ["50.0", "60.0", "100.0", "50.0"]
 
 
 def test_minutes_are_the_mean_seconds_times_the_videos(root):
