@@ -27,7 +27,7 @@
 from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure
-from stabn.tables import fault, fault_tables, glance, plain
+from stabn.tables import fault, fault_tables, glance, plain, sweeps
 
 HTML(glance.claims())
 
@@ -93,6 +93,13 @@ Markdown(glance.fault_left())
 # make large again. A gate that is shut up to 0.3 takes "hardly" for "no".
 
 # %% [markdown]
+# **How few edits are enough, and how exact must they be?** [The page on edits](results_sweeps.ipynb): the same
+# fault and the same gate, other networks of the same seeds.
+
+# %% tags=["remove-input"]
+Markdown(" ".join(map(sweeps.reliance_in_words, ("share", "noise"))))
+
+# %% [markdown]
 # **Does the network depend on its $M_s$?** [Table 3](results_table3.ipynb)
 
 # %% tags=["remove-input"]
@@ -106,8 +113,8 @@ Markdown(glance.inverted())
 # ## What is not measured
 #
 # - **Real videos.** The paper's accuracies on Something-Something v2 are quoted, and not reproduced.
-# - **People.** Every edit in the tables is the truth written down. Real edits have errors, and errors
-#   with a habit; [the page on edits](results_sweeps.ipynb) tries random ones only.
+# - **People.** Every edit in the tables above is the truth written down. Real edits have errors, and errors
+#   with a habit; [the page on edits](results_sweeps.ipynb) tries random ones, and those of one hand.
 # - **Other faults.** One fault was built on purpose, in one set. How common such faults are is unknown.
 # - **Other sizes.** One small network, five seeds an arm at most.
 #

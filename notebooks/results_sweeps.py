@@ -41,6 +41,7 @@ from stabn.tables.runs import provenance
 gained = {words: sweeps.gains(top1(SWAPPED), name) for name, words in sweeps.SWEEPS.items()}
 for name in sweeps.SWEEPS:
     print(sweeps.in_a_sentence(name))
+    print(" ", sweeps.reliance_in_words(name))
 print(settings_in_words(sweeps.study()))
 panels = {words: points for words, points in gained.items() if points}
 sweep_figure(panels, label="knowledge − control, points") if panels else None

@@ -27,6 +27,7 @@ SWEEPS = {
     "noise": "Frames with a wrong level, %",
 }
 
+GOAL = 10.0  # points of reliance, what the study of the fault set out to come down to
 AGREEMENT = agreement("rank_correlation", "value")
 Points = Mapping[float, Mapping[int, Finetuning]]  # what is varied → {seed: fine-tuning}
 
@@ -95,6 +96,27 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
     head += [gain.format("swapped"), "p, uncorrected", gain.format("absent")]
     caption = f"mini-SSv2, biased (synthetic, stand-in edits), {WAYS[WAY]}"
     return table(caption, head, rows, text_columns=0)
+
+
+def reliance_in_words(sweep: str, root: Path = REPOSITORY) -> str:
+    """What the sign still decides at every point, and which points come down to :data:`GOAL`."""
+    found = {
+        x: mean_sd(reliance(one, "knowledge") for one in seeds.values())
+        for x, seeds in points(sweep, root).items()
+    }
+    if not found:
+        return "No record yet: `make study` makes them."
+    without = mean_sd(reliance(one, "control") for one in study(root)).mean
+    shown = ", ".join(f"{x:g}: {value.mean:.1f}" for x, value in found.items())
+    reached = ", ".join(f"{x:g}" for x, value in found.items() if value.mean <= GOAL) or "none"
+    return (
+        f"Points that the sign decides, by {_lowered(SWEEPS[sweep])}: {shown}; without edits "
+        f"{without:.1f}. {GOAL:g} or less: {reached}."
+    ).replace("-", "−")
+
+
+def _lowered(words: str) -> str:
+    return words if words.startswith("γ") else words[0].lower() + words[1:]
 
 
 def in_a_sentence(sweep: str, root: Path = REPOSITORY) -> str:

@@ -299,6 +299,14 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     assert sweeps.sweep_table("noise", root).count(fault.WAYS["paper_closing"]) == 1
 
 
+def test_what_the_sign_still_decides_is_told_point_by_point(root):
+    """Aligned − swapped is 0.2 points with every arm of the way that mends; 0.2 is within 10."""
+    said = sweeps.reliance_in_words("share", root)
+    assert "by training videos edited, %: 5: 0.2, 20: 0.2; without edits 0.2." in said
+    assert said.endswith("10 or less: 5, 20.")
+    assert "make study" in sweeps.reliance_in_words("share", root / "elsewhere")
+
+
 def test_a_point_without_its_own_control_takes_the_studys(root):
     """Noise of 30 %: no control in its record; gone with the study's control, it has no gain."""
     (root / "book/results/sweeps/share_20_seed1.json").unlink()
