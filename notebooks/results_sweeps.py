@@ -139,8 +139,11 @@ HTML(effort.minutes_per_point())
 # %%
 HTML(effort.hand_table())
 
+# %%
+print(effort.hand_in_words())
+
 # %% [markdown]
-# The rows differ in the levels alone. Five orders of one network say nothing of other networks.
+# The rows of *knowledge* differ in the levels alone. Five orders of one network say nothing of other networks.
 #
 # ## What we learned
 #

@@ -7,7 +7,7 @@ import numpy as np
 
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
-from stabn.tables.comparison import mean_sd
+from stabn.tables.comparison import mean_sd, p_words, paired_test
 from stabn.tables.fault import ABSENT, SWAPPED, WAYS, reliance, top1
 from stabn.tables.finetunings import SHORT, read_finetunings
 from stabn.tables.html import DASH, NOTHING, fixed, linked, table
@@ -94,3 +94,21 @@ def hand_table(root: Path = REPOSITORY) -> str:
     )
     head = ["Levels", "M_t with the truth", "Swapped, %", "Absent, %", "Reliance, points"]
     return table(caption, head, rows, text_columns=1)
+
+
+def hand_in_words(root: Path = REPOSITORY) -> str:
+    """Whether a hand's levels teach less than the truth: the swapped list, paired over orders."""
+    by_hand, truth = (
+        {
+            one.seed: top1(SWAPPED)(one, "knowledge")
+            for one in read_finetunings(root, HAND.format(of=of))
+        }
+        for of in LEVELS
+    )
+    test = paired_test(by_hand, truth)
+    if test is None:
+        return "No record yet: `make study` makes them."
+    return (
+        f"On the swapped list the hand's levels give {fixed(test.difference, 1, signed=True)} points "
+        f"against the truth of the same videos (n = {test.n}, p {p_words(test.p)}, uncorrected)."
+    )

@@ -107,16 +107,13 @@ def reliance_in_words(sweep: str, root: Path = REPOSITORY) -> str:
     if not found:
         return "No record yet: `make study` makes them."
     without = mean_sd(reliance(one, "control") for one in study(root)).mean
-    shown = ", ".join(f"{x:g}: {value.mean:.1f}" for x, value in found.items())
+    listed = ", ".join(f"{x:g}" for x in found)
+    decides = ", ".join(fixed(value.mean, 1) for value in found.values())
     reached = ", ".join(f"{x:g}" for x, value in found.items() if value.mean <= GOAL) or "none"
     return (
-        f"Points that the sign decides, by {_lowered(SWEEPS[sweep])}: {shown}; without edits "
-        f"{without:.1f}. {GOAL:g} or less: {reached}."
-    ).replace("-", "−")
-
-
-def _lowered(words: str) -> str:
-    return words if words.startswith("γ") else words[0].lower() + words[1:]
+        f"{SWEEPS[sweep]}: {listed}. Points that the sign decides then: {decides}; without edits "
+        f"{fixed(without, 1)}. At {GOAL:g} points or less: {reached}."
+    )
 
 
 def in_a_sentence(sweep: str, root: Path = REPOSITORY) -> str:

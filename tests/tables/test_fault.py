@@ -239,7 +239,7 @@ def test_one_point_is_neither_the_smallest_nor_the_largest(root):
     for path in (root / "book/results/sweeps").glob("gamma_*"):
         path.unlink()
     found = sweeps.in_a_sentence("gamma", root)
-    assert "one point, 100, with a mean gain of +" in found
+    assert "one point, 100: a mean gain of +" in found
 
 
 def test_arms_are_compared_within_one_fusion(root):
@@ -302,8 +302,8 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
 def test_what_the_sign_still_decides_is_told_point_by_point(root):
     """Aligned − swapped is 0.2 points with every arm of the way that mends; 0.2 is within 10."""
     said = sweeps.reliance_in_words("share", root)
-    assert "by training videos edited, %: 5: 0.2, 20: 0.2; without edits 0.2." in said
-    assert said.endswith("10 or less: 5, 20.")
+    assert "%: 5, 20. Points that the sign decides then: 0.2, 0.2; without edits 0.2." in said
+    assert said.endswith("At 10 points or less: 5, 20.")
     assert "make study" in sweeps.reliance_in_words("share", root / "elsewhere")
 
 
@@ -317,6 +317,7 @@ def test_a_point_without_its_own_control_takes_the_studys(root):
 
 def test_a_hand_stands_beside_the_truth_of_the_same_videos(root):
     assert "make study" in effort.hand_table(root)
+    assert "make study" in effort.hand_in_words(root)
     for of, arms in effort.LEVELS.items():
         for seed in SEEDS:
             done = record("closing", seed, ("before", *arms))
@@ -332,6 +333,8 @@ def test_a_hand_stands_beside_the_truth_of_the_same_videos(root):
     by_hand = 100 * np.mean([top1("closing", seed, "knowledge", fault.SWAPPED) for seed in SEEDS])
     assert shown["knowledge: by hand"][1].startswith(f"{by_hand:.1f} ± ")
     assert shown["knowledge: the truth"][1].startswith("90.0 ± 0.0")
+    behind = f"{by_hand - 90:.1f}".replace("-", "−")
+    assert f"give {behind} points" in effort.hand_in_words(root)
 
 
 def test_thresholds_stand_in_their_order_on_tuning_lists(root):
