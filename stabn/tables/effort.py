@@ -108,7 +108,8 @@ def hand_in_words(root: Path = REPOSITORY) -> str:
     test = paired_test(by_hand, truth)
     if test is None:
         return "No record yet: `make study` makes them."
+    more = fixed(test.difference, 1, signed=True)
     return (
-        f"On the swapped list the hand's levels give {fixed(test.difference, 1, signed=True)} points "
+        f"On the swapped list the hand's levels give {more} points "
         f"against the truth of the same videos (n = {test.n}, p {p_words(test.p)}, uncorrected)."
     )
