@@ -23,6 +23,8 @@ EPOCHS = {"idle": "12"}  # of three times as many clips as the others have
 LINEAR = ("plain", "idle", "there_and_back")
 TIMED = ("idle", "there_and_back", "last", "pause")  # variants that come with the truth
 FAULT = "pause"
+# made by us in the editor, one pass without the other: of training clips of that set's first fold
+PASSES = [Path("book/results/real_hand") / f"pass{k}.json" for k in (1, 2)]
 CLOSING = ["-p", "closed", "0.3"]  # and γ = 100: the way that mended the drawn fault
 WAYS = {
     "st_abn": {"paper": [], "paper_closing": ["-p", "fusion", "gated", *CLOSING]},
@@ -65,6 +67,8 @@ def studies():
             for variant, arms in ARMS.items():
                 yield from (trained(variant, arm, fold, seed) for arm in arms)
             yield from mended(fold, seed)
+        yield from by_hand(seed)
+    yield agreed()
 
 
 def name_of(variant, arm, fold, seed):
@@ -120,6 +124,38 @@ def mended(fold, seed):
             ]
             need = [f"study:{start}_edits"]
             yield studied("real", "finetune", name, "real_finetune", seed, need=need, given=given)
+
+
+def by_hand(seed):
+    """The first fold's network learns from each pass by hand, and from the truth of its videos."""
+    start = name_of(FAULT, "st_abn", 0, seed)
+    truth = Path("runs/study/real_hand_truth.json")
+    levels = {path.stem: path for path in PASSES} | {"truth": truth}
+    first = [[PY, "-m", "studies.hand", PASSES[0], root(FAULT), truth]]
+    report, *others = tested(FAULT, 0)
+    for name, edits in levels.items():
+        arms = "[knowledge]" if name == "truth" else "[knowledge, control]"
+        given = ["-p", "run", Path("runs/study") / start, "-p", "edits", edits, "-p", "arms", arms]
+        given += [*WAYS["st_abn"]["paper_closing"], "-p", "report_split", report]
+        given += ["-p", "also_report", f"[{', '.join(others)}]", "-p", "invert_spatial", "false"]
+        yield studied(
+            *("real_hand", "finetune", f"{name}_seed{seed}", "real_finetune", seed),
+            need=[f"study:{start}"],
+            first=first if name == "truth" else [],
+            given=given,
+        )
+
+
+def agreed():
+    """How the passes by hand agree with the truth, and with each other."""
+    result = PASSES[0].parent / "agreement.json"
+    return {
+        "name": "real_hand_agreement",
+        "task_dep": [] if result.exists() else [f"footage:{FAULT}"],
+        "uptodate": [result.exists],
+        "targets": [result],
+        "actions": [run(PY, "-m", "studies.passes", root(FAULT), result, *PASSES)],
+    }
 
 
 def bar(variant):
