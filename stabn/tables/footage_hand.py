@@ -9,7 +9,7 @@ import numpy as np
 from stabn.tables.comparison import mean_sd
 from stabn.tables.finetunings import SHORT, Finetuning, read_finetunings
 from stabn.tables.footage import LISTS, on_list
-from stabn.tables.html import DASH, NOTHING, linked, table
+from stabn.tables.html import DASH, NOTHING, fixed, linked, table
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.records import read_record
 
@@ -85,8 +85,10 @@ def gain_in_words(root: Path = REPOSITORY) -> str:
         if gains:
             gain = mean_sd(gains)
             sd = f" ± {gain.sd:.1f}" if gain.n > 1 else ""
-            said.append(f"{PASSES.get(of, 'the truth')} {gain.mean:+.1f}{sd} (n = {gain.n})")
+            said.append(
+                f"{PASSES.get(of, 'the truth')} {fixed(gain.mean, 1, signed=True)}{sd} (n = {gain.n})"
+            )
     if not said:
         return "No record yet: `make study` makes them."
-    found = "; ".join(said).replace("-", "−")
+    found = "; ".join(said)
     return f"Knowledge − control of pass 1, swapped list, points of top-1: {found}."
