@@ -85,9 +85,8 @@ def gain_in_words(root: Path = REPOSITORY) -> str:
         if gains:
             gain = mean_sd(gains)
             sd = f" ± {gain.sd:.1f}" if gain.n > 1 else ""
-            said.append(
-                f"{PASSES.get(of, 'the truth')} {fixed(gain.mean, 1, signed=True)}{sd} (n = {gain.n})"
-            )
+            more = fixed(gain.mean, 1, signed=True)
+            said.append(f"{PASSES.get(of, 'the truth')} {more}{sd} (n = {gain.n})")
     if not said:
         return "No record yet: `make study` makes them."
     found = "; ".join(said)
