@@ -57,7 +57,11 @@ HTML(sweeps.sweep_table("share"))
 
 # %% [markdown]
 # First how well $M_t$ agrees with the truth of clips that nobody edited; then what the sign still decides
-# (its own scale: 0 is mended); then what the answers gained, where the sign misleads and where there is none.
+# (its own scale: 0 is mended), with edits and in the control; then what the answers gained, where the sign
+# misleads and where there is none. A gain depends on its control as well. The videos that are edited first are
+# those that the network gets wrong, so those in which the sign misleads, and both arms see them more often.
+# That alone teaches something, the more so the larger their part: up to a tenth, where the gain is small because
+# the control is better. In a fifth many videos are such as the network had right.
 #
 # ## How hard to pull
 #

@@ -56,15 +56,24 @@ def _varied(sweep: str, one: Finetuning) -> float:
 
 def gains(of: Value, sweep: str, root: Path = REPOSITORY) -> dict[float, dict[int, float]]:
     """{what is varied: {seed: knowledge − control}}; a seed without a control is left out."""
+    controls, done = controlled(of, sweep, root), points(sweep, root)
+    return {
+        x: {seed: of(done[x][seed], "knowledge") - value for seed, value in seeds.items()}
+        for x, seeds in controls.items()
+    }
+
+
+def controlled(of: Value, sweep: str, root: Path = REPOSITORY) -> dict[float, dict[int, float]]:
+    """{what is varied: {seed: its control}}: of its own clips, else the study's of that seed."""
     studied = {one.seed: one for one in study(root)}
-    gained: dict[float, dict[int, float]] = {}
+    found: dict[float, dict[int, float]] = {}
     for x, seeds in points(sweep, root).items():
-        gained[x] = {}
+        found[x] = {}
         for seed, one in seeds.items():
             other = one if "control" in one.arms else studied.get(seed)
             if other is not None:
-                gained[x][seed] = of(one, "knowledge") - of(other, "control")
-    return gained
+                found[x][seed] = of(other, "control")
+    return found
 
 
 def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
@@ -73,6 +82,7 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
     p is of a paired t-test of the gain on the swapped list over seeds, not corrected.
     """
     gained, others = (gains(top1(name), sweep, root) for name in (SWAPPED, ABSENT))
+    without = controlled(reliance, sweep, root)
     rows = []
     for x, seeds in points(sweep, root).items():
         kept = [one for seed, one in seeds.items() if seed in gained[x]]
@@ -84,6 +94,7 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
                 f"{x:g}",
                 linked(kept, [AGREEMENT(one, "knowledge") for one in kept], 2),
                 linked(kept, [reliance(one, "knowledge") for one in kept], 1),
+                fixed(mean_sd(without[x].values()).mean, 1),
                 linked(kept, [gained[x][one.seed] for one in kept], 1),
                 DASH if test is None else p_words(test.p).removeprefix("= "),
                 linked(kept, [others[x][one.seed] for one in kept], 1),
@@ -92,7 +103,7 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
     if not rows:
         return NOTHING
     gain = "Knowledge − control, points: {}"
-    head = [SWEEPS[sweep], "M_t with the truth", "Reliance with the edits, points"]
+    head = [SWEEPS[sweep], "M_t with the truth", "Reliance with edits, points", "without"]
     head += [gain.format("swapped"), "p, uncorrected", gain.format("absent")]
     caption = f"mini-SSv2, biased (synthetic, stand-in edits), {WAYS[WAY]}"
     return table(caption, head, rows, text_columns=0)

@@ -294,8 +294,9 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     assert [row[0] for row in shown[1:]] == ["0", "30"]
     assert shown[1][1].startswith("0.10 ± 0.10")
     assert shown[1][2].startswith("0.2 ± 0.0")  # aligned − swapped
-    assert shown[1][3].startswith("10.4 ± 0.4")
-    assert shown[1][5].startswith("10.4 ± 0.4")
+    assert shown[1][3] == "0.2"  # of the control
+    assert shown[1][4].startswith("10.4 ± 0.4")
+    assert shown[1][6].startswith("10.4 ± 0.4")
     assert sweeps.sweep_table("noise", root).count(fault.WAYS["paper_closing"]) == 1
 
 
