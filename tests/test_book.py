@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 from stabn.tables.finetunings import parts_of_record
 from tools.built import HTML, SITE, built, pages_in_order
@@ -140,6 +140,12 @@ def test_a_chapter_says_what_it_cost():
         assert re.search(r"ran in .* (s|min).*GiB", line.get_text()), path
 
 
+def number(link: Tag) -> str:
+    """What a link to a record shows, with a minus sign that Python reads."""
+    shown = link["title"].rpartition(": ")[2] if link.has_attr("title") else link.get_text()
+    return shown.replace("−", "-")
+
+
 def test_every_number_of_ours_in_table_1_is_in_the_record_it_links_to():
     path = built() / "notebooks" / "results_table1.html"
     links = page(path).select("table.results a[href$='.json']")
@@ -150,7 +156,7 @@ def test_every_number_of_ours_in_table_1_is_in_the_record_it_links_to():
         known = {f"{100 * results[figure]:.1f}" for figure in ("top1", "top5")}
         measures = ("rank_correlation", "pointing", "mass_in_mask")
         known |= {f"{results[name]['value']:.2f}" for name in measures if name in results}
-        shown = link["title"].rpartition(": ")[2] if link.has_attr("title") else link.get_text()
+        shown = number(link)
         assert shown in known, f"{link} against {link['href']}"
 
 
@@ -169,7 +175,7 @@ def test_every_number_of_ours_in_tables_2_and_3_is_in_the_record_it_links_to(nam
             if "rank_correlation" in figures:  # the own truth's less the others'
                 score = figures["rank_correlation"]
                 known.add(f"{score['value'] - score['exchanged']:.2f}")
-        shown = link["title"].rpartition(": ")[2] if link.has_attr("title") else link.get_text()
+        shown = number(link)
         assert shown in known, f"{link} against {link['href']}"
 
 
@@ -200,7 +206,7 @@ def test_every_number_of_the_known_fault_is_in_the_record_it_links_to():
         for measured in record.get("fault", {}).values():
             known |= {f"{v:.2f}" for kind in measured.values() for v in kind.values()}
             known |= {f"{100 * v:.1f}" for v in measured["oracle"].values()}
-        shown = link["title"].rpartition(": ")[2] if link.has_attr("title") else link.get_text()
+        shown = number(link)
         near = any(abs(float(shown) - value) <= 0.05 + 1e-9 for value in parts)  # rounded
         assert near or shown in known, f"{link} against {link['href']}"
 
