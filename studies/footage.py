@@ -150,7 +150,7 @@ def agreed():
     """How the passes by hand agree with the truth, and with each other."""
     result = PASSES[0].parent / "agreement.json"
     return {
-        "name": "real_hand_agreement",
+        "name": "agreement_by_hand",
         "task_dep": [] if result.exists() else [f"footage:{FAULT}"],
         "uptodate": [result.exists],
         "targets": [result],

@@ -3,6 +3,7 @@
 import pytest
 
 from stabn.knowledge.finetuning.config import FinetuneConfig
+from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig, parse, read_yaml
 from studies import footage
 from tools.graph import LAUNCH
@@ -75,3 +76,15 @@ def test_the_arms_differ_in_the_network_alone():
     arms = [read_yaml(LAUNCH / f"real_{arm}.yaml") for arm in footage.ALL]
     common = [{k: v for k, v in arm.items() if k not in network} for arm in arms]
     assert all(one == common[0] for one in common)
+
+
+def test_each_pass_by_hand_and_the_truth_teach_the_same_network_of_the_first_fold(graph):
+    for of in ("pass1", "pass2", "truth"):
+        values = given(graph[f"{of}_seed2"])
+        assert values["run"].endswith("real_pause_st_abn_fold0_seed2")
+        assert values["report_split"] == "validation_swapped_0"
+        arms = values["arms"].strip("[]").split(", ")
+        assert arms == (["knowledge"] if of == "truth" else ["knowledge", "control"])
+        edits = values["edits"]
+        assert edits == "runs/study/real_hand_truth.json" or (REPOSITORY / edits).exists()
+        assert graph[f"{of}_seed2"]["task_dep"] == ["study:real_pause_st_abn_fold0_seed2"]
