@@ -387,8 +387,8 @@ HTML(choice.looks_table())
 # worst list has $\tau = 0.3$ with everything else as it was. This was the choice. It was fixed before the five
 # seeds above were run.
 #
-# That look was taken by a script. Afterwards the library's own fine-tuning went over the thresholds once
-# more, with the same seed on the same tuning clips. It is a check and no second choice: $\tau$ stayed.
+# That look was taken by a script. `make study` goes over the thresholds once more with the library's own
+# fine-tuning, the same seed, and the same tuning clips. It is a check and no second choice.
 
 # %%
 HTML(choice.closed_table())
