@@ -4,8 +4,8 @@ Opens each page from its file in Chromium, no other host having an address. Prin
 the first touch to the first answer (everything that the page computes with is loaded then), and
 from a later change to its answer, the median of several. The targets are 2000 and 100.
 
-    make book && python benchmarks/live_pages.py
-    python benchmarks/live_pages.py --quick              # one figure: no figure of speed to keep
+    make book && PYTHONPATH=. python benchmarks/live_pages.py
+    PYTHONPATH=. python benchmarks/live_pages.py --quick    # one figure: no figure of speed to keep
 """
 
 import re
