@@ -9,15 +9,19 @@ from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
 from stabn.tables.comparison import mean_sd, p_words, paired_test
 from stabn.tables.fault import ABSENT, SWAPPED, WAYS, reliance, top1
-from stabn.tables.finetunings import SHORT, read_finetunings
-from stabn.tables.html import DASH, NOTHING, fixed, linked, table
+from stabn.tables.finetunings import read_finetunings
+from stabn.tables.html import DASH, NOTHING, fixed, table
 from stabn.tables.sweeps import AGREEMENT, WAY, gains, points
+from stabn.tables.taught import taught_table
 from stabn.training.checkpoint import REPOSITORY
 
 TIMED = "book/results/editing/timed_edits.json"
 HAND = "book/results/hand/{of}_seed*.json"
-# whose levels, of the same few videos → the arms that tell of them
-LEVELS = {"hand": ("before", "control", "knowledge"), "truth": ("knowledge",)}
+# whose levels, of the same few videos → in words, and the arms that tell of them
+LEVELS = {
+    "hand": ("by hand", ("before", "control", "knowledge")),
+    "truth": ("the truth", ("knowledge",)),
+}
 
 
 def timed_edits(root: Path = REPOSITORY) -> list[Edit]:
@@ -72,28 +76,17 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
 
 def hand_table(root: Path = REPOSITORY) -> str:
     """Fine-tunings with the timed edits, and with the truth of the same videos, arm by arm."""
-    rows = []
-    for of, arms in LEVELS.items():
-        done = read_finetunings(root, HAND.format(of=of))
-        for arm in arms:
-            kept = [one for one in done if arm in one.arms]
-            values = [
-                (AGREEMENT, 2),
-                (top1(SWAPPED), 1),
-                (top1(ABSENT), 1),
-                (reliance, 1),
-            ]
-            cells = [linked(kept, [of_it(one, arm) for one in kept], n) for of_it, n in values]
-            words = {"hand": "by hand", "truth": "the truth"}[of]
-            rows.append([f"knowledge: {words}" if arm == "knowledge" else SHORT[arm], *cells])
-    if all(row[1:] == [DASH] * 4 for row in rows):
-        return NOTHING
     caption = (
         "mini-SSv2, biased (synthetic): one gated network, fine-tuned with the gate that closes; "
         "five orders of its clips"
     )
-    head = ["Levels", "M_t with the truth", "Swapped, %", "Absent, %", "Reliance, points"]
-    return table(caption, head, rows, text_columns=1)
+    values = {
+        "M_t with the truth": (AGREEMENT, 2),
+        "Swapped, %": (top1(SWAPPED), 1),
+        "Absent, %": (top1(ABSENT), 1),
+        "Reliance, points": (reliance, 1),
+    }
+    return taught_table(caption, HAND, LEVELS, values, root)
 
 
 def hand_in_words(root: Path = REPOSITORY) -> str:

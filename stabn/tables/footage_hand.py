@@ -7,18 +7,22 @@ from typing import Any
 import numpy as np
 
 from stabn.tables.comparison import mean_sd
-from stabn.tables.finetunings import SHORT, Finetuning, read_finetunings
+from stabn.tables.finetunings import Finetuning, read_finetunings
 from stabn.tables.footage import LISTS, on_list
-from stabn.tables.html import DASH, NOTHING, fixed, linked, table
+from stabn.tables.html import DASH, NOTHING, fixed, table
+from stabn.tables.taught import taught_table
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.records import read_record
 
 AGREEMENT = "book/results/real_hand/agreement.json"
 LEARNED = "book/results/real_hand/{of}_seed*.json"
 PASSES = {"pass1": "pass 1", "pass2": "pass 2"}
-# whose levels, of the same videos → the arms that tell of them
-LEVELS = {"pass1": ("before", "control", "knowledge"), "pass2": ("knowledge",)}
-LEVELS |= {"truth": ("knowledge",)}
+# whose levels, of the same videos → in words, and the arms that tell of them
+LEVELS = {
+    "pass1": (PASSES["pass1"], ("before", "control", "knowledge")),
+    "pass2": (PASSES["pass2"], ("knowledge",)),
+    "truth": ("the truth", ("knowledge",)),
+}
 SET = "EgoGestAR (real footage, constructed timing), the fault of the pause, one fold"
 
 
@@ -46,22 +50,11 @@ def _agreement(found: Mapping[str, Any]) -> list[str]:
     return [str(found["videos"]), *shares, f"{found['iou']:.2f}"]
 
 
-def taught_table(root: Path = REPOSITORY) -> str:
+def hands_table(root: Path = REPOSITORY) -> str:
     """Fine-tunings with each pass and with the truth of the same videos, arm by arm."""
-    rows = []
-    for of, arms in LEVELS.items():
-        done = read_finetunings(root, LEARNED.format(of=of))
-        for arm in arms:
-            kept = [one for one in done if arm in one.arms]
-            words = f"knowledge: {PASSES.get(of, 'the truth')}"
-            cells = [
-                linked(kept, [value(one, arm) for one in kept], 1) for value in VALUES.values()
-            ]
-            rows.append([words if arm == "knowledge" else SHORT[arm], *cells])
-    if all(cell == DASH for row in rows for cell in row[1:]):
-        return NOTHING
     caption = f"{SET}: the paper’s fusion, then a gate that closes (ours); mean ± sd over seeds"
-    return table(caption, ["Levels", *VALUES], rows, text_columns=1)
+    values = {words: (value, 1) for words, value in VALUES.items()}
+    return taught_table(caption, LEARNED, LEVELS, values, root)
 
 
 def _on(form: str) -> Callable[[Finetuning, str], float]:
@@ -86,7 +79,7 @@ def gain_in_words(root: Path = REPOSITORY) -> str:
             gain = mean_sd(gains)
             sd = f" ± {gain.sd:.1f}" if gain.n > 1 else ""
             more = fixed(gain.mean, 1, signed=True)
-            said.append(f"{PASSES.get(of, 'the truth')} {more}{sd} (n = {gain.n})")
+            said.append(f"{LEVELS[of][0]} {more}{sd} (n = {gain.n})")
     if not said:
         return "No record yet: `make study` makes them."
     found = "; ".join(said)

@@ -319,7 +319,7 @@ def test_a_point_without_its_own_control_takes_the_studys(root):
 def test_a_hand_stands_beside_the_truth_of_the_same_videos(root):
     assert "make study" in effort.hand_table(root)
     assert "make study" in effort.hand_in_words(root)
-    for of, arms in effort.LEVELS.items():
+    for of, (_, arms) in effort.LEVELS.items():
         for seed in SEEDS:
             done = record("closing", seed, ("before", *arms))
             if of == "truth":

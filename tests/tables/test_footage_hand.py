@@ -15,7 +15,7 @@ def learned(of: str, seed: int) -> dict:
         "control": 0.2,
         "knowledge": {"pass1": 0.3, "pass2": 0.32}.get(of, 0.4),
     }
-    arms = ["before", *footage_hand.LEVELS[of]]
+    arms = ["before", *footage_hand.LEVELS[of][1]]
     results = {
         f"{arm}-validation_{form}_0": {
             "top1": of_arm[arm] + 0.05 * k + 0.01 * seed,
@@ -46,7 +46,7 @@ def root(tmp_path):
 
 
 def test_hands_and_the_truth_teach_arm_by_arm(root):
-    shown = {row[0]: row[1:] for row in rows(footage_hand.taught_table(root))[1:]}
+    shown = {row[0]: row[1:] for row in rows(footage_hand.hands_table(root))[1:]}
     assert list(shown) == [
         *("network before fine-tuning", "control", "knowledge: pass 1"),
         *("knowledge: pass 2", "knowledge: the truth"),
@@ -67,7 +67,7 @@ def test_passes_stand_with_their_minutes(root):
 
 def test_without_records_the_tables_name_the_command(tmp_path):
     for said in (
-        footage_hand.taught_table(tmp_path),
+        footage_hand.hands_table(tmp_path),
         footage_hand.passes_table(tmp_path),
         footage_hand.gain_in_words(tmp_path),
     ):
