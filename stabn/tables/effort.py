@@ -61,7 +61,7 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
                 continue
             videos = next(iter(seeds.values())).record["edits"]["videos"]
             gain, minutes = mean_sd(gained[share].values()).mean, videos * each
-            price = f"{minutes / gain:.0f}" if gain > 0 else DASH
+            price = f"{minutes / gain:.1f}" if gain > 0 else DASH
             gained_words = fixed(gain, 1, signed=True)
             rows.append([f"{share:g}", str(videos), f"{minutes:.0f}", gained_words, price])
     if not rows:

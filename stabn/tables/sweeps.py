@@ -117,13 +117,16 @@ def reliance_in_words(sweep: str, root: Path = REPOSITORY) -> str:
     }
     if not found:
         return "No record yet: `make study` makes them."
-    without = mean_sd(reliance(one, "control") for one in study(root)).mean
+    without = controlled(reliance, sweep, root)
     listed = ", ".join(f"{x:g}" for x in found)
-    decides = ", ".join(fixed(value.mean, 1) for value in found.values())
+    edited = ", ".join(fixed(value.mean, 1) for value in found.values())
+    controls = ", ".join(
+        fixed(mean_sd(without[x].values()).mean, 1) if without[x] else DASH for x in found
+    )
     reached = ", ".join(f"{x:g}" for x, value in found.items() if value.mean <= GOAL) or "none"
     return (
-        f"{SWEEPS[sweep]}: {listed}. Points that the sign decides then: {decides}; without edits "
-        f"{fixed(without, 1)}. At {GOAL:g} points or less: {reached}."
+        f"{SWEEPS[sweep]}: {listed}. Points that the sign decides, with edits: {edited}; in the "
+        f"control: {controls}. {GOAL:g} points or less, the study's goal, at: {reached}."
     )
 
 

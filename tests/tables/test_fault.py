@@ -303,8 +303,8 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
 def test_what_the_sign_still_decides_is_told_point_by_point(root):
     """Aligned − swapped is 0.2 points with every arm of the way that mends; 0.2 is within 10."""
     said = sweeps.reliance_in_words("share", root)
-    assert "%: 5, 20. Points that the sign decides then: 0.2, 0.2; without edits 0.2." in said
-    assert said.endswith("At 10 points or less: 5, 20.")
+    assert "%: 5, 20. Points that the sign decides, with edits: 0.2, 0.2; in the " in said
+    assert said.endswith("control: 0.2, 0.2. 10 points or less, the study's goal, at: 5, 20.")
     assert "make study" in sweeps.reliance_in_words("share", root / "elsewhere")
 
 
@@ -379,7 +379,7 @@ def test_minutes_are_the_mean_seconds_times_the_videos(root):
         "3 videos of 2 to 2 frames: median 20 s a video, mean 40 s, from 10 to 90 s"
     )
     shown = rows(effort.minutes_per_point(root))
-    assert shown[1] == ["5", "48", "32", "+10.4", "3"]
+    assert shown[1] == ["5", "48", "32", "+10.4", "3.1"]  # 32 / 10.4
     assert shown[2][:3] == ["20", "192", "128"]
 
 
