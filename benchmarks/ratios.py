@@ -153,8 +153,7 @@ def fwd_bf16(clips: Clips) -> dict[str, Any]:
 
 def multiplies_bf16() -> bool:
     """Whether the processor has the units and oneDNN, which computes on it, is allowed them."""
-    has = usable_precision("bf16", CPU) == "bf16"
-    return has and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # heeds ONEDNN_MAX_CPU_ISA
+    return usable_precision("bf16", CPU) == "bf16"
 
 
 def attention_cost(clips: Clips) -> dict[str, Any]:

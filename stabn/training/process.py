@@ -270,13 +270,22 @@ def gathered(rows: list[Row], me: Process) -> list[Row]:
 
 
 def usable_precision(precision: str, device: torch.device) -> str:
-    """``precision`` where the device has it in hardware, else ``"fp32"``."""
+    """``precision`` where the device has it in hardware and PyTorch may use it, else ``"fp32"``.
+
+    On a CPU oneDNN convolves, which ONEDNN_MAX_CPU_ISA keeps from the newest instructions.
+    """
     if device.type == "cuda":
         has = {"fp16": True, "bf16": torch.cuda.is_bf16_supported(including_emulation=False)}
     else:
         capabilities = torch.cpu.get_capabilities()
-        has = {"bf16": any(capabilities.get(c) for c in ("avx512_bf16", "amx_bf16", "bf16"))}
+        units = any(capabilities.get(c) for c in ("avx512_bf16", "amx_bf16", "bf16"))
+        barred = torch.backends.mkldnn.is_available() and not _onednn_has_bf16()
+        has = {"bf16": units and not barred}
     return precision if has.get(precision, False) else "fp32"
+
+
+def _onednn_has_bf16() -> bool:
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:
