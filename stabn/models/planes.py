@@ -29,6 +29,7 @@ tests compare with.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 MANY = 2**16  # weights of a kernel; the small network's all have fewer
 FEW = 2**10  # places of a clip's result, T·H′·W′
@@ -89,7 +90,33 @@ class PlaneMaxPool3d(nn.MaxPool2d):
 
     def forward(self, clip: Tensor) -> Tensor:
         clip = clip.contiguous(memory_format=torch.channels_last_3d)
-        return clips(super().forward(frames(clip)), len(clip))
+        window = (self.kernel_size, self.stride, self.padding)
+        return clips(_MaxPool.apply(frames(clip), *window), len(clip))
+
+
+class _MaxPool(torch.autograd.Function):
+    """PyTorch's, except that it keeps where the maxima are and no picture for the way back.
+
+    PyTorch keeps the pictures too, whose size is all that it reads of them, and places as int64.
+    """
+
+    @staticmethod
+    def forward(ctx, pictures: Tensor, *window: int) -> Tensor:
+        maxima, places = F.max_pool2d(pictures, *window, return_indices=True)
+        ctx.save_for_backward(places.int())
+        ctx.shape, ctx.window = pictures.shape, window
+        return maxima
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        (places,) = ctx.saved_tensors
+        like = {"dtype": gradient.dtype, "device": gradient.device}
+        as_wide = torch.empty(ctx.shape, **like, memory_format=torch.channels_last)
+        window = [[length, length] for length in (*ctx.window, 1)]  # dilation is 1
+        way_back = torch.ops.aten.max_pool2d_with_indices_backward
+        back = way_back(gradient, as_wide, *window, False, places.long())
+        return back, None, None, None
 
 
 def frames(clip: Tensor) -> Tensor:
