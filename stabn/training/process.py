@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, get_context, parent_process, resource_tracker
@@ -46,12 +46,14 @@ class Process:
         world_size: number of processes in the run.
         device: ``cuda:<local rank>`` where there is one, else ``cpu``.
         terminated: set when this process was sent SIGTERM, within :func:`heeding_sigterm`.
+        unfinished: each waits for work that must be done before this process leaves.
     """
 
     rank: int
     world_size: int
     device: torch.device
     terminated: threading.Event = field(default_factory=threading.Event, compare=False)
+    unfinished: list[Callable[[], None]] = field(default_factory=list, compare=False)
 
     @property
     def is_main(self) -> bool:
@@ -81,6 +83,8 @@ class Process:
         All leave together, when rank 0 has stored what there is: torchrun ends the others of a
         machine soon after the first one. One process of each machine says the line.
         """
+        for wait in self.unfinished:
+            wait()
         self.total(0)
         if self.is_first_here:
             log.log(logging.INFO if self.is_main else logging.WARNING, PREEMPTED)

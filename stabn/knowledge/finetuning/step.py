@@ -16,6 +16,7 @@ from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.targets import Levels, read_targets, shifted, swapped
 from stabn.models.folded import folded
 from stabn.training.batch_statistics import check_statistics
+from stabn.training.beside import Beside
 from stabn.training.build import split_videos, train_loader
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
@@ -71,10 +72,10 @@ class Tuning:
     arms: Mapping[str, Arm]
     progress: Progress
 
-    def store(self) -> None:
-        """Write ``last.pt``."""
+    def store(self, beside: Beside) -> None:
+        """Write ``last.pt`` beside the steps."""
         parts = _parts(self.arms)
-        store(self.config, self.before.classes, self.models, parts, self.progress)
+        store(self.config, self.before.classes, self.models, parts, self.progress, beside)
 
 
 def opened(config: FinetuneConfig) -> tuple[Trained, RunConfig]:
