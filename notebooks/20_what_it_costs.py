@@ -311,7 +311,7 @@ HTML(targets_table())
 # A value links to its record, which has the machine, the versions and the commit; what it says in full
 # appears where the pointer rests. `share` is the roofline once more, for a whole network: what ST-ABN-50
 # computes in a second, over $R$. *BN folded* says that BN stands in the weights of the convolution
-# before it, as it does wherever the library scores; exercise 3 does it by hand.
+# before it, as it does where the library evaluates; exercise 3 does it by hand.
 #
 # Of what misses its target: where its time goes, and what would have to become how much quicker. A part
 # that *alone would not do* could cost nothing, and the target were missed still.
