@@ -70,7 +70,7 @@ def scored(model: str, clips: Clips) -> nn.Module:
 def gflop(model: nn.Module, clip: Tensor) -> float:
     """Of a forward pass, 2 for a multiply–add."""
     bare = copy.deepcopy(model).to("meta")
-    return 2 * count_multiply_adds(bare, torch.empty(clip.shape, device="meta")) / 1e9
+    return 2 * count_multiply_adds(bare, torch.empty_like(clip, device="meta")) / 1e9
 
 
 def forward(model: nn.Module, clip: Tensor) -> Way:
