@@ -82,7 +82,7 @@ soak: $(READY)  ## kill training at 20 random moments and compare its end (a qua
 
 bench: $(READY)  ## measure the targets of speed, then run the other benchmarks, each against a peer
 	@$(PY) -m benchmarks all $(ARGS)
-	@for name in annotators encoders loader rescoring_cost store_throughput training_step; do \
+	@for name in annotators encoders kinds loader rescoring_cost store_throughput training_step; do \
 	  echo "▶ $$name"; $(PY) benchmarks/$$name.py || exit 1; done
 
 gpu: $(READY)  ## measure the full-size networks on this machine's GPU (under ten minutes, resumable), write _build/gpu.json

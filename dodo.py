@@ -104,6 +104,7 @@ SHOWS = {
         ),
     ],
 }
+COSTS = ("targets", "kinds", "loader", "gpu")  # records of speed that chapter 20 shows
 # chapter → further files it reads
 READS_TOO = {
     "05_temporal_head": [*RECORDS.glob("table1/*.json"), *RECORDS.glob("attention_start/*.json")],
@@ -124,7 +125,7 @@ READS_TOO = {
         *RECORDS.glob("together/*.json"),
         *(LAUNCH / f"{parameters}.yaml" for parameters, _ in NETWORKS.values()),
     ],
-    "20_what_it_costs": [*RECORDS.glob("cost/targets_*.json"), *RECORDS.glob("cost/gpu_*.json")],
+    "20_what_it_costs": [path for kind in COSTS for path in RECORDS.glob(f"cost/{kind}_*.json")],
 }
 
 

@@ -19,6 +19,7 @@ from turns import CPU, Spread, Turns, in_turns, spread
 
 from stabn.knowledge.finetuning.arms import trainable_copy
 from stabn.losses import loss_of
+from stabn.models.folded import folded
 from stabn.models.resnet3d import count_multiply_adds
 from stabn.tables.work import kept_bytes
 from stabn.training.build import build_model
@@ -61,10 +62,15 @@ def batch_of(clips: Clips) -> Tensor:
     return clip.contiguous(memory_format=torch.channels_last_3d)
 
 
+def scored(model: str, clips: Clips) -> nn.Module:
+    """The same as the product scores with it: its BN computed into its weights."""
+    return folded(network(model, clips))
+
+
 def gflop(model: nn.Module, clip: Tensor) -> float:
     """Of a forward pass, 2 for a multiply–add."""
     bare = copy.deepcopy(model).to("meta")
-    return 2 * count_multiply_adds(bare, torch.empty(clip.shape, device="meta")) / 1e9
+    return 2 * count_multiply_adds(bare, torch.empty_like(clip, device="meta")) / 1e9
 
 
 def forward(model: nn.Module, clip: Tensor) -> Way:
@@ -131,14 +137,17 @@ def compared(clips: Clips, ways: Mapping[str, Way]) -> dict[str, Any]:
     return row | {"arithmetic": None if None in counted else counted[0] / counted[1]}
 
 
-def held_to_the_peer(clips: Clips, model: str, way: Callable[[nn.Module, Tensor], Way]):
+def held_to_the_peer(
+    clips: Clips,
+    model: str,
+    made: Callable[[str, Clips], nn.Module],
+    way: Callable[[nn.Module, Tensor], Way],
+) -> dict[str, Any]:
     """A row: a network of ours over pytorchvideo's, each on clips as it likes them in memory."""
     peer = slow_r50(CLASSES, clips.frames, clips.size)
     clip = batch_of(clips)
-    return compared(
-        clips,
-        {model: way(network(model, clips), clip), "slow_r50": way(peer, clip.contiguous())},
-    )
+    ours = way(made(model, clips), clip)
+    return compared(clips, {model: ours, "slow_r50": way(peer, clip.contiguous())})
 
 
 def fwd_bf16(clips: Clips) -> dict[str, Any]:
@@ -146,22 +155,21 @@ def fwd_bf16(clips: Clips) -> dict[str, Any]:
     if not multiplies_bf16():
         return absent(clips, "this processor has no bf16 units, or PyTorch may not use them")
     peer = slow_r50(CLASSES, clips.frames, clips.size)
-    clip, ours = batch_of(clips), network("st_abn", clips)
+    clip, ours = batch_of(clips), scored("st_abn", clips)
     ways = {"bf16": forward(ours.bfloat16(), clip.bfloat16())}
     return compared(clips, ways | {"slow_r50": forward(peer, clip.contiguous())})
 
 
 def multiplies_bf16() -> bool:
     """Whether the processor has the units and oneDNN, which computes on it, is allowed them."""
-    has = usable_precision("bf16", CPU) == "bf16"
-    return has and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # heeds ONEDNN_MAX_CPU_ISA
+    return usable_precision("bf16", CPU) == "bf16"
 
 
 def attention_cost(clips: Clips) -> dict[str, Any]:
     """The forward pass with attention over that without."""
     clip = batch_of(clips)
     names = ("st_abn", "baseline")
-    return compared(clips, {name: forward(network(name, clips), clip) for name in names})
+    return compared(clips, {name: forward(scored(name, clips), clip) for name in names})
 
 
 def small_network(clips: Clips) -> dict[str, Any]:
@@ -175,7 +183,7 @@ def small_network(clips: Clips) -> dict[str, Any]:
 
 def share(clips: Clips) -> dict[str, Any]:
     """What ST-ABN's forward pass computes in a second, over what products of matrices do."""
-    way = forward(network("st_abn", clips), batch_of(clips))
+    way = forward(scored("st_abn", clips), batch_of(clips))
     turns = in_turns({"st_abn": way.call})
     shares = (way.gflop / turn.seconds["st_abn"] / turns.rate for turn in turns.used)
     return row_of(clips, turns, spread(shares), {"st_abn": way})
@@ -188,10 +196,11 @@ def finetune_cached(clips: Clips) -> dict[str, Any]:
     """
     clip, batch = batch_of(clips), clips.batch
     whole, frozen = network("st_abn", clips), trainable_copy(network("st_abn", clips))
+    extractor = folded(frozen)
 
     def features() -> Tensor:
         with torch.no_grad():
-            return frozen.features(clip)
+            return extractor.features(clip)
 
     kept = features()
     return compared(
@@ -239,10 +248,10 @@ def absent(clips: Clips, note: str | None) -> dict[str, Any]:
 
 
 MEASUREMENTS: dict[str, Callable[[Clips], dict[str, Any]]] = {
-    "fwd_backbone": lambda clips: held_to_the_peer(clips, "baseline", forward),
-    "fwd_stabn": lambda clips: held_to_the_peer(clips, "st_abn", forward),
-    "train_backbone": lambda clips: held_to_the_peer(clips, "baseline", whole_step),
-    "train_stabn": lambda clips: held_to_the_peer(clips, "st_abn", whole_step),
+    "fwd_backbone": lambda clips: held_to_the_peer(clips, "baseline", scored, forward),
+    "fwd_stabn": lambda clips: held_to_the_peer(clips, "st_abn", scored, forward),
+    "train_backbone": lambda clips: held_to_the_peer(clips, "baseline", network, whole_step),
+    "train_stabn": lambda clips: held_to_the_peer(clips, "st_abn", network, whole_step),
     "fwd_bf16": fwd_bf16,
     "attention_cost": attention_cost,
     "small_network": small_network,

@@ -153,7 +153,7 @@ print(tuple(x.shape), "→", tuple(ours(x).shape), " T stays, H and W are halved
 # %%
 with torch.device("meta"):
     network, clip = ResNet3d("resnet50", 174).eval(), torch.empty(1, 3, 32, 224, 224)
-x = network.maxpool(network.relu(network.bn1(network.conv1(clip))))
+x = network.relu(network.maxpool(network.bn1(network.conv1(clip))))
 print(f"{'stem':8s} {'1×7×7, pool 1×3×3':22s} {tuple(x.shape[1:])}")
 for number, stage in enumerate(BACKBONES["resnet50"].stages, start=1):
     x = getattr(network, f"layer{number}")(x)

@@ -32,6 +32,7 @@ from stabn.models.resnet3d import Bottleneck, ResNet3d, count_multiply_adds
 from stabn.models.st_abn import STABN
 from stabn.tables.cost import gpu_table
 from stabn.tables.html import table
+from stabn.tables.kinds import kinds_table
 from stabn.tables.targets import targets_table
 from stabn.tables.work import PEAKS, SHARE, projected, works
 
@@ -309,8 +310,16 @@ HTML(targets_table())
 # %% [markdown]
 # A value links to its record, which has the machine, the versions and the commit; what it says in full
 # appears where the pointer rests. `share` is the roofline once more, for a whole network: what ST-ABN-50
-# computes in a second, over $R$.
+# computes in a second, over $R$. *BN folded* says that BN stands in the weights of the convolution
+# before it, as it does where the library evaluates; exercise 3 does it by hand.
 #
+# Of what misses its target: where its time goes, and what would have to become how much quicker. A part
+# that *alone would not do* could cost nothing, and the target were missed still.
+
+# %%
+HTML(kinds_table())
+
+# %% [markdown]
 # ## On a GPU
 #
 # A GPU has another $R/W$. With the figures that NVIDIA publishes, we can say where the block's operations

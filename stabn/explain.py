@@ -27,6 +27,7 @@ from stabn.figures import (
     explanations_figure,
 )
 from stabn.figures.sheet import Sheet
+from stabn.models.folded import folded
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.encoded import Encoded, behind_its_encoder
 from stabn.training.features import named
@@ -151,7 +152,8 @@ def explain(
     clips = clip.unflatten(1, indices.shape).transpose(0, 1)  # (V, 3, T, size, size)
     clips = clips.to(next(model.parameters()).device)
     clips = clips.float() if encoded else normalise(clips)
-    probabilities = logits_of(model.eval(), clips).float().mean(dim=0).softmax(dim=0)  # (K,)
+    model = model.eval() if encoded else folded(model)
+    probabilities = logits_of(model, clips).float().mean(dim=0).softmax(dim=0)  # (K,)
     best = probabilities.topk(min(top, len(classes)))
     target = int(best.indices[0])
     try:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from stabn.tables.kinds import HELD, KIND_KEYS, NAMED, PRODUCTS, REST
 from stabn.tables.targets import COMMAND, KEYS, TARGETS
 
 pytestmark = pytest.mark.slow(40)
@@ -277,3 +278,46 @@ def test_the_command_in_the_book_is_one_that_is_understood(run, monkeypatch, ben
         assert words[:3] == ["python", "-m", "benchmarks"]
         assert "– no" in run(*words[3:5])
     assert torch.get_num_threads() == 1  # as the tests have it
+
+
+@pytest.fixture
+def kinds(run, benchmark, monkeypatch):
+    """The module that says where time goes, on toy clips; on as many threads as before."""
+    monkeypatch.setattr(benchmark("peers"), "find_spec", lambda name: None)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    return benchmark("kinds")
+
+
+def test_where_time_goes_is_said_of_all_that_a_target_holds(kinds, monkeypatch, tmp_path, capsys):
+    out = tmp_path / "kinds_small_here.json"
+    monkeypatch.setattr(sys, "argv", ["kinds.py", "--out", str(out)])
+    kinds.main()
+    found = json.loads(out.read_text())["rows"]
+    assert {(row["doing"], row["network"]) for row in found} == {
+        *HELD.values(),
+        ("small step", "baseline"),
+    }
+    for row in found:
+        assert row.keys() >= KIND_KEYS
+        assert row["seconds"].keys() <= {*NAMED, REST}
+        assert min(row["seconds"].values()) >= 0
+        assert row["seconds"][PRODUCTS] > 0
+        assert ("BN" in row["seconds"]) == (row["doing"] != "forward")  # there it is folded
+        assert ("optimizer" in row["seconds"]) == ("step" in row["doing"])
+    assert "forward, st_abn: " in capsys.readouterr().out
+
+
+def test_of_each_call_the_least_of_the_turns_counts(kinds, monkeypatch):
+    """Two operations in three turns: 5, 2, 3 s and 1, 7, 4 s; the call before them is not timed."""
+    a, b = torch.ones(2, 2), torch.ones(2, 2)
+    clock = iter([0, 5, 5, 6, 10, 12, 12, 19, 20, 23, 23, 27])
+    monkeypatch.setattr(kinds.time, "thread_time", lambda: next(clock))
+    found = kinds.least({"x": lambda: torch.mm(a, b).relu()}, turns=3)
+    assert found == {"x": [("mm", 2), ("relu", 1)]}
+    assert kinds.by_kind(found["x"]) == {PRODUCTS: 2, "ReLU, sums, pooling": 1}
+
+
+def test_a_way_that_does_another_thing_each_time_is_not_measured(kinds):
+    often = iter([1, 1, 2])
+    with pytest.raises(ValueError, match="zip"):
+        kinds.least({"x": lambda: [torch.ones(2).relu() for _ in range(next(often))]}, turns=2)

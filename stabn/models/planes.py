@@ -29,13 +29,16 @@ tests compare with.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 MANY = 2**16  # weights of a kernel; the small network's all have fewer
 FEW = 2**10  # places of a clip's result, T·H′·W′
 
 
 class PlaneConv3d(nn.Conv3d):
-    """A convolution without bias that keeps T, as all of the slow pathway and the attention do.
+    """A convolution that keeps T, as all of the slow pathway and the attention do.
+
+    It has no bias, as BN follows; where BN is folded into it (:mod:`stabn.models.folded`), it has.
 
     Args:
         inputs, outputs: channels.
@@ -57,10 +60,10 @@ class PlaneConv3d(nn.Conv3d):
             if kh == kw == 1:
                 return self._product(clip)
         if kt > 1 and kh == kw == self.stride[1] == 1:
-            planes = _conv(clip.flatten(3), self.weight.squeeze(4), 1, (kt // 2, 0))
+            planes = self._conv(clip.flatten(3), self.weight.squeeze(4), 1, (kt // 2, 0))
             return planes.unflatten(3, clip.shape[3:])  # (N, outputs, T, H·W) → (…, H, W)
         weight = self.weight.transpose(1, 2).flatten(1, 2)  # (outputs, kt·C, kh, kw)
-        pictures = _conv(neighbours(clip, kt), weight, self.stride[1:], self.padding[1:])
+        pictures = self._conv(neighbours(clip, kt), weight, self.stride[1:], self.padding[1:])
         return clips(pictures, len(clip))
 
     def _places(self, clip: Tensor) -> int:
@@ -73,8 +76,13 @@ class PlaneConv3d(nn.Conv3d):
         s = self.stride[1]
         pictures = neighbours(clip[..., ::s, ::s], self.kernel_size[0])  # (N·T, kt·C, H′, W′)
         weight = self.weight.transpose(1, 2).flatten(1)  # (outputs, kt·C)
-        rows = F.linear(pictures.permute(0, 2, 3, 1), weight)  # (N·T, H′, W′, outputs)
+        places = pictures.permute(0, 2, 3, 1).contiguous()  # (N·T, H′, W′, kt·C)
+        rows = F.linear(places, weight, self.bias)  # (N·T, H′, W′, outputs)
         return clips(rows.permute(0, 3, 1, 2), len(clip))
+
+    def _conv(self, pictures: Tensor, weight: Tensor, stride, padding) -> Tensor:
+        weight = weight.contiguous(memory_format=torch.channels_last)
+        return F.conv2d(pictures, weight, self.bias, stride, padding)
 
 
 class PlaneMaxPool3d(nn.MaxPool2d):
@@ -82,7 +90,33 @@ class PlaneMaxPool3d(nn.MaxPool2d):
 
     def forward(self, clip: Tensor) -> Tensor:
         clip = clip.contiguous(memory_format=torch.channels_last_3d)
-        return clips(super().forward(frames(clip)), len(clip))
+        window = (self.kernel_size, self.stride, self.padding)
+        return clips(_MaxPool.apply(frames(clip), *window), len(clip))
+
+
+class _MaxPool(torch.autograd.Function):
+    """PyTorch's, except that it keeps where the maxima are and no picture for the way back.
+
+    PyTorch keeps the pictures too, whose size is all that it reads of them, and places as int64.
+    """
+
+    @staticmethod
+    def forward(ctx, pictures: Tensor, *window: int) -> Tensor:
+        maxima, places = F.max_pool2d(pictures, *window, return_indices=True)
+        ctx.save_for_backward(places.int())
+        ctx.shape, ctx.window = pictures.shape, window
+        return maxima
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        (places,) = ctx.saved_tensors
+        like = {"dtype": gradient.dtype, "device": gradient.device}
+        as_wide = torch.empty(ctx.shape, **like, memory_format=torch.channels_last)
+        window = [[length, length] for length in (*ctx.window, 1)]  # dilation is 1
+        way_back = torch.ops.aten.max_pool2d_with_indices_backward
+        back = way_back(gradient, as_wide, *window, False, places.long())
+        return back, None, None, None
 
 
 def frames(clip: Tensor) -> Tensor:
@@ -111,8 +145,3 @@ def neighbours(clip: Tensor, count: int) -> Tensor:
 def _answers_in_fp32_on_a_cpu(clip: Tensor) -> bool:
     exact = clip.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     return exact and clip.is_cpu and not torch.is_grad_enabled()
-
-
-def _conv(pictures: Tensor, weight: Tensor, stride, padding) -> Tensor:
-    weight = weight.contiguous(memory_format=torch.channels_last)
-    return F.conv2d(pictures, weight, None, stride, padding)

@@ -117,7 +117,8 @@ class Bottleneck(nn.Module):
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
-        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+        y += x if self.downsample is None else self.downsample(x)  # BN's result: nobody else's
+        return self.relu(y)
 
 
 class ConvBlock(nn.Module):
@@ -215,7 +216,8 @@ class ResNet3d(nn.Module):
     def extractor_modules(self) -> list[nn.Module]:
         """The feature extractor's layers, in order: stem and all stages but the last."""
         stages = [getattr(self, f"layer{i}") for i in range(1, len(self.backbone.stages))]
-        return [self.conv1, self.bn1, self.relu, self.maxpool, *stages]
+        # ReLU of the maximum is the maximum of ReLU's results, and has fewer numbers to look at
+        return [self.conv1, self.bn1, self.maxpool, self.relu, *stages]
 
     def features(self, clip: Tensor) -> Tensor:
         """Feature maps f(x) at the attention point: (N, 3, T, H, W) → (N, C, T, H′, W′)."""

@@ -65,14 +65,16 @@ PEER = "pytorchvideo's slow_r50"
 TARGETS = {
     target.name: target
     for target in (
-        Target("fwd_backbone", f"ResNet-50 / {PEER}, forward", 0.75, 0.60),
-        Target("fwd_stabn", f"ST-ABN-50 / {PEER}, forward", 1.15, 0.90),
+        Target("fwd_backbone", f"ResNet-50, BN folded / {PEER}, forward", 0.75, 0.60),
+        Target("fwd_stabn", f"ST-ABN-50, BN folded / {PEER}, forward", 1.15, 0.90),
         Target("train_backbone", f"ResNet-50 / {PEER}, training step", 0.80, 0.75),
         Target("train_stabn", f"ST-ABN-50 / {PEER}, training step", 1.45, 1.30),
-        Target("fwd_bf16", f"ST-ABN-50 in bf16 / {PEER} in fp32, forward", None, 0.13),
-        Target("attention_cost", "ST-ABN-50 / ResNet-50, forward", 1.60),
+        Target("fwd_bf16", f"ST-ABN-50, BN folded, in bf16 / {PEER} in fp32, forward", None, 0.13),
+        Target("attention_cost", "ST-ABN-50 / ResNet-50, forward, BN folded", 1.60),
         Target("small_network", "small ST-ABN / small plain network, training step", 1.35),
-        Target("share", "ST-ABN-50 forward / the machine's matrix rate", 0.70, at_least=True),
+        Target(
+            "share", "ST-ABN-50 forward, BN folded / the machine's matrix rate", 0.70, at_least=True
+        ),
         Target("finetune_cached", "step on kept features / step of the whole ST-ABN-50", 0.50),
         Target("act_memory", "GiB that a step of ST-ABN-50 keeps of a clip, bf16", 1.6),
         Target("loader", "DataLoader / decoding alone, clips a second a core", 0.85, at_least=True),

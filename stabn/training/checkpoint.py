@@ -53,25 +53,42 @@ def save(
     classes: tuple[str, ...],
     **more: Any,
 ) -> None:
-    """Write a checkpoint atomically (temporary file, fsync, rename).
-
-    Args:
-        path: where to; a checkpoint already there stays whole if this fails.
-        model: its weights are stored.
-        config: stored as plain values.
-        classes: class texts, by class id.
-        more: tensors and plain values, e.g. ``progress``, and ``training`` for resuming.
+    """Write a checkpoint, as :func:`content_of` and :func:`write` do.
 
     Raises:
         CheckpointError: no permission, disk full.
     """
-    content = {
+    write(path, content_of(model, config, classes, **more))
+
+
+def content_of(
+    model: nn.Module, config: RunConfig, classes: tuple[str, ...], **more: Any
+) -> dict[str, Any]:
+    """What a checkpoint holds; its tensors are those of the network, not copies.
+
+    Args:
+        model: its weights are stored.
+        config: stored as plain values.
+        classes: class texts, by class id.
+        more: tensors and plain values, e.g. ``progress``, and ``training`` for resuming.
+    """
+    return {
         "format": FORMAT,
         "config": config.model_dump(mode="json"),
         "classes": list(classes),
         "model": model.state_dict(),
         **more,
     }
+
+
+def write(path: str | Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint atomically (temporary file, fsync, rename).
+
+    A checkpoint already at ``path`` stays whole if this fails.
+
+    Raises:
+        CheckpointError: no permission, disk full.
+    """
     try:
         with replacing(path) as file:
             torch.save(content, file)

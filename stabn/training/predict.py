@@ -16,6 +16,7 @@ from stabn.data.mini.truth import read_truth
 from stabn.data.video import VideoError
 from stabn.losses import answer
 from stabn.metrics import mass_in_mask, pointing_game
+from stabn.models.folded import folded
 from stabn.training.config import RunConfig
 from stabn.training.forward import Output, forward
 from stabn.training.pace import paced
@@ -63,7 +64,7 @@ def predict(
     model.eval()
     failures: list[Failure] = []
     several = loader.dataset.views.several
-    clips = _scored(model, loader, config, me, failures, invert_spatial, with_truth)
+    clips = _scored(folded(model), loader, config, me, failures, invert_spatial, with_truth)
     # a rank has all clips of its videos, one after the other: few are kept at a time
     rows = [_video([*own], several) for _, own in groupby(clips, key=itemgetter("video_id"))]
     if me.total(me.terminated.is_set())[0]:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, get_context, parent_process, resource_tracker
@@ -46,12 +46,14 @@ class Process:
         world_size: number of processes in the run.
         device: ``cuda:<local rank>`` where there is one, else ``cpu``.
         terminated: set when this process was sent SIGTERM, within :func:`heeding_sigterm`.
+        unfinished: each waits for work that must be done before this process leaves.
     """
 
     rank: int
     world_size: int
     device: torch.device
     terminated: threading.Event = field(default_factory=threading.Event, compare=False)
+    unfinished: list[Callable[[], None]] = field(default_factory=list, compare=False)
 
     @property
     def is_main(self) -> bool:
@@ -81,6 +83,8 @@ class Process:
         All leave together, when rank 0 has stored what there is: torchrun ends the others of a
         machine soon after the first one. One process of each machine says the line.
         """
+        for wait in self.unfinished:
+            wait()
         self.total(0)
         if self.is_first_here:
             log.log(logging.INFO if self.is_main else logging.WARNING, PREEMPTED)
@@ -270,13 +274,22 @@ def gathered(rows: list[Row], me: Process) -> list[Row]:
 
 
 def usable_precision(precision: str, device: torch.device) -> str:
-    """``precision`` where the device has it in hardware, else ``"fp32"``."""
+    """``precision`` where the device has it in hardware and PyTorch may use it, else ``"fp32"``.
+
+    On a CPU oneDNN convolves, which ONEDNN_MAX_CPU_ISA keeps from the newest instructions.
+    """
     if device.type == "cuda":
         has = {"fp16": True, "bf16": torch.cuda.is_bf16_supported(including_emulation=False)}
     else:
         capabilities = torch.cpu.get_capabilities()
-        has = {"bf16": any(capabilities.get(c) for c in ("avx512_bf16", "amx_bf16", "bf16"))}
+        units = any(capabilities.get(c) for c in ("avx512_bf16", "amx_bf16", "bf16"))
+        barred = torch.backends.mkldnn.is_available() and not _onednn_has_bf16()
+        has = {"bf16": units and not barred}
     return precision if has.get(precision, False) else "fp32"
+
+
+def _onednn_has_bf16() -> bool:
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:

@@ -11,13 +11,15 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
-from stabn.training.checkpoint import CheckpointError, load_state, read, save
+from stabn.training.beside import Beside, copied
+from stabn.training.checkpoint import CheckpointError, content_of, load_state, read, write
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.networks import SETTINGS
 from stabn.training.process import Process, gathered
@@ -131,29 +133,44 @@ def store(
     model: nn.Module,
     parts: Mapping[str, Any],
     progress: Progress,
+    beside: Beside,
     *,
     keep: int = 1,
 ) -> None:
-    """Write ``last.pt``. ``parts`` are the objects with a ``state_dict`` beside the model.
+    """Write ``last.pt`` beside the steps; what it will hold is as it is now.
 
     With ``keep`` > 1 the last ``keep`` of them stay as ``last-<step>.pt``, the newest under both
     names.
+
+    Args:
+        config: the run.
+        classes: class texts, by class id.
+        model: its weights are stored.
+        parts: the objects with a ``state_dict`` beside the model.
+        progress: how far the run has come.
+        beside: writes it, and raises CheckpointError where it cannot.
+        keep: how many.
     """
     state = {name: part.state_dict() for name, part in parts.items()}
-    path = config.folder / "last.pt"
-    save(path, model, config, classes, progress=progress.plain(), training=state)
-    named = path.with_name(f"last-{progress.step}.pt")
+    content = content_of(model, config, classes, progress=progress.plain(), training=state)
+    beside(partial(_write, config.folder, copied(content), progress.step, keep))
+    progress._stored = time.monotonic()
+
+
+def _write(folder: Path, content: dict[str, Any], step: int, keep: int) -> None:
+    path = folder / "last.pt"
+    write(path, content)
+    named = path.with_name(f"last-{step}.pt")
     if keep > 1:
         named.unlink(missing_ok=True)
         try:
             os.link(path, named)  # a second name for it costs no space
         except OSError:
             shutil.copyfile(path, named)
-    older = [p for p in _by_step(config.folder) if _step(p) <= progress.step]
-    for other in _by_step(config.folder):
+    older = [p for p in _by_step(folder) if _step(p) <= step]
+    for other in _by_step(folder):
         if keep == 1 or other not in older[:keep]:
             other.unlink(missing_ok=True)
-    progress._stored = time.monotonic()
 
 
 def _by_step(folder: Path) -> list[Path]:

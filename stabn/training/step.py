@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from stabn.data.dataset import Batch
 from stabn.losses import ClassificationLoss, answer, loss_of
 from stabn.training.batch_statistics import check_statistics
+from stabn.training.beside import Beside
 from stabn.training.build import build_model, class_texts, eval_loader, split_videos, train_loader
 from stabn.training.config import ConfigError, RunConfig
 from stabn.training.forward import forward
@@ -75,11 +76,11 @@ class Run:
         every, epochs = self.config.eval_every, self.config.epochs
         return epochs // every - self.progress.epoch // every + (epochs % every > 0) + 1
 
-    def store(self) -> None:
-        """Write ``last.pt``."""
+    def store(self, beside: Beside) -> None:
+        """Write ``last.pt`` beside the steps."""
         parts = _stateful(self.optimizer, self.schedule, self.scaler)
         keep = self.config.keep_last
-        store(self.config, self.classes, self.model, parts, self.progress, keep=keep)
+        store(self.config, self.classes, self.model, parts, self.progress, beside, keep=keep)
 
 
 def set_up(config: RunConfig, me: Process) -> Run:

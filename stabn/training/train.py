@@ -6,12 +6,14 @@ whose folder holds ``last.pt`` goes on from there.
 """
 
 import logging
+from functools import partial
 
 import torch.distributed as dist
 from torch import nn
 from torch.optim.lr_scheduler import MultiStepLR, ReduceLROnPlateau
 
-from stabn.training.checkpoint import load, save
+from stabn.training.beside import Beside, copied
+from stabn.training.checkpoint import content_of, load, write
 from stabn.training.config import RunConfig, configured, write_config
 from stabn.training.evaluate import figures_from_predictions, in_words, report
 from stabn.training.files import remove_leftovers
@@ -67,6 +69,7 @@ def train(config: RunConfig) -> None:
         holding(config.folder, me),
         heeding_sigterm(me),
         profiled(config.folder, config.profile_steps, me) as count_step,
+        Beside(me) as beside,
     ):
         run = set_up(config, me)
         progress, schedule, sampler = run.progress, run.schedule, run.loader.batch_sampler
@@ -102,9 +105,10 @@ def train(config: RunConfig) -> None:
                 if failed:
                     ledger.enter(progress.epoch, progress.step, batch.failures)
                 due = progress.due(config.save_every, config.save_minutes)
+                beside.look()
                 if me.is_main and (stop or due):
                     with journal.aside("saving"):
-                        run.store()
+                        run.store(beside)
                 if stop:
                     me.leave()
 
@@ -112,7 +116,7 @@ def train(config: RunConfig) -> None:
             evaluating = due or progress.epoch + 1 == config.epochs
             if evaluating and me.is_main:  # it may take long, and be cut off
                 with journal.aside("saving"):
-                    run.store()
+                    run.store(beside)
             progress.epoch, progress.batch = progress.epoch + 1, 0
             if evaluating:
                 with journal.aside("evaluation"):
@@ -126,15 +130,17 @@ def train(config: RunConfig) -> None:
                 if isinstance(schedule, ReduceLROnPlateau):
                     schedule.step(total)
                 if progress.improves(figures["top1"], total) and me.is_main:
-                    best = config.folder / "best.pt"
+                    now = {"progress": progress.plain()}
                     with journal.aside("saving"):
-                        save(best, run.model, config, run.classes, progress=progress.plain())
+                        best = copied(content_of(run.model, config, run.classes, **now))
+                        beside(partial(write, config.folder / "best.pt", best))
             if isinstance(schedule, MultiStepLR):
                 schedule.step()
             if me.is_main:
                 with journal.aside("saving"):
-                    run.store()
+                    run.store(beside)
 
+        beside.wait()
         close_folder(config, progress, me)
 
 

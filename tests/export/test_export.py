@@ -22,7 +22,7 @@ from stabn.training.checkpoint import Trained, load, save
 from stabn.training.config import RunConfig
 from stabn.training.files import file_hash
 from stabn.training.records import read_record, write_record
-from tests.models.test_plain import unsettled
+from tests.models.test_folded import unsettled
 from tests.training.networks import CLASSES
 
 pytestmark = pytest.mark.slow(25)

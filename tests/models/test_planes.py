@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from stabn.models import planes
 from stabn.models.plain import plain
@@ -160,6 +161,40 @@ def test_the_maximum_is_pytorchs(shape):
         PlaneMaxPool3d(3, stride=2, padding=1)(clip),
         nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))(clip),
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 8, 6), (1, 4, 1, 7, 7)], ids=str)
+def test_the_way_back_through_it_is_pytorchs_and_keeps_places_alone(shape, dtype):
+    whole = torch.randint(-2, 3, shape).to(dtype)  # so that many maxima are equal
+    results, kept = [], []
+    pools = PlaneMaxPool3d(3, stride=2, padding=1), nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
+    for pool in pools:
+        torch.manual_seed(0)
+        clip = whole.clone().requires_grad_()
+        with saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+            y = pool(clip)
+        y.backward(torch.randn(y.shape).to(dtype))
+        results.append((y, clip.grad))
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6 if dtype == torch.float32 else 2e-2, atol=1e-6)
+    ours, _pictures, _places = kept
+    assert (ours.dtype, ours.numel()) == (torch.int32, results[0][0].numel())
+
+
+def test_relu_of_the_maximum_is_the_maximum_of_relu_way_back_included():
+    """The stem of a network pools first; that of the published one last."""
+    results = []
+    for pools_first in (True, False):
+        torch.manual_seed(0)
+        clip = torch.randn(2, 3, 4, 9, 9, requires_grad=True)
+        pool = PlaneMaxPool3d(3, stride=2, padding=1)
+        y = pool(clip - 1).relu() if pools_first else pool((clip - 1).relu())
+        assert (y == 0).any()
+        y.backward(torch.randn(y.shape))
+        results.append((y, clip.grad))
+    for a, b in zip(*results, strict=True):
+        assert torch.equal(a, b)
 
 
 @pytest.mark.parametrize("network", ["baseline", "st_abn", "resnet50"])

@@ -1,6 +1,7 @@
 """What a process says of the machine it runs on."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import torch
 
 from stabn.training.config import ConfigError
 from stabn.training.ending import LAUNCHER_PID
-from stabn.training.process import agreeing, joined
+from stabn.training.process import agreeing, joined, usable_precision
 from stabn.training.resume import Progress, check_same_step
 from tests.side_by_side import side_by_side
 
@@ -47,6 +48,36 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match="4 processes, but this machine has 2 GPUs"), joined():
         pass
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("unit", ["avx512_bf16", "amx_bf16", "bf16"])
+@pytest.mark.parametrize("allowed", [True, False])
+def test_bf16_is_used_where_there_are_units_that_onednn_may_use(unit, allowed, monkeypatch):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {unit: True, "avx2": True})
+    monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: True)
+    monkeypatch.setattr("stabn.training.process._onednn_has_bf16", lambda: allowed)
+    assert usable_precision("bf16", CPU) == ("bf16" if allowed else "fp32")
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx2": True})
+    assert usable_precision("bf16", CPU) == "fp32"  # without units oneDNN emulates
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64") or not torch.backends.mkldnn.is_available(),
+    reason="another kind of processor, or PyTorch without oneDNN",
+)
+def test_a_limit_on_instructions_is_heeded():
+    code = (
+        "import torch\n"
+        "torch.cpu.get_capabilities = lambda: {'avx512_bf16': True}\n"
+        "from stabn.training.process import usable_precision\n"
+        "print(usable_precision('bf16', torch.device('cpu')))"
+    )
+    limited = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, env=limited)
+    assert found.stdout.decode().strip() == "fp32", found.stderr.decode()
 
 
 def agree(what: str) -> None:

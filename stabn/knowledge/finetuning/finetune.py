@@ -32,6 +32,7 @@ from stabn.knowledge.finetuning.step import (
     take_steps,
 )
 from stabn.knowledge.finetuning.targets import read_edits, unchanged
+from stabn.training.beside import Beside
 from stabn.training.checkpoint import Trained, save
 from stabn.training.config import configured, write_config
 from stabn.training.evaluate import check_classes, inverts, report
@@ -73,7 +74,12 @@ def finetune(config: FinetuneConfig) -> None:
         DecodeFailuresError: more than the run's ``max_decode_failures`` of the clips.
         CheckpointError, AnnotationError, PreparationError, VideoError: a file that cannot be used.
     """
-    with joined() as me, holding(config.folder, me), heeding_sigterm(me):
+    with (
+        joined() as me,
+        holding(config.folder, me),
+        heeding_sigterm(me),
+        Beside(me) as beside,
+    ):
         before, run = opened(config)
         check_classes(before, run, config.start)
         lessons = read_lessons(run, frozen_edits(config, me))
@@ -111,24 +117,26 @@ def finetune(config: FinetuneConfig) -> None:
                 if failed:
                     ledger.enter(progress.epoch, progress.step, batch.failures)
                 due = progress.due(config.save_every, config.save_minutes)
+                beside.look()
                 if me.is_main and (stop or due):
-                    save_all(tuning, journals)
+                    save_all(tuning, journals, beside)
                 if stop:
                     me.leave()
             progress.epoch, progress.batch = progress.epoch + 1, 0
             if me.is_main:
-                save_all(tuning, journals)
+                save_all(tuning, journals, beside)
 
+        beside.wait()
         forget_features(config.folder, me)
         close_folder(tuning)
 
 
-def save_all(tuning: Tuning, journals: Mapping[str, Journal]) -> None:
+def save_all(tuning: Tuning, journals: Mapping[str, Journal], beside: Beside) -> None:
     """Write ``last.pt``, which is no arm's training."""
     with ExitStack() as stack:
         for journal in journals.values():
             stack.enter_context(journal.aside("saving"))
-        tuning.store()
+        tuning.store(beside)
 
 
 def frozen_edits(config: FinetuneConfig, me: Process) -> list[Edit]:

@@ -14,7 +14,9 @@ from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.finetuning.arms import Arm, Told, take_step, trainable_copy, trained_together
 from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.targets import Levels, read_targets, shifted, swapped
+from stabn.models.folded import folded
 from stabn.training.batch_statistics import check_statistics
+from stabn.training.beside import Beside
 from stabn.training.build import split_videos, train_loader
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
@@ -47,6 +49,7 @@ class Tuning:
         run: the run that is fine-tuned, with what fine-tuning changes of its description.
         me: this process.
         before: the network that all arms start from, on ``me.device``.
+        extractor: a copy of it that computes f(x), without BN.
         lessons: what is learned from.
         loader: this process's share of the training clips.
         steps: optimizer steps from beginning to end.
@@ -60,6 +63,7 @@ class Tuning:
     run: RunConfig
     me: Process
     before: Trained
+    extractor: nn.Module
     lessons: Lessons
     loader: DataLoader
     steps: int
@@ -68,10 +72,10 @@ class Tuning:
     arms: Mapping[str, Arm]
     progress: Progress
 
-    def store(self) -> None:
-        """Write ``last.pt``."""
+    def store(self, beside: Beside) -> None:
+        """Write ``last.pt`` beside the steps."""
         parts = _parts(self.arms)
-        store(self.config, self.before.classes, self.models, parts, self.progress)
+        store(self.config, self.before.classes, self.models, parts, self.progress, beside)
 
 
 def opened(config: FinetuneConfig) -> tuple[Trained, RunConfig]:
@@ -166,7 +170,8 @@ def set_up(
     for name, arm in arms.items():
         arm.network = trained_together(models[name], me)
     return Tuning(
-        *(config, run, me, before, lessons, loader, steps, precision, models, arms, progress)
+        *(config, run, me, before, folded(before.model), lessons, loader, steps),
+        *(precision, models, arms, progress),
     )
 
 
@@ -188,7 +193,7 @@ def extracted(tuning: Tuning, batch: Batch) -> Tensor:
     features = batch.video.to(tuning.me.device, non_blocking=True)
     if not features.is_floating_point():
         with autocast(tuning.precision, tuning.me.device):
-            features = tuning.before.model.features(normalise(features))
+            features = tuning.extractor.features(normalise(features))
     # in one order in memory, as sums over it are rounded by order
     return features.contiguous(memory_format=torch.channels_last_3d)
 

@@ -12,6 +12,7 @@ from stabn.data.sampling import interleaved_indices, views
 from stabn.data.transforms import ClipTransform, eval_transform, normalise
 from stabn.data.video import VideoError
 from stabn.knowledge.selection.rescoring import Features
+from stabn.models.folded import folded
 from stabn.models.st_abn import STABN
 from stabn.training.build import split_videos
 from stabn.training.config import RunConfig
@@ -114,6 +115,7 @@ def looks(
     """
     videos = split_videos(config, config.train_split)[1]
     batch_size = clips_at_a_time(config, me)
+    model = folded(model)
     for start in range(0, len(video_ids), me.world_size):
         mine: list[Look | Failure] = []
         for video_id in video_ids[start : start + me.world_size][me.rank : me.rank + 1]:
