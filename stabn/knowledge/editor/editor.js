@@ -38,7 +38,7 @@ function render({ model, el }) {
     tool: null, // the level in hand
     seen: null, // when the picture was first seen, in ms; 0 once something was done with it
     early: false, // whether somebody would go on before that was long enough ago
-    overlay: false, speed: 1, loop: true, // which another video keeps
+    overlay: false, large: false, speed: 1, loop: true, // which another video keeps
     drag: null, // {kind, first, last, level, before} and what each kind needs
     playing: null,
     images: [], urls: [],

@@ -10,6 +10,8 @@ import { command, fill, nudge, paint, step } from "./steps.js";
 import { LEVELS, take } from "./tools.js";
 import { hold, markIn, markOut } from "./watch.js";
 
+const LEAP = 10; // frames
+
 const KEYS = [
   ["1", "set the frame, or the selected frames, to 1: the action"],
   ["5", "set them to 0.5: context"],
@@ -17,10 +19,11 @@ const KEYS = [
   ["1, 5 or 0, held", "while the video plays: set all frames that pass"],
   ["i, then o", "select from here to there, also while the video plays"],
   ["← →", "go to the frame before, after"],
-  ["Shift + ← →", "select several frames"],
+  ["Page ↑ ↓", "ten frames back, on"],
+  ["Home  End", "first, last frame"],
+  ["Shift + any of these", "select the frames on the way"],
   ["Shift + click", "select from the current frame to this one"],
   ["↑ ↓", "level up, down by 0.05"],
-  ["Home  End", "first, last frame"],
   ["f", "fill: a straight line between the two ends of the selection"],
   ["s", "smooth the whole video a little"],
   ["Ctrl + Z", "undo (⌘ Z on a Mac)"],
@@ -29,6 +32,7 @@ const KEYS = [
   ["<  >", "play slower, faster"],
   ["l", "play in a loop, or once"],
   ["w", "show or hide where the network looks"],
+  ["z", "draw the frames of a long video larger, or small again"],
   ["Enter", "next video"],
   ["Esc", "give up a drag, end the selection"],
 ];
@@ -55,7 +59,7 @@ export function onKey(view, event) {
   event.preventDefault();
   event.stopPropagation();
   if (key !== "Enter") touch(view);
-  const moves = key.startsWith("Arrow") || key === "Home" || key === "End";
+  const moves = key.startsWith("Arrow") || key.startsWith("Page") || key === "Home" || key === "End";
   if (view.playing && moves) stop(view);
   act();
   if (moves) focusCurrent(view);
@@ -80,6 +84,8 @@ function action(view, event) {
   return {
     ArrowLeft: () => go(view, view.current - 1, shift),
     ArrowRight: () => go(view, view.current + 1, shift),
+    PageUp: () => go(view, view.current - LEAP, shift),
+    PageDown: () => go(view, view.current + LEAP, shift),
     ArrowUp: () => nudge(view, STEP),
     ArrowDown: () => nudge(view, -STEP),
     Home: () => go(view, 0, shift),
@@ -92,6 +98,7 @@ function action(view, event) {
     "<": () => changeSpeed(view, -1),
     ">": () => changeSpeed(view, 1),
     w: () => view.parts.overlay?.click(),
+    z: () => view.parts.larger?.click(),
     " ": () => togglePlay(view),
     Enter: () => command(view),
     "?": () => toggleHelp(view),

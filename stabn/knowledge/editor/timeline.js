@@ -1,9 +1,9 @@
 // Every frame over its own bar, in one row: the axis of time, with what its marks mean.
 
-import { DIAMOND, icon, make, shape } from "./dom.js";
+import { DIAMOND, button, icon, make, shape } from "./dom.js";
 import { pointers } from "./drag.js";
 import { say } from "./levels.js";
-import { go } from "./show.js";
+import { go, reveal } from "./show.js";
 
 const NUMBERED = 5; // every so manieth frame has its number under it, beside the current one
 const ONE_ROW = 22; // frames of which each picture is large enough over its own bar
@@ -20,8 +20,26 @@ export function timeline(view) {
   const axis = ["1", "0.5", "0"].map((level) => make("span", {}, level));
   view.root.style.setProperty("--frames", view.levels.length);
   view.rows = view.levels.length > ONE_ROW ? 2 : 1; // of pictures: odd frames above even ones
-  return make("section", { class: "se-timeline", "data-rows": view.rows, "aria-label": "levels of all frames" }, legend(view),
-    make("div", { class: "se-axis", "aria-hidden": "true" }, ...axis), parts.slots);
+  const head = make("div", { class: "se-above" }, legend(view), view.rows > 1 ? larger(view) : null);
+  parts.timeline = make("section", { class: "se-timeline", "data-rows": view.rows, "aria-label": "levels of all frames" },
+    head, make("div", { class: "se-plot" },
+      make("div", { class: "se-axis", "aria-hidden": "true" }, ...axis), parts.slots));
+  enlarge(view, view.large);
+  return parts.timeline;
+}
+
+/** Frames of a long video are small; who needs to see them makes them larger, and scrolls. */
+function larger(view) {
+  view.parts.larger = button("Larger frames", "z", () => enlarge(view, !view.large), "se-larger");
+  return view.parts.larger;
+}
+
+/** Draw the frames of a long video large, or small; short videos' are as large as they get. */
+export function enlarge(view, large) {
+  view.large = large;
+  view.parts.timeline.toggleAttribute("data-large", large);
+  view.parts.larger?.setAttribute("aria-pressed", String(large));
+  reveal(view);
 }
 
 function legend({ parts, sampled }) {

@@ -259,6 +259,34 @@ class TestMouse:
                 page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
                 expect(page.locator(".se-current")).to_have_attribute("data-frame", str(frame))
 
+    def test_a_long_videos_frames_are_made_larger_and_the_next_ones_too(self, show):
+        it = show(n=120)
+        small = it.page.locator(".se-thumb").nth(60).bounding_box()["width"]
+        focus(it.page, 60)
+        it.press("z")
+        expect(it.page.get_by_role("button", name="Larger frames")).to_have_attribute(
+            "aria-pressed", "true"
+        )
+        large = it.page.locator(".se-thumb").nth(60).bounding_box()
+        assert large["width"] > 2.5 * small
+        assert 0 <= large["x"] <= LAPTOP["width"] - large["width"], "it is still in view"
+        draft = Draft(np.linspace(0.2, 0.8, 60))
+        it.editor.show(pictures(60), draft, sampled=(0,), truth=CLASSES[0], predicted=CLASSES[1])
+        expect(it.page.locator(".se-timeline")).to_have_attribute("data-large", "")
+        it.page.get_by_role("button", name="Larger frames").click()
+        again = it.page.locator(".se-thumb").nth(30).bounding_box()["width"]
+        assert again < large["width"] / 1.5
+
+    @pytest.mark.parametrize("n", [11, N, 120])
+    def test_the_axis_stands_beside_the_bars(self, show, n):
+        """Also where so many frames are scrolled to that a scroll bar stands below them."""
+        page = show(n=n).page
+        bars = page.locator(".se-slider").first.bounding_box()
+        for place, share in ((0, 0), (1, 0.5), (2, 1)):
+            label = page.locator(".se-axis span").nth(place).bounding_box()
+            middle = label["y"] + label["height"] / 2
+            assert middle == pytest.approx(bars["y"] + share * bars["height"], abs=1.5)
+
     def test_an_edge_is_dragged_with_both_its_frames_in_sight(self, it):
         page = it.page
         it.editor.draft.paint(6, 12, 1.0)
@@ -375,6 +403,15 @@ class TestTyping:
         it.press("Control+y")
         assert it.agreed()[:5] == [1.0, 0.67, 0.33, 0.0, 1.0]
         assert len(it.changes) == 11
+
+    def test_page_keys_go_ten_frames_and_choose_them_with_shift(self, it):
+        start = it.agreed()
+        focus(it.page, 4)
+        it.press("PageDown", "0")
+        it.press("Shift+PageUp", "1")
+        assert it.agreed() == [*start[:4], *[1.0] * 11, *start[15:]]
+        it.press("PageUp", "PageUp", "0")  # no further than the first
+        assert it.agreed()[0] == 0
 
     def test_every_level_has_the_key_that_its_button_shows(self, it):
         buttons = it.page.locator(".se-colour")
