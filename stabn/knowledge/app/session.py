@@ -82,6 +82,7 @@ class Session:
         self._free: list[str] = []  # ids that could still be had, when that was looked at last
         self._store, self._queue, self._overlap, self._clock = store, queue, overlap, clock
         self._skipped: set[str] = set()  # videos skipped here, until they are handed out again
+        self._spent: dict[str, float] = {}  # seconds on videos left here without an answer
         store.register((video.video_id, video.frames) for video in queue.videos)
         self._known = {video.video_id for video in queue.videos}
         own = [revision.edit for revision in store.revisions(annotator=self.annotator)]
@@ -287,6 +288,8 @@ class Session:
         if not work.push():
             raise SessionError(self.state)
         work.push_time()
+        if work.number is None:  # no revision to keep them
+            self._spent[work.video.video_id] = work.seconds
         judged = VERDICTS[work.stored[0]] if work.judged else ""
         return Left(work.video.video_id, leaving(work), judged)
 
@@ -331,6 +334,7 @@ class Session:
             self.annotator,
             self._queue.model,
             clock=self._clock,
+            spent=self._spent.get(video_id, 0.0),
             saved=self._count,
         )
         self._renewed = self._clock()

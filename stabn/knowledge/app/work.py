@@ -43,6 +43,7 @@ class Work:
         annotator: A clean name.
         model: Hash of the network whose attention is corrected.
         clock: Seconds that only grow.
+        spent: Seconds worked on it before that no revision holds, as there is none.
         saved: Called with the video's id after each revision that is saved.
 
     Raises:
@@ -57,11 +58,12 @@ class Work:
         model: str,
         *,
         clock: Callable[[], float],
+        spent: float,
         saved: Callable[[str], object],
     ):
         self.video = video
         self._store, self._annotator, self._model = store, annotator, model
-        self._clock, self._saved = clock, saved
+        self._clock, self._spent, self._saved = clock, spent, saved
         self.tried: datetime | None = None
         self._attempts: set[datetime] = set()  # when edits were made whose save went wrong
         self._follow()
@@ -149,7 +151,7 @@ class Work:
         self.draft = draft_of(self.video.attention, edits, self._model)
         self.number = revisions[-1].number if revisions else None
         self.stored = self.wish = self._came = self.draft.content
-        self.seconds = self._kept = edit.seconds if edit else 0.0
+        self.seconds = self._kept = edit.seconds if edit else self._spent
         self.other_model = edit is not None and edit.model != self._model
         self.acted = self._clock()
         self._begun: float | None = None  # when the row at hand was begun, if it was here

@@ -516,6 +516,19 @@ class TestTime:
         assert store.latest("a", "Ada").edit.seconds == third + 7 + 5
         assert session.seconds == third + 7 + 5
 
+    @pytest.mark.parametrize("leave", ["skip", "previous"])
+    def test_time_without_an_answer_counts_with_the_answer(self, session, store, clock, leave):
+        session.next()
+        clock.now += 20
+        getattr(session, leave)()
+        assert store.revisions("b") == []
+        while visit(session) != "b":
+            session.next()
+        clock.now += 3
+        session.draft.set(0, 1.0)
+        session.save()
+        assert store.latest("b", "Ada").edit.seconds == 20 + 3
+
     @pytest.mark.parametrize("leave", ["next", "skip", "previous"])
     def test_all_ways_to_leave_keep_the_time(self, session, store, clock, leave):
         session.next()
