@@ -487,8 +487,9 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # takes no more strokes, and a button goes on under the same name.
 #
 # `make annotate QUEUE=folder STORE=file` chooses the queue and the file of the edits, and
-# `ARGS="--overlap 2"` gives each video to two people. `stabn annotate --help` lists
-# the rest.
+# `ARGS="--overlap 2"` gives each video to two people. Our guidelines speak of hands and things, as
+# Something-Something's videos show them; where yours show something else, say in a Markdown file what 1,
+# 0.5 and 0 mean in them: `ARGS="--guidelines swipes.md"`. `stabn annotate --help` lists the rest.
 #
 # **Who takes care?** The organiser's page sorts the annotators by four signs, which
 # `annotators.csv` in an export holds under the same names. `unchanged` is the share of the videos they

@@ -26,7 +26,8 @@
 #
 # Settings come from environment variables, which the command sets: `STABN_QUEUE` is the folder of the
 # queue, `STABN_STORE` the file or database of the edits, `STABN_OVERLAP` how many annotators are given
-# the same video, `STABN_HOME` the folder from which relative paths count (else the repository's).
+# the same video, `STABN_GUIDELINES` a file that says what the levels mean where videos are other than
+# Something-Something's, `STABN_HOME` the folder from which relative paths count (else the repository's).
 # `QUERY_STRING` is what follows the address's question mark; `name` in it is the visitor's.
 
 # %%
@@ -43,5 +44,6 @@ annotate(
     os.environ.get("STABN_STORE", "runs/mini_st_abn/edits.sqlite"),
     os.environ.get("STABN_QUEUE", "runs/mini_st_abn/queue"),
     overlap=int(os.environ.get("STABN_OVERLAP", "1")),
+    guidelines=os.environ.get("STABN_GUIDELINES", ""),
     name=asked.get("name", [""])[0],
 )

@@ -17,6 +17,7 @@ from stabn.data.video import VideoError
 from stabn.knowledge.app import practice
 from stabn.knowledge.app.guidelines import Guidelines
 from stabn.knowledge.app.loading import Loader
+from stabn.knowledge.app.meaning import GuidelinesError, read_levels
 from stabn.knowledge.app.parts import button, close, row, text, write
 from stabn.knowledge.app.session import NAME_LENGTH, Session, SessionError
 from stabn.knowledge.app.telling import AGAIN, way_back, without_folders
@@ -31,6 +32,10 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds until somebody is told that saving takes too long
 TICK = 5.0  # seconds between two attempts to save what could not be saved
+OTHER_LEVELS = (  # than the guidelines'
+    " Here 1 is the action, 0.5 is for a hand that comes or goes, 0 for the rest; in your own "
+    "videos go by the guidelines."
+)
 SUBMIT = 0.3  # seconds by which the name may come after the Enter that was pressed behind it
 
 
@@ -39,7 +44,12 @@ def _nothing() -> None:
 
 
 def annotate(
-    store_url: str | Path, queue_folder: str | Path, *, overlap: int = 1, name: str = ""
+    store_url: str | Path,
+    queue_folder: str | Path,
+    *,
+    overlap: int = 1,
+    guidelines: str | Path = "",
+    name: str = "",
 ) -> widgets.Widget:
     """The page, or a sentence that says why there is none.
 
@@ -47,12 +57,14 @@ def annotate(
         store_url: where edits are kept, a file or the URL of a database.
         queue_folder: what to work through, as selection wrote it.
         overlap: how many annotators may be given the same video.
+        guidelines: a file that says what the levels mean in these videos; "": as for SSv2's.
         name: of somebody who said it already, and so goes on at once; "" asks for it.
     """
     try:
         store, queue = Store(store_url, timeout=PATIENCE), read_queue(queue_folder)
-        return App(store, queue, overlap=overlap, name=name)
-    except (QueueError, StoreError) as error:
+        levels = read_levels(Path(guidelines)) if guidelines else ""
+        return App(store, queue, overlap=overlap, levels=levels, name=name)
+    except (GuidelinesError, QueueError, StoreError) as error:
         return text(f"There is nothing to annotate here yet. {error}")
 
 
@@ -64,15 +76,17 @@ class App(widgets.VBox):
         editor: The one editor, which goes from video to video.
     """
 
-    def __init__(self, store: Store, queue: Queue, *, overlap: int = 1, name: str = ""):
+    def __init__(
+        self, store: Store, queue: Queue, *, overlap: int = 1, levels: str = "", name: str = ""
+    ):
         self.session: Session | None = None
         self.editor: Editor | None = None
         self._store, self._queue, self._overlap = store, queue, overlap
-        self._name = name
+        self._name, self._own_levels = name, bool(levels)
         self._status: Callable[[], None] = _nothing  # says how things stand, on the screen at hand
         self._loader = Loader(queue)
         self._message, self._above = widgets.HTML(layout={"order": "-2"}), widgets.VBox()
-        self._guidelines = Guidelines(self._try)
+        self._guidelines = Guidelines(self._try, levels)
         self._toast = Toast(self._undo)
         super().__init__()
         self._welcome()
@@ -125,7 +139,7 @@ class App(widgets.VBox):
         self._show(
             text(
                 f"Practice, on a drawn clip and a made-up network. Mark when this happens: "
-                f"{clip.truth}."
+                f"{clip.truth}.{OTHER_LEVELS if self._own_levels else ''}"
             ),
             row(
                 button("Show the truth", lambda: self._try(tell), "primary"),

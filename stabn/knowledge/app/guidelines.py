@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
+from stabn.knowledge.app.meaning import LEVELS
 from stabn.knowledge.app.parts import button, row
 
 GUIDELINES = """
@@ -11,14 +12,7 @@ GUIDELINES = """
 <p>A network watched short videos and got some of them wrong. Beside each video you see, frame by
 frame, how much it relied on that frame. Please put that right: say <b>when</b> there is something
 to see.</p>
-<ul>
-<li><b>1</b>: the action that the title names is going on in this frame: from the frame in which the
-hand has reached its thing to the last one before the hand goes away.</li>
-<li><b>0.5</b>: it is not, but the frame helps to understand it: the hand comes or goes, and can be
-seen, if only a finger at the edge.</li>
-<li><b>0</b>: nothing in this frame has to do with it. The thing that only lies there is 0, and so
-is whatever else moves.</li>
-</ul>
+%s
 <p>The quickest way: <b>All 0</b>; drag sideways from the first frame to the last that you mean,
 over pictures or bars (or click the one, hold Shift and click the other), and press a key:
 <kbd>1</kbd> sets them to 1, <kbd>5</kbd> to 0.5, <kbd>0</kbd> to 0. Or choose a level first and
@@ -45,14 +39,16 @@ class Guidelines(widgets.VBox):
 
     Args:
         attempt: does a step, and says so on the page if it fails.
+        levels: what they mean, as HTML, in place of our own; our pictures are then left out.
     """
 
-    def __init__(self, attempt: Callable[[Callable[[], None]], None]):
+    def __init__(self, attempt: Callable[[Callable[[], None]], None], levels: str = ""):
         self._pictures = widgets.HTML()
         self._pictures.layout.display = "none"
         self._ask = button("Show examples", lambda: attempt(self.draw))
         self._away = button("Close the guidelines", self.hide)
-        beside = row(widgets.HTML(GUIDELINES), self._pictures)
+        self._ask.layout.display = "none" if levels else None
+        beside = row(widgets.HTML(GUIDELINES % (levels or LEVELS)), self._pictures)
         super().__init__([beside, row(self._ask, self._away)])
         self.add_class("stabn-guidelines")
 

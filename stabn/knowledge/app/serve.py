@@ -32,20 +32,18 @@ from pathlib import Path
 from urllib.parse import quote
 
 import click
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
 
 from stabn import given
-from stabn.errors import UserError
 from stabn.knowledge.app.address import Address, address_of
 from stabn.knowledge.app.downloads import FILES, Download
 from stabn.knowledge.app.ending import end_on_signals
+from stabn.knowledge.app.found import ServeError, absolute, look, store_file
 from stabn.knowledge.app.handlers import OURS, TokenOnly
 from stabn.knowledge.app.kernels import PAGE, Kernels, room
-from stabn.knowledge.selection.queue import QueueError, read_queue
+from stabn.knowledge.app.meaning import read_levels
 from stabn.knowledge.store.store import Store
 
 HERE = Path(__file__).resolve().parent
@@ -63,10 +61,6 @@ CHECK = 60  # at most so many seconds between two looks for such kernels
 ORGANISERS = 4  # organiser's pages at once
 READY = 1  # annotators' pages begun before anybody asks
 PRELOAD = "import stabn.knowledge.app.annotator, stabn.knowledge.selection.rescoring"
-
-
-class ServeError(UserError):
-    """The pages cannot be served; the message names the remedy."""
 
 
 class Page(Voila):
@@ -132,6 +126,7 @@ class Options:
     token: str = ""  # of the annotators; empty: a random one
     organiser_token: str = ""
     overlap: int = 1
+    guidelines: Path | None = None
     idle: int = IDLE
     arrival: int = ARRIVAL
     pages: int | None = None  # of annotators at once; None: what memory has room for
@@ -203,10 +198,13 @@ def serve(options: Options) -> None:
     Raises:
         ServeError: no queue, or a port that is taken.
         AddressError: addresses that cannot be.
+        GuidelinesError: guidelines that cannot be shown.
         StoreError: a store that cannot be used.
     """
     address = address_of(options.base_url, options.public_url)
-    lines, file = look(options), store_file(options.store)
+    lines, file = look(options.queue, options.store), store_file(options.store)
+    if options.guidelines:
+        read_levels(options.guidelines)
     if file is None or file.exists():
         Store(options.store)  # what is wrong with it is said here, before a page says it
     os.environ.update(
@@ -214,6 +212,7 @@ def serve(options: Options) -> None:
         STABN_STORE=absolute(options.store),
         STABN_HOME=os.getcwd(),
         STABN_OVERLAP=str(options.overlap),
+        STABN_GUIDELINES=str(options.guidelines.resolve()) if options.guidelines else "",
         OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", "1"),
     )
     asyncio.set_event_loop(asyncio.new_event_loop())
@@ -248,51 +247,6 @@ def serve(options: Options) -> None:
     print("ended, no kernel left", flush=True)
 
 
-def look(options: Options) -> list[str]:
-    """One line on the queue and one on the store.
-
-    Raises:
-        ServeError: there is no queue, or it cannot be read.
-    """
-    try:
-        queue = read_queue(options.queue)
-    except QueueError as error:
-        run = options.queue.parent
-        raise ServeError(
-            f"{error}. A queue is made from a trained run:\n  papermill "
-            f"notebooks/launch/select.ipynb {run}/select.ipynb -p run {run}"
-        ) from error
-    classes = len({video.label for video in queue.videos})
-    lines = [f"queue:       {options.queue}, {len(queue.videos)} videos of {classes} classes"]
-    file = store_file(options.store)
-    if file is None:
-        return [*lines, f"store:       {make_url(options.store).render_as_string()}"]
-    return [*lines, f"store:       {file}, {'there' if file.exists() else 'made when first used'}"]
-
-
-def store_file(store: str) -> Path | None:
-    """The file of an SQLite store, absolute; None for a store on a database server.
-
-    Raises:
-        ServeError: neither a path nor the address of a database.
-    """
-    if "://" not in store:
-        return given.path(store).resolve()
-    try:
-        url = make_url(store)
-    except (ArgumentError, ValueError) as error:
-        raise ServeError(f"{store.split('@')[-1]}: is no address of a database") from error
-    if not (url.drivername.startswith("sqlite") and url.database):
-        return None
-    return given.path(url.database).resolve()
-
-
-def absolute(store: str) -> str:
-    """The store as kernels, which work in another folder, can open it."""
-    file = store_file(store)
-    return store if file is None else str(file)
-
-
 @click.command(help=__doc__.split("\n\n")[0])
 @click.option(
     "--queue",
@@ -312,6 +266,11 @@ def absolute(store: str) -> str:
 @click.option("--token", default="", help="Of the annotators (default: a random one).")
 @click.option("--organiser-token", default="", help="(default: a random one)")
 @click.option("--overlap", default=1, show_default=True, type=COUNT, help="Annotators a video.")
+@click.option(
+    "--guidelines",
+    type=given.path,
+    help="Markdown that says what 1, 0.5 and 0 mean in your videos (default: hands and things).",
+)
 @click.option(
     "--idle", default=IDLE, show_default=True, type=COUNT, help="Seconds until an idle page ends."
 )

@@ -1,6 +1,7 @@
 """The annotators' page without a browser: what it shows after each step, what the store holds."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from stabn.knowledge.app import annotator as page
 from stabn.knowledge.app import toast
 from stabn.knowledge.app.annotator import App, annotate
 from stabn.knowledge.app.guidelines import GUIDELINES
+from stabn.knowledge.app.meaning import LEVELS, GuidelinesError, read_levels
 from stabn.knowledge.app.practice import PRACTICE, compare
 from stabn.knowledge.selection.config import SelectConfig
 from stabn.knowledge.selection.queue import Queue, QueuedVideo, read_queue, write_queue
@@ -175,9 +177,40 @@ class TestBeforeAName:
         assert not hand[np.array(app.editor.true_levels) == 0].any()
 
 
+class TestGuidelinesOfOnesOwn:
+    def test_they_stand_where_ours_did_and_what_the_buttons_do_stays(self, store, queue, tmp_path):
+        file = tmp_path / "swipes.md"
+        file.write_text("- **1**: the arm moves\n- **0**: it rests <script>alert(1)</script>\n")
+        app = annotate(tmp_path / "edits.sqlite", queue.folder, guidelines=file)
+        assert "<li><strong>1</strong>: the arm moves</li>" in seen(app)
+        assert "&lt;script&gt;" in seen(app)
+        assert "<script" not in seen(app)
+        assert "the hand has reached its thing" not in seen(app)
+        assert "Next video" in seen(app)
+        assert button(app, "Show examples").layout.display == "none"  # they show hands and things
+        press(app, "Practise first")
+        assert "in your own videos go by the guidelines" in seen(app)
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (None, "swipes.md: cannot be read (No such file or directory); name a file"),
+            (b" \n", "swipes.md: is empty; say in it what 1, 0.5 and 0 mean"),
+            (b"\xff\xfe\x00", "swipes.md: is no text in UTF-8"),
+        ],
+    )
+    def test_what_is_no_text_is_said(self, queue, tmp_path, content, said):
+        file = tmp_path / "swipes.md"
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(GuidelinesError, match=re.escape(said)):
+            read_levels(file)
+        assert said in annotate(tmp_path / "e.sqlite", queue.folder, guidelines=file).value
+
+
 def test_the_action_lasts_while_the_hand_is_at_its_thing():
     """What the guidelines tell people to mark is what the drawn clips hold for true."""
-    told = " ".join(GUIDELINES.split())
+    told = " ".join(LEVELS.split())
     assert "the hand has reached its thing to the last one before the hand goes away" in told
     rng = np.random.default_rng(0)
     for _ in range(200):

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from stabn.knowledge.app import serve
+from stabn.knowledge.app import found, serve
 from stabn.knowledge.app.address import Address
 from stabn.knowledge.selection.queue import read_queue
 from stabn.knowledge.store.database import StoreError
@@ -427,7 +427,7 @@ class TestStartAndEnd:
         ],
     )
     def test_the_store_is_told_and_a_password_is_not(self, queue, store, line):
-        lines = serve.look(serve.Options(queue, store))
+        lines = found.look(queue, str(store))
         assert lines[-1].endswith(line)
         assert len(read_queue(queue).videos) == 12
 
@@ -447,7 +447,7 @@ class TestStartAndEnd:
 
     def test_an_address_of_no_database_is_an_error_without_the_password(self, queue):
         with pytest.raises(serve.ServeError, match="is no address of a database") as error:
-            serve.look(serve.Options(queue, "://me:secret@host"))
+            found.look(queue, "://me:secret@host")
         with pytest.raises(serve.ServeError, match="h:port/x: is no address of a database"):
-            serve.look(serve.Options(queue, "postgresql://me:secret@h:port/x"))
+            found.look(queue, "postgresql://me:secret@h:port/x")
         assert "secret" not in str(error.value)
