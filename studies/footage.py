@@ -17,6 +17,7 @@ SCRIPTS = ("egogestar", "gestures", "places", "timing", "layouts")
 FOLDS, SEEDS = range(5), ("0", "1", "2")
 ALL = ("baseline", "control", "st_abn", "gated")
 ATTENDING = ("st_abn", "gated")
+KEPT = SEEDS[0]  # whose networks stay with their records, to be scored on clips not used here
 # variant of the set → networks that learn it
 ARMS = {"plain": ALL, "idle": ALL, "there_and_back": ALL, "last": ATTENDING, "pause": ATTENDING}
 EPOCHS = {"idle": "12"}  # of three times as many clips as the others have
@@ -101,7 +102,13 @@ def trained(variant, arm, fold, seed):
     folder = Path("runs/study") / name
     then = [[PY, "-m", "studies.real", folder]] if variant in TIMED else []
     need = [f"footage:{decoded(variant).name}"]
-    return studied("real", "train", name, f"real_{arm}", seed, need=need, given=given, then=then)
+    return studied(
+        *("real", "train", name, f"real_{arm}", seed),
+        need=need,
+        given=given,
+        then=then,
+        weights=["best"] if seed == KEPT else [],
+    )
 
 
 def mended(fold, seed):

@@ -1,12 +1,18 @@
 """One run of a study: a launch notebook with what comes first and what follows, then its record."""
 
 from pathlib import Path
+from shutil import copyfile
 
 from tools.graph import LAUNCH, PY, STREAMED, call, make, papermill, run
 
 
-def studied(study, notebook, name, parameters, seed, *, need, given=(), first=(), then=()):
-    """One run of a study: what comes first, the launch notebook, what follows; then its record."""
+def studied(
+    study, notebook, name, parameters, seed, *, need, given=(), first=(), then=(), weights=()
+):
+    """One run of a study: what comes first, the launch notebook, what follows; then its record.
+
+    Beside the record stay those of its ``weights``, by their names in the run's folder.
+    """
     folder, result = Path("runs/study") / name, Path("book/results") / study / f"{name}.json"
     options = ["-p", "seed", seed, "-p", "name", name, "-p", "out_dir", folder.parent, *given]
     command = papermill(
@@ -14,12 +20,18 @@ def studied(study, notebook, name, parameters, seed, *, need, given=(), first=()
         *("-f", LAUNCH / f"{parameters}.yaml", *options, *STREAMED),
     )
     promote = [PY, "-m", "stabn", "promote", folder, study]
+    beside = result.parent / name
+    kept = [call(copyfile, folder / f"{of}.pt", Path(f"{beside}-{of}.pt")) for of in weights]
     return {
         "name": name,
         "task_dep": [] if result.exists() else need,  # the book reads results, and makes no study
         "uptodate": [result.exists],
         "targets": [result],
-        "actions": [call(make, folder), *(run(*one) for one in (*first, command, *then, promote))],
+        "actions": [
+            call(make, folder),
+            *(run(*one) for one in (*first, command, *then, promote)),
+            *kept,
+        ],
     }
 
 

@@ -1,5 +1,7 @@
 """The study on real footage: all its runs can be launched, and none is there without videos."""
 
+from shutil import copyfile
+
 import pytest
 
 from stabn.knowledge.finetuning.config import FinetuneConfig
@@ -88,3 +90,16 @@ def test_each_pass_by_hand_and_the_truth_teach_the_same_network_of_the_first_fol
         edits = values["edits"]
         assert edits == "runs/study/real_hand_truth.json" or (REPOSITORY / edits).exists()
         assert graph[f"{of}_seed2"]["task_dep"] == ["study:real_pause_st_abn_fold0_seed2"]
+
+
+def test_the_networks_of_one_seed_stay_with_their_records(graph):
+    """So that they can be scored on clips that were not used here."""
+    kept = {}
+    for name, task in graph.items():
+        last = task["actions"][-1]
+        if last.py_callable is copyfile:
+            kept[name] = [str(path) for path in last.args]
+    assert len(kept) == 5 * sum(map(len, footage.ARMS.values()))
+    assert all(name.endswith("_seed0") for name in kept)
+    name = "real_idle_gated_fold3_seed0"
+    assert kept[name] == [f"runs/study/{name}/best.pt", f"book/results/real/{name}-best.pt"]
