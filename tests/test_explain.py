@@ -46,14 +46,14 @@ def test_equals_the_steps_done_by_hand(tiny):
     at = segment_indices(probe(BIKES).frames, 8)
     clip, _ = eval_transform(48, short_side=54)(read_frames(BIKES, at))
     with torch.no_grad():
-        output = trained.model(normalise(clip[None]))
+        output = trained.model(normalise(clip[None]))  # its BN is not folded: it rounds otherwise
     np.testing.assert_array_equal(ours.frame_indices, at)
-    np.testing.assert_allclose(ours.temporal, output.temporal_attention[0], atol=1e-6)
-    np.testing.assert_allclose(ours.spatial, output.spatial_attention[0, 0], atol=1e-6)
+    np.testing.assert_allclose(ours.temporal, output.temporal_attention[0], atol=1e-5)
+    np.testing.assert_allclose(ours.spatial, output.spatial_attention[0, 0], atol=1e-5)
     expected = output.logits.softmax(dim=1)[0]
     assert len(ours.predictions) == 5
     for name, probability in ours.predictions:
-        assert probability == pytest.approx(expected[CLASSES.index(name)].item(), abs=1e-6)
+        assert probability == pytest.approx(expected[CLASSES.index(name)].item(), abs=1e-5)
     assert [p for _, p in ours.predictions] == sorted((p for _, p in ours.predictions))[::-1]
 
 

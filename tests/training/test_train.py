@@ -410,6 +410,7 @@ def test_pretext_clips_train_without_any_file(tiny):
 def test_precision_is_what_the_device_has(tiny, monkeypatch, caplog, units, used):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
+    monkeypatch.setattr("stabn.training.process._onednn_has_bf16", lambda: True)
     config = tiny(epochs=1, precision="bf16")
     train(config)
     assert read_record(config.folder / "record.json")["hardware"]["precision"] == used

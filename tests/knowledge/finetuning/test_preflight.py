@@ -85,6 +85,7 @@ def test_a_placebo_that_is_as_the_edits_is_told(settings, edits, tmp_path, said)
 
 def test_bf16_is_compared_with_fp32(settings, monkeypatch, said):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr("stabn.training.process._onednn_has_bf16", lambda: True)
     preflight(settings(precision="bf16"))
     assert "bf16: a step's loss is" in found(said(), "ok", "precision")[0]
     assert "begins; 1 process, bf16" in "".join(said())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stabn.models import planes
+from stabn.models.planes import PlaneConv3d
 from stabn.training.build import build_model
 from stabn.training.preflight import precision
 from stabn.training.preflight.findings import Findings
@@ -19,6 +19,7 @@ def checked(tiny, caplog, monkeypatch):
     """A function that checks a tiny run in bf16, on a device that has it; what was found."""
     caplog.set_level("INFO")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr("stabn.training.process._onednn_has_bf16", lambda: True)
 
     def check(asked: str = "bf16", **values) -> tuple[Findings, list[str]]:
         found = Findings(ALONE)
@@ -39,14 +40,14 @@ def test_bf16_that_is_right(checked, model):
 
 def test_a_layer_that_is_computed_wrongly_is_named(checked, monkeypatch):
     """In bf16 alone, for one shape; in its results, or for its gradient only."""
-    right = planes._conv
+    right = PlaneConv3d._conv
 
-    def wrong(pictures, weight, *how):
-        result = right(pictures, weight, *how)
+    def wrong(self, pictures, weight, *how):
+        result = right(self, pictures, weight, *how)
         spoilt = result.dtype == torch.bfloat16 and weight.shape[1] == 16
         return result.flip(1) if spoilt else result
 
-    monkeypatch.setattr(planes, "_conv", wrong)
+    monkeypatch.setattr(PlaneConv3d, "_conv", wrong)
     found, _ = checked(model="baseline")
     (fault,) = found.faults
     assert "(layer3.0.conv" in fault  # its 16 channels within
@@ -66,13 +67,13 @@ class Forgetful(torch.autograd.Function):
 
 
 def test_a_gradient_that_is_computed_wrongly_is_found(checked, monkeypatch):
-    right = planes._conv
+    right = PlaneConv3d._conv
 
     def wrong(*arguments):
         result = right(*arguments)
         return Forgetful.apply(result) if result.dtype == torch.bfloat16 else result
 
-    monkeypatch.setattr(planes, "_conv", wrong)
+    monkeypatch.setattr(PlaneConv3d, "_conv", wrong)
     assert "computed wrongly" in checked()[0].faults[0]
 
 
