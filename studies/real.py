@@ -5,6 +5,8 @@ that it reports on, and enters it in its record under ``real``:
 
 - *when*: how its own M_t, Grad-CAM over time, the motion between frames and the middle of the clip
   agree with the truth (temporal IoU, rank correlation), beside what other clips' truth earns;
+- *where*: how much of M_s, and of Grad-CAM, lies on what moves, beside what a uniform map has there
+  and what other clips' movement earns;
 - *faithful*: how its answer comes and goes with the frames that each of them ranks first;
 - *flips*: on a swipe there and back, what it answers if M_t is set by hand to the first half, and
   to the last. An attention that decides takes the answer with it.
@@ -31,7 +33,7 @@ from stabn.data.mini.truth import read_truth
 from stabn.data.transforms import normalise
 from stabn.errors import UserError
 from stabn.losses import answer
-from stabn.metrics import rank_correlation, temporal_iou
+from stabn.metrics import mass_in_mask, rank_correlation, temporal_iou
 from stabn.training.build import eval_loader
 from stabn.training.checkpoint import CheckpointError, Trained, load
 from stabn.training.config import RunConfig
@@ -39,6 +41,7 @@ from stabn.training.evaluate import attends
 from stabn.training.process import Process, joined
 from studies.measured import finished, keep
 
+MOST = 0.9  # quantile of a frame's change: above it is what moves most
 FIRST, LAST = 1, 2  # as the set's truth has what moves in a frame
 OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up"}
 
@@ -57,7 +60,7 @@ BESIDE = {"grad_cam": grad_cam, "motion": motion, "centre": centre}
 
 
 def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
-    """``when``, ``faithful`` and, of there-and-back, ``flips``, of the split that is reported on.
+    """What the module says, of the split that is reported on; ``flips`` of there-and-back alone.
 
     Args:
         trained: the network.
@@ -65,13 +68,14 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
         me: one process.
 
     Returns:
-        ``when`` {method: iou, iou_chance, iou_exchanged, rank, rank_exchanged}; ``faithful``
+        ``when`` {method: iou, iou_chance, iou_exchanged, rank, rank_exchanged}; ``where``
+        {method: mass, chance, exchanged}, as :func:`where`; ``faithful``
         {method: mean areas ``insertion`` and ``deletion`` in [0, 1]}, of the class answered;
         ``flips`` as :func:`flips`.
     """
     model = trained.model.to(me.device).eval()
     methods = {"own": intrinsic} | BESIDE if attends(run) else BESIDE
-    truth, evidence = [], defaultdict(list)
+    truth, acting, evidence, maps = [], [], defaultdict(list), defaultdict(list)
     faithful, flipped = defaultdict(lambda: defaultdict(list)), defaultdict(list)
     for batch in eval_loader(run, run.report_split, me):
         clips = normalise(batch.video.to(me.device))
@@ -79,11 +83,13 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
             answers = answer(model(clips)).argmax(dim=1).tolist()
         levels, moving = seen(batch, run.data_root)
         truth += [*levels]
+        acting += [*(moving > 0)]
         for clip, target in zip(clips, answers, strict=True):
             question = Question(model, clip, target)
             for name, method in methods.items():
                 found = method(question)
                 evidence[name].append(found.temporal)
+                maps[name].append(found.in_favour().spatial)
                 for curve in (insertion, deletion):
                     area = curve(question, found, "time").area
                     faithful[name][curve.__name__].append(area)
@@ -92,6 +98,11 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
                 flipped[name] += values
     found = {
         "when": {name: _when(np.stack(of), np.stack(truth)) for name, of in evidence.items()},
+        "where": {
+            name: where(np.stack(maps[name]), np.stack(maps["motion"]), np.stack(acting))
+            for name in ("own", "grad_cam")
+            if name in maps
+        },
         "faithful": {
             name: {curve: float(np.mean(areas)) for curve, areas in curves.items()}
             for name, curves in faithful.items()
@@ -121,6 +132,24 @@ def _when(attention: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         "rank": rank.value,
         "rank_exchanged": rank.exchanged,
     }
+
+
+def where(maps: np.ndarray, moved: np.ndarray, acting: np.ndarray) -> dict[str, float]:
+    """How much of a map lies on the tenth of the places that change most, in frames of a gesture.
+
+    Args:
+        maps: (N, T, H′, W′), none negative.
+        moved: (N, T, H, W), how much each place differs from the frame before.
+        acting: bool (N, T), where a gesture goes on.
+
+    Returns:
+        ``mass``, a share; ``chance``, that of a uniform map; ``exchanged``, the mass with the next
+        clip's movement in place of this one's.
+    """
+    masks = moved > np.quantile(moved, MOST, axis=(2, 3), keepdims=True)
+    own = mass_in_mask(maps, masks, active=acting)
+    others = mass_in_mask(maps, np.roll(masks, 1, axis=0), active=acting)
+    return {"mass": own.value, "chance": own.chance, "exchanged": others.value}
 
 
 @torch.no_grad()

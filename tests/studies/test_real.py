@@ -85,8 +85,22 @@ def test_a_run_is_measured_and_its_record_tells(run):
     # the square moves as much on its way back as on its way there, and never in the pause
     motion = found["when"]["motion"]
     assert motion["iou_chance"] < motion["iou"] < 1
+    assert set(found["where"]) == {"own", "grad_cam"}
+    assert all(0 <= one["mass"] <= 1 for one in found["where"].values())
     for areas in found["faithful"].values():
         assert all(0 < area < 1 for area in areas.values())
+
+
+def test_a_map_on_what_moves_has_all_its_mass_there_and_a_uniform_one_a_tenth():
+    moved = np.zeros((2, 3, 10, 10))
+    moved[0, :, 2, :] = moved[1, :, 7, :] = 1  # a row in the one clip, another in the other
+    acting = np.ones((2, 3), bool)
+    own = {"mass": 1, "chance": 0.1, "exchanged": 0}
+    assert real.where(moved, moved, acting) == pytest.approx(own)
+    uniform = real.where(np.ones((2, 3, 5, 5)), moved, acting)
+    assert uniform == pytest.approx(dict.fromkeys(uniform, 0.1))
+    still = np.where(np.arange(3)[:, None, None] == 1, moved, 0)  # only the middle frame moves
+    assert real.where(moved[:, ::-1, ::-1], still, acting)["mass"] == 0
 
 
 def test_flips_are_what_one_clip_after_the_other_answers(run):
@@ -161,7 +175,7 @@ def test_a_network_without_attention_has_none_of_its_own(tiny, run, tmp_path):
     config = config.model_copy(update={"out_dir": str(tmp_path)})
     train(config)
     found = real.measure(load(config.folder / "best.pt"), config, ALONE)
-    assert set(found) == {"when", "faithful"}
+    assert set(found) == {"when", "where", "faithful"}
     assert set(found["when"]) == {"grad_cam", "motion", "centre"}
 
 
