@@ -17,7 +17,7 @@ from stabn.tables.comparison import mean_sd
 from stabn.tables.fault import WAYS
 from stabn.tables.finetunings import ARMS as FINETUNED
 from stabn.tables.finetunings import SHORT
-from stabn.tables.html import DASH, table
+from stabn.tables.html import DASH, NOTHING, table
 from stabn.tables.runs import TableError
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.records import read_record
@@ -32,6 +32,10 @@ ARMS = {
     "gated": "ST-ABN, gated fusion (ours)",
 }
 SETS = {"plain": "As filmed", "idle": "Between stillness", "there_and_back": "There and back"}
+TIMED = {name: SETS[name] for name in ("idle", "there_and_back")} | {
+    "last": "Back",
+    "pause": "Pause",
+}
 LINES = {
     "ordered": "a line between pictures, eight bins of time",
     "averaged": "the same, averaged over time",
@@ -123,28 +127,60 @@ def _line(root: Path, variant: str, kind: str) -> str:
     return f"{100 * np.mean(record['top1']['all'][kind]):.1f}" if record else DASH
 
 
-def when_table(variant: str = "idle", root: Path = REPOSITORY) -> str:
+def counted_in_words(root: Path = REPOSITORY) -> str:
+    """How many clips each set is tested on, each once a seed, and with how many seeds, as HTML."""
+    said = []
+    for (variant, arm), seeds in read_footage(root).items():
+        words = (SETS | TIMED).get(variant) if arm in ("st_abn", "gated") else None
+        if words and seeds and not any(one.startswith(words) for one in said):
+            clips = sum(map(_clips, next(iter(seeds.values()))))
+            said.append(f"{words}: {clips} clips, {len(seeds)} seed{'s' * (len(seeds) > 1)}")
+    return "; ".join(said) + "." if said else NOTHING
+
+
+def when_table(variant: str, root: Path = REPOSITORY) -> str:
     """How each attention of each network agrees with the truth, and what its answer makes of it."""
+    of = [("when", field) for field in ("iou", "iou_exchanged", "rank", "rank_exchanged")]
+    of += [("faithful", curve) for curve in ("insertion", "deletion")]
+    head = ["IoU", "with other clips’ truth", "Rank correlation", "with other clips’ truth"]
+    return _measured(variant, of, [*head, "Insertion", "Deletion"], METHODS, root)
+
+
+def where_table(variant: str, root: Path = REPOSITORY) -> str:
+    """How much of M_s and of Grad-CAM lies on the tenth of the places that change most."""
+    of = [("where", field) for field in ("mass", "exchanged", "chance")]
+    head = ["Mass on what moves", "with other clips’ movement", "Uniform map"]
+    maps = {"own": "M_s", "grad_cam": "Grad-CAM"}
+    return _measured(variant, of, head, maps, root)
+
+
+def _measured(
+    variant: str,
+    of: Sequence[tuple[str, str]],
+    head: Sequence[str],
+    methods: Mapping[str, str],
+    root: Path,
+) -> str:
+    """A row a network and method that was measured; ``of`` says which figures, part and field."""
     runs, rows = read_footage(root), []
-    fields = ("iou", "iou_exchanged", "rank", "rank_exchanged")
     for arm, words in ARMS.items():
         seeds = runs.get((variant, arm), {})
         records = [one for folds in seeds.values() for one in folds]
-        for method, name in METHODS.items():
-            if not records or any(method not in one["real"]["when"] for one in records):
+        for method, name in methods.items():
+            parts = {part for part, _ in of}
+            if not records or any(
+                method not in one["real"].get(part, {}) for one in records for part in parts
+            ):
                 continue
             figures = [
-                by_seed(seeds, lambda one, f=field, m=method: one["real"]["when"][m][f])
-                for field in fields
-            ]
-            figures += [
-                by_seed(seeds, lambda one, c=curve, m=method: one["real"]["faithful"][m][c])
-                for curve in ("insertion", "deletion")
+                by_seed(seeds, lambda one, p=part, m=method, f=field: one["real"][p][m][f])
+                for part, field in of
             ]
             rows.append([escape(f"{words}: {name}"), *(_cell(values, 2) for values in figures)])
-    head = ["Network and attention", "IoU", "with other clips’ truth", "Rank correlation"]
-    head += ["with other clips’ truth", "Insertion", "Deletion"]
-    return table(f"{SET}: mean ± sd over seeds", head, rows, text_columns=1)
+    if not rows:
+        return NOTHING
+    caption = f"{SET}, {TIMED[variant].lower()}: mean ± sd over seeds"
+    return table(caption, ["Network and attention", *head], rows, text_columns=1)
 
 
 def flips_table(root: Path = REPOSITORY) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from stabn.tables import footage
 from stabn.tables.finetunings import ARMS
-from stabn.tables.html import DASH
+from stabn.tables.html import DASH, NOTHING
 from stabn.tables.runs import TableError
 from tests.records import rows, write
 
@@ -38,6 +38,10 @@ def trained(fold: int, seed: int, *, attends: bool) -> dict:
             "when": {
                 m: {f: value(fold, seed, shifts[m] + 0.1 * k) for k, f in enumerate(fields)}
                 for m in methods
+            },
+            "where": {
+                m: {"mass": value(fold, seed), "exchanged": 0.2, "chance": 0.1}
+                for m in methods[:-2]
             },
             "faithful": {m: {"insertion": 0.75, "deletion": 0.25} for m in methods},
             "flips": {"first": value(fold, seed), "last": 0.5, "both": 0.25},
@@ -90,7 +94,7 @@ def test_accuracy_counts_every_clip_once_and_no_seed_without_all_folds(root):
 
 
 def test_attentions_stand_beside_each_other_and_a_baseline_has_none_of_its_own(root):
-    found = {row[0]: row[1:] for row in rows(footage.when_table(root=root))[1:]}
+    found = {row[0]: row[1:] for row in rows(footage.when_table("idle", root))[1:]}
     names = [*footage.METHODS.values()]
     own = {name for name in found if name.endswith(": M_t")}
     assert own == {f"{footage.ARMS[arm]}: M_t" for arm in ("st_abn", "gated")}
@@ -98,6 +102,19 @@ def test_attentions_stand_beside_each_other_and_a_baseline_has_none_of_its_own(r
         cells = found[f"3-D ResNet: {method}"]
         assert cells[:4] == [pooled(2, 1, 0.01 * k + 0.1 * f) for f in range(4)]
         assert cells[4:] == ["0.75 ± 0.00", "0.25 ± 0.00"]
+
+
+def test_where_has_rows_for_maps_and_none_for_what_was_not_measured(root):
+    found = {row[0]: row[1:] for row in rows(footage.where_table("idle", root))[1:]}
+    assert {name.split(": ")[1] for name in found} == {"M_s", "Grad-CAM"}
+    assert "3-D ResNet: M_s" not in found
+    assert found["3-D ResNet: Grad-CAM"] == [pooled(2, 1), "0.20 ± 0.00", "0.10 ± 0.00"]
+    assert footage.where_table("pause", root) == NOTHING
+
+
+def test_what_is_tested_is_counted(root):
+    said = footage.counted_in_words(root)
+    assert said == "Between stillness: 177 clips, 3 seeds; There and back: 177 clips, 3 seeds."
 
 
 def test_flips_are_there_for_networks_that_were_measured(root):
@@ -117,6 +134,7 @@ def test_what_was_mended_has_a_row_an_arm(root):
 
 def test_without_records_there_are_dashes_and_another_file_is_named(tmp_path):
     assert DASH in footage.accuracy_table(tmp_path)
+    assert footage.counted_in_words(tmp_path) == NOTHING
     write(tmp_path, f"{footage.FOLDER}/real_walk_seed0.json", {})
     with pytest.raises(TableError, match="named unlike real_idle_gated_fold0_seed0"):
         footage.accuracy_table(tmp_path)
