@@ -160,18 +160,28 @@ def flips(
 
     Returns:
         For each clip: ``first``, whether M_t on the first half brings its direction; ``last``, the
-        same of the last half; ``both``, whether the answer goes with the hand both times.
+        same of the last half; ``both``, whether the answer goes with the hand both times;
+        ``mirrored``, whether both times it is the opposite direction (of a network that reads the
+        class off the way back); ``unmoved``, whether it is the same both times.
     """
     model, other = trained.model, opposites(trained.classes)
     named_first = (levels == (moving == FIRST)).all(axis=1)  # else named after the last half
     label = labels.numpy()
     first = np.where(named_first, label, other[label])
-    features, found = model.features(clips), {}
-    for name, half, wanted in (("first", FIRST, first), ("last", LAST, other[first])):
+    features, answers = model.features(clips), []
+    for half in (FIRST, LAST):
         attention = torch.from_numpy((moving == half).astype(np.float32)).to(clips.device)
         logits = model.from_features(features, temporal_attention=attention).logits
-        found[name] = (logits.argmax(dim=1).cpu().numpy() == wanted).tolist()
-    return found | {"both": [a and b for a, b in zip(*found.values(), strict=True)]}
+        answers.append(logits.argmax(dim=1).cpu().numpy())
+    there, back = answers  # (N,) each
+    found = {
+        "first": there == first,
+        "last": back == other[first],
+        "both": (there == first) & (back == other[first]),
+        "mirrored": (there == other[first]) & (back == first),
+        "unmoved": there == back,
+    }
+    return {name: values.tolist() for name, values in found.items()}
 
 
 def opposites(classes: Sequence[str]) -> np.ndarray:

@@ -119,12 +119,13 @@ def test_flips_are_what_one_clip_after_the_other_answers(run):
     assert measured["first"] == np.mean(found["first"])
     assert measured["last"] == np.mean(found["last"])
     assert measured["both"] == np.mean([a and b for a, b in zip(*found.values(), strict=True)])
+    assert measured["both"] + measured["mirrored"] + measured["unmoved"] <= 1
 
 
 class Looking:
     """Answers with the direction in which brightness moves in the frames that M_t lets through."""
 
-    obeys = True
+    obeys, sign = True, 1
 
     def features(self, clips):
         return clips
@@ -136,7 +137,7 @@ class Looking:
         x = (grey.mean(2) * torch.arange(grey.shape[3])).sum(2).diff(dim=1)
         y = (grey.mean(3) * torch.arange(grey.shape[2])).sum(2).diff(dim=1)
         x, y = ((both * v).sum(1) for v in (x, y))
-        return SimpleNamespace(logits=torch.stack([-x, x, -y, y], 1))
+        return SimpleNamespace(logits=self.sign * torch.stack([-x, x, -y, y], 1))
 
 
 @pytest.mark.parametrize("named", [real.FIRST, real.LAST])
@@ -148,10 +149,15 @@ def test_an_answer_that_goes_with_the_hand_flips_and_one_that_does_not_never(nam
     levels = (moving == named).astype(np.float32)
     obeying = SimpleNamespace(model=Looking(), classes=CLASSES)
     found = real.flips(obeying, clips, labels, levels, moving)
-    assert found == {half: [True] * 4 for half in ("first", "last", "both")}
+    never = [False] * 4
+    obeyed = {half: [True] * 4 for half in ("first", "last", "both")}
+    assert found == obeyed | {"mirrored": never, "unmoved": never}
+    obeying.model.sign = -1  # it takes each direction for its opposite
+    found = real.flips(obeying, clips, labels, levels, moving)
+    assert found == dict.fromkeys(obeyed, never) | {"mirrored": [True] * 4, "unmoved": never}
     obeying.model.obeys = False
     found = real.flips(obeying, clips, labels, levels, moving)
-    assert found["both"] == [False] * 4
+    assert (found["both"], found["mirrored"], found["unmoved"]) == (never, never, [True] * 4)
 
 
 def test_motion_is_the_difference_to_the_frame_before():
