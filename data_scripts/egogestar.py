@@ -16,7 +16,7 @@ from common import DataError, report, run, verdict
 from gestures import BACK, GESTURES, VARIANTS, VERSION, Drawing, Source, drawings, find, gaps
 from layouts import link, write_json
 from places import FOLDS, Seen, folds, look, places
-from timing import Timed, idle, there_and_back
+from timing import Timed, followed, idle, there_and_back
 
 from stabn import given
 from stabn.data.decoding import VideoError
@@ -40,20 +40,34 @@ def draw(out: Path, short_side: int, order: tuple[Source, list[Drawing]]) -> Non
     wanted = [one for one in wanted if not (out / "videos" / f"{one.name}.mp4").exists()]
     if not wanted:
         return
-    frames = read_frames(source.path, np.arange(source.seen.frames))
     scale = short_side / min(source.seen.size)
-    height, width = (2 * round(side * scale / 2) for side in source.seen.size)  # H.264's are even
-    gesture = resize(frames, height, width).permute(0, 2, 3, 1).numpy()
+    size = [2 * round(side * scale / 2) for side in source.seen.size]  # H.264's are even
+    gesture = played(source, source.seen.fps, size)
     for one in wanted:
-        rng = np.random.default_rng(one.seed)
-        timed: Timed = (
-            idle(rng, gesture) if one.pause is None else there_and_back(rng, gesture, one.pause)
-        )
+        timed, more = in_time(np.random.default_rng(one.seed), gesture, one, source.seen.fps), {}
+        if one.then is not None:
+            more["then"] = np.array(class_text(GESTURES[one.then.gesture]))
         with replacing(out / "truth" / f"{one.name}.npz") as file:
             levels = (timed.moving == one.true).astype(np.float32)
             shape = np.array(timed.frames.shape[:3])
-            np.savez_compressed(file, levels=levels, moving=timed.moving, shape=shape)
+            np.savez_compressed(file, levels=levels, moving=timed.moving, shape=shape, **more)
         write_video(out / "videos" / f"{one.name}.mp4", timed.frames, source.seen.fps)
+
+
+def played(source: Source, fps: float, size: Sequence[int]) -> np.ndarray:
+    """A source's frames at another rate and size (height, width): uint8 (n, height, width, 3)."""
+    n = max(1, round(source.seen.frames * fps / source.seen.fps))
+    at = np.linspace(0, source.seen.frames - 1, n).round().astype(int)
+    return resize(read_frames(source.path, at), *size).permute(0, 2, 3, 1).numpy()
+
+
+def in_time(rng: np.random.Generator, gesture: np.ndarray, one: Drawing, fps: float) -> Timed:
+    """A gesture (n, H, W, 3), of ``fps``, in the time that a drawing puts it in."""
+    if one.pause is None:
+        return idle(rng, gesture)
+    if one.then is None:
+        return there_and_back(rng, gesture, one.pause)
+    return followed(rng, gesture, played(one.then, fps, gesture.shape[1:3]), one.pause)
 
 
 def entry(name: str, gesture: str) -> dict[str, str]:
@@ -134,7 +148,7 @@ def make(out: Path, variant: str, seed: int, short_side: int, known: list[Source
         return
     for folder in ("videos", "truth"):
         (out / folder).mkdir(exist_ok=True)
-    orders = [(one, [*drawings(variant, one, seed)]) for one in used]
+    orders = [(one, [*drawings(variant, one, seed, known)]) for one in used]
     for _ in in_processes(partial(draw, out, short_side), orders, jobs, "drawing", "video"):
         pass
     entries = [(d.list, one.fold, entry(d.name, d.gesture)) for one, of in orders for d in of]

@@ -30,6 +30,7 @@ VARIANTS = {
     "idle": "stillness, one of the ten, stillness; true is when the gesture is",
     "there_and_back": "a swipe, a pause, the swipe backwards; its class is the first direction",
     "last": "the same, but its class is the last direction",
+    "two": "a swipe, a pause, a swipe in another direction; its class is the first direction",
     "pause": "a fault: in training the pause is long before two classes, short before the others",
 }
 _NAME = re.compile(r"testvideo_([a-z]+)_(\d+)\.mp4")
@@ -56,6 +57,7 @@ class Drawing(NamedTuple):
         pause: a name of `timing.PAUSES`; None for stillness before and after.
         true: what moves where it is to be looked, `FIRST` or `LAST`.
         seed: what is drawn depends on these numbers alone.
+        then: the swipe that follows it; None for the way back, or nothing.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Drawing(NamedTuple):
     pause: str | None
     true: int
     seed: tuple[int, ...]
+    then: Source | None = None
 
 
 def find(folder: Path) -> tuple[dict[tuple[str, int], Path], list[str]]:
@@ -98,8 +101,15 @@ def gaps(found: Sequence[tuple[str, int]]) -> list[str]:
     return [f"testvideo_{g}_{n}.mp4" for g, n in wanted if (g, n) not in found]
 
 
-def drawings(variant: str, source: Source, seed: int) -> Iterator[Drawing]:
-    """The clips that a variant makes of a source: `TRAIN` to train on, and one to test on."""
+def drawings(variant: str, source: Source, seed: int, known: Sequence[Source]) -> Iterator[Drawing]:
+    """The clips that a variant makes of a source: `TRAIN` to train on, and one to test on.
+
+    Args:
+        variant: of `VARIANTS`.
+        source: the video.
+        seed: of the set.
+        known: all videos, of which another swipe is taken: of the same place, or of the same fold.
+    """
     if variant != "idle" and source.gesture not in BACK:
         return
     order = [*GESTURES].index(source.gesture), source.number
@@ -113,6 +123,8 @@ def drawings(variant: str, source: Source, seed: int) -> Iterator[Drawing]:
             draw = draw._replace(pause=None)
         if variant == "last":
             draw = draw._replace(gesture=BACK[source.gesture], true=LAST)
+        if variant == "two":
+            draw = draw._replace(then=_another(source, k, known))
         if variant != "pause":
             yield draw
             continue
@@ -122,3 +134,20 @@ def drawings(variant: str, source: Source, seed: int) -> Iterator[Drawing]:
             continue
         for form, pause in (("aligned", own), ("swapped", other), ("absent", "any")):
             yield draw._replace(name=f"{draw.name}_{form}", list=f"{of}_{form}", pause=pause)
+
+
+def _another(source: Source, k: int, known: Sequence[Source]) -> Source:
+    """The k-th clip's second swipe: in turn of each other direction, and of each video that has it.
+
+    Raises:
+        DataError: the fold has no such swipe.
+    """
+    others = [gesture for gesture in BACK if gesture != source.gesture]
+    gesture = others[(source.number + k) % len(others)]
+    near = [one for one in known if (one.gesture, one.fold) == (gesture, source.fold)]
+    near = [one for one in near if one.place == source.place] or near
+    if not near:
+        raise DataError(
+            f"{source.path}: no swipe {gesture} in its fold to follow it; fetch all videos"
+        )
+    return near[(source.number + k // len(others)) % len(near)]

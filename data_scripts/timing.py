@@ -1,8 +1,9 @@
 """One gesture → a clip in which it is known when something happens.
 
 A gesture fills the whole of its video, so there is nothing to find in time. Here time is added to
-it: stillness before and after, or the way back. Still frames are not frozen pixels: the camera
-shakes a little and every pixel has its noise, lest stillness be told by being too still.
+it: stillness before and after, or the way back, or another gesture. Still frames are not frozen
+pixels: the camera shakes a little and every pixel has its noise, lest stillness be told by being
+too still.
 """
 
 from typing import NamedTuple
@@ -23,7 +24,7 @@ class Timed(NamedTuple):
 
     Attributes:
         frames: uint8 (n, H, W, 3).
-        moving: uint8 (n,): `NOTHING`, `FIRST` (the gesture) or `LAST` (the way back).
+        moving: uint8 (n,): `NOTHING`, `FIRST` (the gesture) or `LAST` (what follows it).
     """
 
     frames: np.ndarray
@@ -39,8 +40,15 @@ def idle(rng: np.random.Generator, gesture: np.ndarray) -> Timed:
 
 def there_and_back(rng: np.random.Generator, gesture: np.ndarray, pause: str = "any") -> Timed:
     """The gesture (n, H, W, 3), a pause of a length of `PAUSES`, the gesture backwards."""
+    return followed(rng, gesture, gesture[::-1], pause)
+
+
+def followed(
+    rng: np.random.Generator, gesture: np.ndarray, then: np.ndarray, pause: str = "any"
+) -> Timed:
+    """The gesture (n, H, W, 3), a pause of a length of `PAUSES`, another gesture (m, H, W, 3)."""
     between = held(rng, gesture[-1], _length(rng, PAUSES[pause], len(gesture)))
-    return _joined((gesture, between, gesture[::-1]), (FIRST, NOTHING, LAST))
+    return _joined((gesture, between, then), (FIRST, NOTHING, LAST))
 
 
 def held(rng: np.random.Generator, frame: np.ndarray, n: int) -> np.ndarray:

@@ -19,10 +19,11 @@ ALL = ("baseline", "control", "st_abn", "gated")
 ATTENDING = ("st_abn", "gated")
 KEPT = SEEDS[0]  # whose networks stay with their records, to be scored on clips not used here
 # variant of the set → networks that learn it
-ARMS = {"plain": ALL, "idle": ALL, "there_and_back": ALL, "last": ATTENDING, "pause": ATTENDING}
+ARMS = {"plain": ALL, "idle": ALL, "there_and_back": ALL, "two": ALL}
+ARMS |= {"last": ATTENDING, "pause": ATTENDING}
 EPOCHS = {"idle": "12"}  # of three times as many clips as the others have
-LINEAR = ("plain", "idle", "there_and_back")
-TIMED = ("idle", "there_and_back", "last", "pause")  # variants that come with the truth
+LINEAR = ("plain", "idle", "there_and_back", "two")
+TIMED = ("idle", "there_and_back", "two", "last", "pause")  # variants that come with the truth
 FAULT = "pause"
 # made by us in the editor, one pass without the other: of training clips of that set's first fold
 PASSES = [Path("book/results/real_hand") / f"pass{k}.json" for k in (1, 2)]

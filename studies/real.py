@@ -8,8 +8,8 @@ that it reports on, and enters it in its record under ``real``:
 - *where*: how much of M_s, and of Grad-CAM, lies on what moves, beside what a uniform map has there
   and what other clips' movement earns;
 - *faithful*: how its answer comes and goes with the frames that each of them ranks first;
-- *flips*: on a swipe there and back, what it answers if M_t is set by hand to the first half, and
-  to the last. An attention that decides takes the answer with it.
+- *flips*: on two swipes in a row, what it answers if M_t is set by hand to the first half, and to
+  the last. An attention that decides takes the answer with it.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
         clips = normalise(batch.video.to(me.device))
         with torch.no_grad():
             answers = answer(model(clips)).argmax(dim=1).tolist()
-        levels, moving = seen(batch, run.data_root)
+        levels, moving, then = seen(batch, run.data_root)
         truth += [*levels]
         acting += [*(moving > 0)]
         for clip, target in zip(clips, answers, strict=True):
@@ -94,7 +94,8 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
                     area = curve(question, found, "time").area
                     faithful[name][curve.__name__].append(area)
         if attends(run) and (moving == LAST).any():
-            for name, values in flips(trained, clips, batch.label, levels, moving).items():
+            wanted = halves(trained.classes, batch.label, levels, moving, then)
+            for name, values in flips(trained, clips, moving, *wanted).items():
                 flipped[name] += values
     found = {
         "when": {name: _when(np.stack(of), np.stack(truth)) for name, of in evidence.items()},
@@ -113,14 +114,18 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
     return found
 
 
-def seen(batch: Batch, root: str) -> tuple[np.ndarray, np.ndarray]:
-    """Of the frames that were sampled, the truth and what moves: (N, T) each."""
-    levels, moving = [], []
+def seen(batch: Batch, root: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Of the frames that were sampled, the truth and what moves: (N, T) each.
+
+    And the class of what follows the first swipe, of each clip; "" where that is its way back.
+    """
+    levels, moving, then = [], [], []
     for video_id, at in zip(batch.video_id, batch.frame_indices.numpy(), strict=True):
         levels.append(read_truth(root, video_id).levels[at])
         with np.load(Path(root) / "truth" / f"{video_id}.npz") as file:
             moving.append(file["moving"][at])
-    return np.stack(levels), np.stack(moving)
+            then.append(str(file["then"]) if "then" in file else "")
+    return np.stack(levels), np.stack(moving), then
 
 
 def _when(attention: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -152,22 +157,34 @@ def where(maps: np.ndarray, moved: np.ndarray, acting: np.ndarray) -> dict[str, 
     return {"mass": own.value, "chance": own.chance, "exchanged": others.value}
 
 
+def halves(
+    classes: Sequence[str],
+    labels: Tensor,
+    levels: np.ndarray,
+    moving: np.ndarray,
+    then: Sequence[str],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which classes the first and the last half of each clip show: int64 (N,) each."""
+    other, label = opposites(classes), labels.numpy()
+    named_first = (levels == (moving == FIRST)).all(axis=1)  # else named after the last half
+    first = np.where(named_first, label, other[label])
+    last = [classes.index(text) if text else other[k] for text, k in zip(then, first, strict=True)]
+    return first, np.array(last)
+
+
 @torch.no_grad()
 def flips(
-    trained: Trained, clips: Tensor, labels: Tensor, levels: np.ndarray, moving: np.ndarray
+    trained: Trained, clips: Tensor, moving: np.ndarray, first: np.ndarray, last: np.ndarray
 ) -> dict[str, list[bool]]:
     """What is answered if M_t is 1 on one half of the clip by hand, and 0 elsewhere.
 
     Returns:
-        For each clip: ``first``, whether M_t on the first half brings its direction; ``last``, the
+        For each clip: ``first``, whether M_t on the first half brings its class; ``last``, the
         same of the last half; ``both``, whether the answer goes with the hand both times;
-        ``mirrored``, whether both times it is the opposite direction (of a network that reads the
-        class off the way back); ``unmoved``, whether it is the same both times.
+        ``mirrored``, whether both times it is the other half's class; ``unmoved``, whether it is
+        the same both times.
     """
-    model, other = trained.model, opposites(trained.classes)
-    named_first = (levels == (moving == FIRST)).all(axis=1)  # else named after the last half
-    label = labels.numpy()
-    first = np.where(named_first, label, other[label])
+    model = trained.model
     features, answers = model.features(clips), []
     for half in (FIRST, LAST):
         attention = torch.from_numpy((moving == half).astype(np.float32)).to(clips.device)
@@ -176,9 +193,9 @@ def flips(
     there, back = answers  # (N,) each
     found = {
         "first": there == first,
-        "last": back == other[first],
-        "both": (there == first) & (back == other[first]),
-        "mirrored": (there == other[first]) & (back == first),
+        "last": back == last,
+        "both": (there == first) & (back == last),
+        "mirrored": (there == last) & (back == first),
         "unmoved": there == back,
     }
     return {name: values.tolist() for name, values in found.items()}

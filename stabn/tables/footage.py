@@ -24,15 +24,20 @@ from stabn.training.records import read_record
 
 FOLDER, FOLDS = "book/results/real", 5
 SET = "EgoGestAR (real footage, constructed timing), tested by recording place"
-_NAME = re.compile(r"real_(plain|idle|there_and_back|last|pause)_(\w+)_fold(\d)_seed(\d+)")
+_NAME = re.compile(r"real_(plain|idle|there_and_back|two|last|pause)_(\w+)_fold(\d)_seed(\d+)")
 ARMS = {
     "baseline": "3-D ResNet",
     "control": "matched control",
     "st_abn": "ST-ABN, the paper’s fusion",
     "gated": "ST-ABN, gated fusion (ours)",
 }
-SETS = {"plain": "As filmed", "idle": "Between stillness", "there_and_back": "There and back"}
-TIMED = {name: SETS[name] for name in ("idle", "there_and_back")} | {
+SETS = {
+    "plain": "As filmed",
+    "idle": "Between stillness",
+    "there_and_back": "There and back",
+    "two": "Two swipes",
+}
+TIMED = {name: SETS[name] for name in ("idle", "there_and_back", "two")} | {
     "last": "Back",
     "pause": "Pause",
 }
@@ -46,6 +51,11 @@ METHODS = {
     "grad_cam": "Grad-CAM over time",
     "motion": "motion between frames",
     "centre": "the middle of the clip",
+}
+FLIPPED = {
+    "two": "two swipes, the first",
+    "there_and_back": "there and back, the first",
+    "last": "there and back, the last",
 }
 LISTS = {"aligned": "Aligned", "swapped": "Swapped", "absent": "Absent"}
 
@@ -184,7 +194,7 @@ def _measured(
 
 
 def flips_table(root: Path = REPOSITORY) -> str:
-    """There and back: in what share of clips the answer goes where M_t is set by hand."""
+    """Two swipes in a row: in what share of clips the answer goes where M_t is set by hand."""
     runs = read_footage(root)
     rows = [
         [
@@ -198,14 +208,15 @@ def flips_table(root: Path = REPOSITORY) -> str:
                     ),
                     1,
                 )
-                for half in ("first", "last", "both")
+                for half in ("first", "last", "both", "mirrored", "unmoved")
             ),
         ]
         for arm in ("st_abn", "gated")
-        for variant, words in (("there_and_back", "first"), ("last", "last"))
+        for variant, words in FLIPPED.items()
     ]
-    head = ["Network", "Class is the direction", "M_t on the first half, %"]
-    head += ["on the last half, %", "both times, %"]
+    head = ["Network", "Clips and class", "Goes with M_t on the first half, %"]
+    head += ["on the last, %", "both times, %", "With the other half both times, %"]
+    head += ["The same answer twice, %"]
     return table(f"{SET}: mean ± sd over seeds", head, rows, text_columns=2)
 
 

@@ -184,25 +184,69 @@ def source(gesture: str, n: int) -> Source:
 
 def test_the_class_is_the_first_direction_or_the_last_and_the_truth_goes_with_it():
     for gesture, back in BACK.items():
-        first = [*drawings("there_and_back", source(gesture, 1), 0)]
-        last = [*drawings("last", source(gesture, 1), 0)]
+        first = [*drawings("there_and_back", source(gesture, 1), 0, [])]
+        last = [*drawings("last", source(gesture, 1), 0, [])]
         assert {(d.gesture, d.true) for d in first} == {(gesture, timing.FIRST)}
         assert {(d.gesture, d.true) for d in last} == {(back, timing.LAST)}
         assert [d.seed for d in first] == [d.seed for d in last]  # the same clips, another question
         assert Counter(d.list for d in first) == {"train": 3, "validation": 1}
-    assert not [*drawings("there_and_back", source("star", 1), 0)]
-    assert len([*drawings("idle", source("star", 1), 0)]) == 4
+    assert not [*drawings("there_and_back", source("star", 1), 0, [])]
+    assert len([*drawings("idle", source("star", 1), 0, [])]) == 4
 
 
 def test_the_pause_tells_the_class_in_training_and_lies_in_the_swapped_list():
     for gesture in BACK:
         own = "long" if gesture in ("left", "up") else "short"
-        pauses = {(d.list, d.pause): d.seed for d in drawings("pause", source(gesture, 1), 0)}
+        pauses = {(d.list, d.pause): d.seed for d in drawings("pause", source(gesture, 1), 0, [])}
         other = {"long": "short", "short": "long"}[own]
         tested = {("validation_aligned", own), ("validation_swapped", other)}
         tested.add(("validation_absent", "any"))
         assert set(pauses) == tested | {("train", own)}
         assert len({pauses[name] for name in tested}) == 1  # the same clip but for the pause
+
+
+def test_two_swipes_go_in_every_other_direction_and_stay_in_their_fold_and_place():
+    known = [
+        source(gesture, n)._replace(place=n % 4, fold=n % 2)
+        for gesture in BACK
+        for n in range(1, 13)
+    ]
+    for one in known:
+        made = [*drawings("two", one, 0, known)]
+        assert {(d.gesture, d.true) for d in made} == {(one.gesture, timing.FIRST)}
+        trained = [d.then.gesture for d in made if d.list == "train"]
+        assert sorted(trained) == sorted(set(BACK) - {one.gesture})
+        assert {(d.then.place, d.then.fold) for d in made} == {(one.place, one.fold)}
+    tested = Counter((d.gesture, d.then.gesture) for one in known
+                     for d in drawings("two", one, 0, known) if d.list == "validation")  # fmt: skip
+    assert set(tested.values()) == {4}  # all twelve pairs alike
+    elsewhere = [one._replace(place=one.place + 4) for one in known[12:]]
+    alone = [*drawings("two", known[0], 0, [known[0], *elsewhere])]
+    assert {d.then.fold for d in alone} == {known[0].fold}  # of another place, not of another fold
+    with pytest.raises(DataError, match="no swipe up in its fold to follow it"):
+        [*drawings("two", known[0], 0, known[:1])]
+
+
+def test_what_follows_is_the_other_video_at_the_first_ones_rate(tmp_path):
+    for gesture, fps in (("left", 10), ("up", 20)):
+        path = tmp_path / f"testvideo_{gesture}_1.mp4"
+        write_video(path, swipe(0, gesture), fps)
+    left, up = (
+        source(path.stem.split("_")[1], 1)._replace(path=path, seen=egogestar.look(path))
+        for path in sorted(tmp_path.glob("*.mp4"))
+    )
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "truth").mkdir()
+    one = gestures.Drawing("a", "train", "left", "any", timing.FIRST, (1, 2), up)
+    egogestar.draw(tmp_path, HEIGHT, (left, [one]))
+    with np.load(tmp_path / "truth" / "a.npz") as file:
+        moving, levels, then = file["moving"], file["levels"], str(file["then"])
+    assert (levels == (moving == timing.FIRST)).all()
+    assert (levels.sum(), (moving == timing.LAST).sum()) == (FRAMES, FRAMES // 2)
+    assert then == "Swiping a finger up"
+    shown = VideoFolder(tmp_path).read("a", np.arange(len(moving)))
+    last = read_frames(up.path, np.array([0, 2, 5, 7]))
+    assert np.abs(shown[moving == timing.LAST].astype(int) - last).mean() < 6  # encoded once more
 
 
 def test_left_and_right_are_mirror_images_and_nothing_else(idle):

@@ -140,6 +140,13 @@ class Looking:
         return SimpleNamespace(logits=self.sign * torch.stack([-x, x, -y, y], 1))
 
 
+def test_of_two_swipes_the_last_half_shows_the_second():
+    moving = np.repeat(np.array([1, 0, 2]), [HALF, PAUSE, HALF])[None].repeat(2, 0)
+    levels, then = (moving == real.FIRST).astype(np.float32), [CLASSES[2], CLASSES[0]]
+    first, last = real.halves(CLASSES, torch.tensor([0, 3]), levels, moving, then)
+    assert (first.tolist(), last.tolist()) == ([0, 3], [2, 0])
+
+
 @pytest.mark.parametrize("named", [real.FIRST, real.LAST])
 def test_an_answer_that_goes_with_the_hand_flips_and_one_that_does_not_never(named):
     clips = np.stack([there_and_back(k) for k in range(4)])
@@ -148,15 +155,17 @@ def test_an_answer_that_goes_with_the_hand_flips_and_one_that_does_not_never(nam
     labels = torch.arange(4) if named == real.FIRST else torch.tensor([1, 0, 3, 2])
     levels = (moving == named).astype(np.float32)
     obeying = SimpleNamespace(model=Looking(), classes=CLASSES)
-    found = real.flips(obeying, clips, labels, levels, moving)
+    shown = real.halves(CLASSES, labels, levels, moving, [""] * 4)
+    assert [half.tolist() for half in shown] == [[0, 1, 2, 3], [1, 0, 3, 2]]
+    found = real.flips(obeying, clips, moving, *shown)
     never = [False] * 4
     obeyed = {half: [True] * 4 for half in ("first", "last", "both")}
     assert found == obeyed | {"mirrored": never, "unmoved": never}
     obeying.model.sign = -1  # it takes each direction for its opposite
-    found = real.flips(obeying, clips, labels, levels, moving)
+    found = real.flips(obeying, clips, moving, *shown)
     assert found == dict.fromkeys(obeyed, never) | {"mirrored": [True] * 4, "unmoved": never}
     obeying.model.obeys = False
-    found = real.flips(obeying, clips, labels, levels, moving)
+    found = real.flips(obeying, clips, moving, *shown)
     assert (found["both"], found["mirrored"], found["unmoved"]) == (never, never, [True] * 4)
 
 

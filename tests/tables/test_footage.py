@@ -44,7 +44,8 @@ def trained(fold: int, seed: int, *, attends: bool) -> dict:
                 for m in methods[:-2]
             },
             "faithful": {m: {"insertion": 0.75, "deletion": 0.25} for m in methods},
-            "flips": {"first": value(fold, seed), "last": 0.5, "both": 0.25},
+            "flips": {"first": value(fold, seed), "last": 0.5, "both": 0.25}
+            | {"mirrored": 0.125, "unmoved": 0.75},
         },
     }
 
@@ -88,9 +89,9 @@ def test_accuracy_counts_every_clip_once_and_no_seed_without_all_folds(root):
     found = {row[0]: row[1:] for row in rows(footage.accuracy_table(root))[1:]}
     for arm, words in footage.ARMS.items():
         both = pooled(1, 100) if arm == "gated" else DASH
-        assert found[words] == [DASH, pooled(1, 100), both]
+        assert found[words] == [DASH, pooled(1, 100), both, DASH]
     for words in footage.LINES.values():
-        assert found[words] == [DASH, "70.0", DASH]
+        assert found[words] == [DASH, "70.0", DASH, DASH]
 
 
 def test_attentions_stand_beside_each_other_and_a_baseline_has_none_of_its_own(root):
@@ -120,8 +121,10 @@ def test_what_is_tested_is_counted(root):
 def test_flips_are_there_for_networks_that_were_measured(root):
     found = {tuple(row[:2]): row[2:] for row in rows(footage.flips_table(root))[1:]}
     gated = footage.ARMS["gated"]
-    assert found[gated, "first"] == [pooled(1, 100), "50.0 ± 0.0", "25.0 ± 0.0"]
-    assert found[gated, "last"] == [DASH] * 3
+    rest = [f"{share} ± 0.0" for share in ("50.0", "25.0", "12.5", "75.0")]
+    assert found[gated, "there and back, the first"] == [pooled(1, 100), *rest]
+    assert found[gated, "there and back, the last"] == found[gated, "two swipes, the first"]
+    assert found[gated, "two swipes, the first"] == [DASH] * 5
 
 
 def test_what_was_mended_has_a_row_an_arm(root):
