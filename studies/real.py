@@ -5,6 +5,7 @@ that it reports on, and enters it in its record under ``real``:
 
 - *when*: how its own M_t, Grad-CAM over time, the motion between frames and the middle of the clip
   agree with the truth (temporal IoU, rank correlation), beside what other clips' truth earns;
+- *levels*: what M_t is on the first swipe, where nothing moves, and on what follows;
 - *where*: how much of M_s, and of Grad-CAM, lies on what moves, beside what a uniform map has there
   and what other clips' movement earns;
 - *faithful*: how its answer comes and goes with the frames that each of them ranks first;
@@ -42,7 +43,7 @@ from stabn.training.process import Process, joined
 from studies.measured import finished, keep
 
 MOST = 0.9  # quantile of a frame's change: above it is what moves most
-FIRST, LAST = 1, 2  # as the set's truth has what moves in a frame
+NOTHING, FIRST, LAST = 0, 1, 2  # as the set's truth has what moves in a frame
 OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up"}
 
 
@@ -69,13 +70,14 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
 
     Returns:
         ``when`` {method: iou, iou_chance, iou_exchanged, rank, rank_exchanged}; ``where``
-        {method: mass, chance, exchanged}, as :func:`where`; ``faithful``
+        {method: mass, chance, exchanged}, as :func:`where`; ``levels`` {first, nothing, last: mean
+        M_t of those frames}, of a network that has one; ``faithful``
         {method: mean areas ``insertion`` and ``deletion`` in [0, 1]}, of the class answered;
         ``flips`` as :func:`flips`.
     """
     model = trained.model.to(me.device).eval()
     methods = {"own": intrinsic} | BESIDE if attends(run) else BESIDE
-    truth, acting, evidence, maps = [], [], defaultdict(list), defaultdict(list)
+    truth, moves, evidence, maps = [], [], defaultdict(list), defaultdict(list)
     faithful, flipped = defaultdict(lambda: defaultdict(list)), defaultdict(list)
     for batch in eval_loader(run, run.report_split, me):
         clips = normalise(batch.video.to(me.device))
@@ -83,7 +85,7 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
             answers = answer(model(clips)).argmax(dim=1).tolist()
         levels, moving, then = seen(batch, run.data_root)
         truth += [*levels]
-        acting += [*(moving > 0)]
+        moves += [*moving]
         for clip, target in zip(clips, answers, strict=True):
             question = Question(model, clip, target)
             for name, method in methods.items():
@@ -100,7 +102,7 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
     found = {
         "when": {name: _when(np.stack(of), np.stack(truth)) for name, of in evidence.items()},
         "where": {
-            name: where(np.stack(maps[name]), np.stack(maps["motion"]), np.stack(acting))
+            name: where(np.stack(maps[name]), np.stack(maps["motion"]), np.stack(moves) != NOTHING)
             for name in ("own", "grad_cam")
             if name in maps
         },
@@ -109,6 +111,13 @@ def measure(trained: Trained, run: RunConfig, me: Process) -> dict[str, dict]:
             for name, curves in faithful.items()
         },
     }
+    if "own" in evidence:
+        m_t, codes = np.stack(evidence["own"]), np.stack(moves)
+        found["levels"] = {
+            name: float(m_t[codes == code].mean())
+            for name, code in (("first", FIRST), ("nothing", NOTHING), ("last", LAST))
+            if (codes == code).any()
+        }
     if flipped:
         found["flips"] = {name: float(np.mean(values)) for name, values in flipped.items()}
     return found

@@ -85,6 +85,8 @@ def test_a_run_is_measured_and_its_record_tells(run):
     # the square moves as much on its way back as on its way there, and never in the pause
     motion = found["when"]["motion"]
     assert motion["iou_chance"] < motion["iou"] < 1
+    assert set(found["levels"]) == {"first", "nothing", "last"}
+    assert all(0 < level < 1 for level in found["levels"].values())
     assert set(found["where"]) == {"own", "grad_cam"}
     assert all(0 <= one["mass"] <= 1 for one in found["where"].values())
     for areas in found["faithful"].values():
