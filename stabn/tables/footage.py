@@ -195,28 +195,31 @@ def _measured(
 
 def flips_table(root: Path = REPOSITORY) -> str:
     """Two swipes in a row: in what share of clips the answer goes where M_t is set by hand."""
+    head = ["Goes with M_t on the first half, %", "on the last, %", "both times, %"]
+    head += ["With the other half both times, %", "The same answer twice, %"]
+    fields = ("first", "last", "both", "mirrored", "unmoved")
+    return _by_halves("flips", dict(zip(fields, head, strict=True)), 100, 1, root)
+
+
+def levels_table(root: Path = REPOSITORY) -> str:
+    """Two swipes in a row: what M_t is by itself on the first, in the pause, and on the last."""
+    fields = {"first": "M_t on the first half", "nothing": "in the pause", "last": "on the last"}
+    return _by_halves("levels", fields, 1, 2, root)
+
+
+def _by_halves(part: str, fields: Mapping[str, str], factor: float, digits: int, root: Path) -> str:
+    """A row a network and set of two swipes; ``fields`` of a part of the record, and headings."""
     runs = read_footage(root)
-    rows = [
-        [
-            escape(ARMS[arm]),
-            words,
-            *(
-                _cell(
-                    by_seed(
-                        runs.get((variant, arm), {}),
-                        lambda one, h=half: 100 * one["real"]["flips"][h],
-                    ),
-                    1,
-                )
-                for half in ("first", "last", "both", "mirrored", "unmoved")
-            ),
-        ]
-        for arm in ("st_abn", "gated")
-        for variant, words in FLIPPED.items()
-    ]
-    head = ["Network", "Clips and class", "Goes with M_t on the first half, %"]
-    head += ["on the last, %", "both times, %", "With the other half both times, %"]
-    head += ["The same answer twice, %"]
+    rows = []
+    for arm in ("st_abn", "gated"):
+        for variant, words in FLIPPED.items():
+            seeds = runs.get((variant, arm), {})
+            figures = [
+                by_seed(seeds, lambda one, f=field: factor * one["real"][part][f])
+                for field in fields
+            ]
+            rows.append([escape(ARMS[arm]), words, *(_cell(values, digits) for values in figures)])
+    head = ["Network", "Clips and class", *fields.values()]
     return table(f"{SET}: mean ± sd over seeds", head, rows, text_columns=2)
 
 

@@ -46,6 +46,7 @@ def trained(fold: int, seed: int, *, attends: bool) -> dict:
             "faithful": {m: {"insertion": 0.75, "deletion": 0.25} for m in methods},
             "flips": {"first": value(fold, seed), "last": 0.5, "both": 0.25}
             | {"mirrored": 0.125, "unmoved": 0.75},
+            "levels": {"first": 0.25, "nothing": value(fold, seed), "last": 0.75},
         },
     }
 
@@ -125,6 +126,9 @@ def test_flips_are_there_for_networks_that_were_measured(root):
     assert found[gated, "there and back, the first"] == [pooled(1, 100), *rest]
     assert found[gated, "there and back, the last"] == found[gated, "two swipes, the first"]
     assert found[gated, "two swipes, the first"] == [DASH] * 5
+    found = {tuple(row[:2]): row[2:] for row in rows(footage.levels_table(root))[1:]}
+    there = found[gated, "there and back, the first"]
+    assert there == ["0.25 ± 0.00", pooled(2, 1), "0.75 ± 0.00"]
 
 
 def test_what_was_mended_has_a_row_an_arm(root):
