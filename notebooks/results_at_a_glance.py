@@ -16,7 +16,7 @@
 # *Hardware: any laptop, no training here, a few seconds.*
 #
 # **What was found, in two minutes.** Each finding links to the page that it comes from. All numbers
-# are read from run records when the book is built. They are about **synthetic** clips, a small network and
+# are read from run records when the book is built. Unless said, they are about **synthetic** clips, a small network and
 # **stand-in** edits, which are the set's own truth. p-values are corrected for the comparisons of arms in the same
 # measure (Holm), unless a sentence says that they are not; differences are taken before rounding. *Without edits* means the **control**: the same network, trained as long on the same
 # clips, without the loss that reads edits. The [glossary](../book/glossary.md) has the other words.
@@ -27,7 +27,7 @@
 from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure
-from stabn.tables import fault, fault_tables, glance, plain, sweeps
+from stabn.tables import fault, fault_tables, footage, glance, plain, sweeps
 
 HTML(glance.claims())
 
@@ -110,9 +110,16 @@ Markdown(glance.inverted())
 # that $M_s$ looked at the sign, but would follow if it did: what was high on the sign is then low.
 
 # %% [markdown]
+# **And where a camera looked?** [On real footage](21_on_real_footage.ipynb), whose timing we constructed:
+
+# %% tags=["remove-input"]
+Markdown(footage.flips_in_words())
+
+# %% [markdown]
 # ## What is not measured
 #
 # - **Real videos.** The paper's accuracies on Something-Something v2 are quoted, and not reproduced.
+#   [Chapter 21](21_on_real_footage.ipynb) looks at real footage, but its timing is constructed.
 # - **People.** Every edit in the tables above is the truth written down. Real edits have errors, and errors
 #   with a habit; [the page on edits](results_sweeps.ipynb) tries random ones, and those of one hand.
 # - **Other faults.** One fault was built on purpose, in one set. How common such faults are is unknown.

@@ -17,7 +17,7 @@ from stabn.tables.comparison import mean_sd
 from stabn.tables.fault import WAYS
 from stabn.tables.finetunings import ARMS as FINETUNED
 from stabn.tables.finetunings import SHORT
-from stabn.tables.html import DASH, NOTHING, table
+from stabn.tables.html import DASH, NOTHING, fixed, table
 from stabn.tables.runs import TableError
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.records import read_record
@@ -201,6 +201,28 @@ def flips_table(root: Path = REPOSITORY) -> str:
     return _by_halves("flips", dict(zip(fields, head, strict=True)), 100, 1, root)
 
 
+def flips_in_words(root: Path = REPOSITORY) -> str:
+    """Of two swipes in a row, whether the answer goes with M_t, network by network."""
+    runs, said = read_footage(root), []
+    for arm in ("gated", "st_abn"):
+        if seeds := runs.get(("two", arm), {}):
+            right = _cell(by_seed(seeds, top1), 0)
+            both = _cell(by_seed(seeds, lambda one: 100 * one["real"]["flips"]["both"]), 0)
+            agrees = _cell(by_seed(seeds, lambda one: one["real"]["when"]["own"]["iou"]), 2)
+            said.append(
+                f"{ARMS[arm]}: {right} % right, $M_t$ agrees with the truth with an IoU of "
+                f"{agrees}, and the answer goes with the hand both times in {both} % "
+                f"({len(seeds)} seed{'s' * (len(seeds) > 1)})"
+            )
+    if not said:
+        return "No record yet: `make study` makes them."
+    return (
+        "People swipe twice, each time in another direction; the class is the first one. We set "
+        f"$M_t$ by hand to the one swipe, then to the other. {'; '.join(said)}. By chance it would "
+        "both times in 6 %."
+    )
+
+
 def levels_table(root: Path = REPOSITORY) -> str:
     """Two swipes in a row: what M_t is by itself on the first, in the pause, and on the last."""
     fields = {"first": "M_t on the first half", "nothing": "in the pause", "last": "on the last"}
@@ -241,4 +263,4 @@ def _cell(values: Sequence[float], digits: int) -> str:
         return DASH
     summary = mean_sd(values)
     sd = f" ± {summary.sd:.{digits}f}" if summary.n > 1 else ""
-    return f"{summary.mean:.{digits}f}{sd}"
+    return f"{fixed(summary.mean, digits)}{sd}"

@@ -131,6 +131,17 @@ def test_flips_are_there_for_networks_that_were_measured(root):
     assert there == ["0.25 ± 0.00", pooled(2, 1), "0.75 ± 0.00"]
 
 
+def test_flips_are_told_in_a_sentence(root):
+    assert "make study" in footage.flips_in_words(root)
+    for fold in range(5):
+        path = f"{footage.FOLDER}/real_two_gated_fold{fold}_seed0.json"
+        write(root, path, trained(fold, 0, attends=True))
+    said = footage.flips_in_words(root)
+    share = f"{100 * np.average([value(k, 0) for k in range(5)], weights=CLIPS):.0f}"
+    assert f"gated fusion (ours): {share} % right" in said
+    assert "both times in 25 % (1 seed). By chance" in said
+
+
 def test_what_was_mended_has_a_row_an_arm(root):
     found = {row[0]: row[1:] for row in rows(footage.mended_table(root))[1:]}
     for a, (arm, short) in enumerate(footage.SHORT.items()):
