@@ -72,8 +72,10 @@ def tasks(classes: Sequence[str]) -> dict[str, list[int]]:
     return {name: ids for name, ids in found.items() if name == "all" or 1 < len(ids) < len(texts)}
 
 
-def measure(root: Path, prepared: Path) -> dict[str, dict[str, list[float]]]:
-    """{task: {kind: top-1 in [0, 1] of each fold}}.
+def measure(
+    root: Path, prepared: Path
+) -> tuple[dict[str, dict[str, list[float]]], dict[str, list[int]]]:
+    """{task: {kind: top-1 in [0, 1] of each fold}}, and {task: clips that each fold tests}.
 
     Raises:
         AnnotationError, PreparationError, VideoError: the set cannot be read.
@@ -90,13 +92,19 @@ def measure(root: Path, prepared: Path) -> dict[str, dict[str, list[float]]]:
         mine = [record for record in records if record.class_id in of]
         return np.stack([shown[r.video_id][kind] for r in mine]), [r.class_id for r in mine]
 
-    return {
+    known = tasks(classes)
+    found = {
         task: {
             kind: [right(*rows(train, kind, of), *rows(test, kind, of)) for train, test in folds]
             for kind in KINDS
         }
-        for task, of in tasks(classes).items()
+        for task, of in known.items()
     }
+    clips = {
+        task: [sum(record.class_id in of for record in test) for _, test in folds]
+        for task, of in known.items()
+    }
+    return found, clips
 
 
 def main() -> None:
@@ -109,14 +117,18 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the record that is written")
     given = parser.parse_args()
     try:
-        found = measure(given.root, given.prepared)
+        found, clips = measure(given.root, given.prepared)
         data = data_fingerprint(RunConfig(name="linear", data_root=str(given.root)))
     except (UserError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
-    write_record(given.out, {"code": code_version(), "data": data, "top1": found})
+    record = {"code": code_version(), "data": data, "top1": found, "clips": clips}
+    write_record(given.out, record)
     for task, kinds in found.items():
-        means = "  ".join(f"{kind} {np.mean(values):.2f}" for kind, values in kinds.items())
-        print(f"{task}: {means}")
+        means = (
+            f"{kind} {np.average(values, weights=clips[task]):.2f}"
+            for kind, values in kinds.items()
+        )
+        print(f"{task}: {'  '.join(means)}")
 
 
 if __name__ == "__main__":

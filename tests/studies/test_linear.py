@@ -65,8 +65,9 @@ def test_where_order_alone_tells_the_average_is_at_chance(tmp_path):
             (root / f"{name}_{fold}.json").write_text(json.dumps(of))
     folder = VideoFolder(root)
     prepare(folder, folder.video_ids(), tmp_path / "small", 24, jobs=1)
-    found = linear.measure(root, tmp_path / "small")
+    found, clips = linear.measure(root, tmp_path / "small")
     assert set(found) == {"all"}
+    assert clips == {"all": [2] * 5}
     assert found["all"]["ordered"] == [1.0] * 5
     assert np.mean(found["all"]["averaged"]) <= 0.6
 
