@@ -218,10 +218,16 @@ def flips_in_words(root: Path = REPOSITORY) -> str:
             )
     if not said:
         return "No record yet: `make study` makes them."
+    plain = [
+        f"{ARMS[arm]}: {_cell(by_seed(seeds, top1), 0)} % right"
+        for arm in ("baseline", "control")
+        if (seeds := runs.get(("two", arm), {}))
+    ]
+    without = f" Without attention, {'; '.join(plain)}." if plain else ""
     return (
-        "People swipe twice, each time in another direction; the class is the first one. We set "
-        f"$M_t$ by hand to the one swipe, then to the other. {'; '.join(said)}. By chance it would "
-        "both times in 6 %."
+        "People swipe twice, each time in another direction; the class is the first one."
+        f"{without} With it, we set $M_t$ by hand to the one swipe, then to the other. "
+        f"{'; '.join(said)}. By chance it would both times in 6 %."
     )
 
 

@@ -142,6 +142,13 @@ def test_flips_are_told_in_a_sentence(root):
     share = f"{100 * np.average([value(k, 0) for k in range(5)], weights=CLIPS):.0f}"
     assert f"gated fusion (ours): {share} % right" in said
     assert "both times in 25 % (1 seed). By chance" in said
+    assert "Without attention" not in said
+    for fold in range(5):
+        path = f"{footage.FOLDER}/real_two_control_fold{fold}_seed0.json"
+        write(root, path, trained(fold, 0, attends=False))
+    assert f"Without attention, matched control: {share} % right. With" in (
+        footage.flips_in_words(root)
+    )
 
 
 def test_what_was_mended_has_a_row_an_arm(root):
