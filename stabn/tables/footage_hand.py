@@ -40,8 +40,8 @@ def passes_table(root: Path = REPOSITORY) -> str:
     (between,) = record["between"].values()
     alpha = f"{between['alpha']:.2f}"
     rows.append(["pass 1 and pass 2", *_agreement(between), alpha, DASH, DASH])
-    head = ["", "Videos", "The same level, % of frames", "Action or not, %", "IoU of the action"]
-    head += ["Krippendorff’s α", "Median s a video", "Minutes"]
+    head = ["Compared", "Videos", "The same level, % of frames", "Action or not, %"]
+    head += ["IoU of the action", "Krippendorff’s α", "Median s a video", "Minutes"]
     return table(f"{SET}: edits made by us, not by volunteers", head, rows, text_columns=1)
 
 
