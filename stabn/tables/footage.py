@@ -141,10 +141,10 @@ def _line(root: Path, variant: str, kind: str) -> str:
 
 def counted_in_words(root: Path = REPOSITORY) -> str:
     """How many clips each set is tested on, each once a seed, and with how many seeds, as HTML."""
-    said = []
-    for (variant, arm), seeds in read_footage(root).items():
-        words = (SETS | TIMED).get(variant) if arm in ("st_abn", "gated") else None
-        if words and seeds and not any(one.startswith(words) for one in said):
+    runs, said = read_footage(root), []
+    for variant, words in (SETS | TIMED).items():
+        seeds = max((runs.get((variant, arm), {}) for arm in ARMS), key=len)
+        if seeds:
             clips = sum(map(_clips, next(iter(seeds.values()))))
             said.append(f"{words}: {clips} clips, {len(seeds)} seed{'s' * (len(seeds) > 1)}")
     return "; ".join(said) + "." if said else NOTHING

@@ -165,3 +165,23 @@ def test_without_records_there_are_dashes_and_another_file_is_named(tmp_path):
     write(tmp_path, f"{footage.FOLDER}/real_walk_seed0.json", {})
     with pytest.raises(TableError, match="named unlike real_idle_gated_fold0_seed0"):
         footage.accuracy_table(tmp_path)
+
+
+def test_what_chapter_21_says_of_two_swipes_is_in_the_committed_records():
+    """Its prose tells who is right more often, where M_t lies, and what a hand can do."""
+    runs = footage.read_footage()
+
+    def of(arm: str, part: str, field: str) -> float:
+        return np.mean(footage.by_seed(runs["two", arm], lambda one: one["real"][part][field]))
+
+    right = {arm: np.mean(footage.by_seed(runs["two", arm], footage.top1)) for arm in footage.ARMS}
+    assert max(right["baseline"], right["control"]) + 15 < min(right["st_abn"], right["gated"])
+    assert of("gated", "levels", "first") > 2 * of("gated", "levels", "last")
+    assert of("st_abn", "levels", "last") > 2 * of("st_abn", "levels", "first")
+    assert of("gated", "flips", "both") > 4 / 16 > of("gated", "flips", "mirrored")
+    assert of("st_abn", "flips", "mirrored") > 4 / 16 > of("st_abn", "flips", "both")
+    own = [one["real"]["faithful"]["own"] for one in runs["two", "st_abn"][0]]
+    assert np.mean([one["insertion"] for one in own]) < np.mean([one["deletion"] for one in own])
+    for arm in ("st_abn", "gated"):  # there and back, M_t lies on the way back
+        levels = [one["real"]["levels"] for one in runs["there_and_back", arm][0]]
+        assert all(one["last"] > one["first"] for one in levels)
