@@ -43,9 +43,7 @@ def there_and_back(rng: np.random.Generator, gesture: np.ndarray, pause: str = "
     return followed(rng, gesture, gesture[::-1], pause)
 
 
-def followed(
-    rng: np.random.Generator, gesture: np.ndarray, then: np.ndarray, pause: str = "any"
-) -> Timed:
+def followed(rng: np.random.Generator, gesture: np.ndarray, then: np.ndarray, pause: str) -> Timed:
     """The gesture (n, H, W, 3), a pause of a length of `PAUSES`, another gesture (m, H, W, 3)."""
     between = held(rng, gesture[-1], _length(rng, PAUSES[pause], len(gesture)))
     return _joined((gesture, between, then), (FIRST, NOTHING, LAST))

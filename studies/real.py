@@ -252,8 +252,8 @@ def main() -> None:
         sys.exit(f"error: {error}")
     for method, figures in found["when"].items():
         print(f"{method}: IoU {figures['iou']:.2f}, by chance {figures['iou_chance']:.2f}")
-    for half, share in found.get("flips", {}).items():
-        print(f"M_t by hand, {half}: the answer goes with it in {share:.0%} of the clips")
+    for case, share in found.get("flips", {}).items():
+        print(f"M_t by hand, {case}: {share:.0%} of the clips")
 
 
 if __name__ == "__main__":
