@@ -35,8 +35,8 @@ from stabn.tables import footage, footage_hand
 # ## The clips
 #
 # EgoGestAR's test videos show ten gestures (left, right, up, down, circle, square, star, tick, caret, X) and
-# some that are none, at several places. Of 240 that its README names, 237 were found, and 195 of them, as copies
-# of 320×240, are what we worked with. The recipe (`data_scripts/egogestar.py`; its README says how to run it)
+# some that are none, at several places: 237 videos, of which 195, as copies of 320×240, are what we worked with. The
+# recipe (`data_scripts/egogestar.py`; its README says how to run it)
 # makes six variants:
 #
 # | variant | what is seen | what is true |
