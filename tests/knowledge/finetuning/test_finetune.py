@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, softplus
 
 from stabn.data.ssv2 import AnnotationError
 from stabn.data.transforms import normalise
@@ -89,8 +89,17 @@ def test_of_a_runs_recipe_only_what_decays_is_kept(tuned, tiny_run):
     assert not run.decay_bn_and_biases
 
 
+@pytest.fixture
+def smooth(monkeypatch) -> None:
+    """Networks without a kink: at ReLU's, how a kernel rounds decides whether a gradient passes."""
+    monkeypatch.setattr(torch, "relu", partial(softplus, beta=5))
+    monkeypatch.setattr(torch.nn.ReLU, "forward", lambda self, x: torch.relu(x))
+
+
 @pytest.mark.parametrize("arm", ["control", "knowledge", "placebo"])
-def test_each_arm_is_the_obvious_loop(tuned, tiny_run, edits, arm):
+def test_each_arm_is_the_obvious_loop(smooth, settings, tiny_run, edits, arm):
+    tuned = settings(arms=[arm], lr=0.01)
+    finetune(tuned)
     records, _ = split_videos(tuned.as_run(tiny_run), "train")
     class_of = {record.video_id: record.class_id for record in records}
     levels = {
@@ -101,9 +110,9 @@ def test_each_arm_is_the_obvious_loop(tuned, tiny_run, edits, arm):
     check_the_obvious_loop(tuned, tiny_run, arm, levels)
 
 
-def test_with_a_gate_that_closes_it_is_the_same_loop(settings, tiny_run, edits):
+def test_with_a_gate_that_closes_it_is_the_same_loop(smooth, settings, tiny_run, edits):
     """Put into a network that was trained with the paper's fusion: the weights are the same."""
-    config = settings(arms=["knowledge"], fusion="gated", closed=0.3)
+    config = settings(arms=["knowledge"], fusion="gated", closed=0.3, lr=0.01)
     finetune(config)
     ours = load(config.folder / "knowledge.pt")
     assert (ours.config.fusion, ours.model.fusion.kind) == ("gated", "gated")
@@ -150,8 +159,8 @@ def check_the_obvious_loop(tuned, tiny_run, arm, levels) -> None:
             step += 1
     ours = load(tuned.folder / f"{arm}.pt").model.state_dict()
     for name, tensor in model.state_dict().items():
-        # steps move weights by 1e-2; kernels round otherwise, which a ReLU's kink makes 2e-5
-        torch.testing.assert_close(ours[name], tensor, rtol=1e-4, atol=1e-4, msg=name)
+        # steps move weights by 1e-2; kernels round otherwise, by less than 1e-6
+        torch.testing.assert_close(ours[name], tensor, rtol=1e-5, atol=2e-6, msg=name)
 
 
 def test_the_extractor_keeps_every_bit_and_the_rest_moves(tuned):
