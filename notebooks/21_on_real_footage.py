@@ -349,13 +349,26 @@ Markdown(footage_hand.gain_in_words())
 #
 # <details class="answers"><summary>The answers</summary>
 #
-# 1. That does not follow: the causal test asks this, not the agreement.
+# 1. No: whether it matters, the causal test asks, and not the agreement.
 # 2. **Right:** the truth says when *we* put the action, not where the class can be read.
 # 3. No: it measures the agreement with our truth, and this is low.
 #
 # </details>
 #
-# **Question 3.** A linear classifier is right on 89 % of the clips, a network on 90 %, of 72 clips, one seed.
+# **Question 3.** Of two swipes, $M_t$ is set by hand on the first, then on the second. Let a network answer each time with
+# one of the four directions, drawn at random. In what share of the clips does it go with the hand **both** times?
+#
+# <details class="answers"><summary>The answer</summary>
+#
+# **0.06**, that is `1 / 4 * 1 / 4`: once by chance is a quarter, and the two draws know nothing of each other.
+#
+# - **0.25:** this is the share of clips in which it goes with the hand once, say the first time.
+# - **0.5:** this adds the two quarters: the share of going with the hand the first time or the second, about.
+# - **0:** so it is with a network that ignores $M_t$: it answers the same both times, and the two swipes differ.
+#
+# </details>
+#
+# **Question 4.** A linear classifier is right on 89 % of the clips, a network on 90 %, of 72 clips, one seed.
 # Which is better?
 #
 # 1. The network.
