@@ -190,9 +190,10 @@ class App(widgets.VBox):
             button("Take the other tab’s version", lambda: self._step(session.take_theirs)),
             button("Keep mine as a further revision", lambda: self._step(session.keep_mine)),
         )
-        where = widgets.HTML()
+        where, been = widgets.HTML(), self._been()
 
         def tell() -> None:
+            been.value = _place(session)
             conflict.layout.display = "flex" if session.conflict else "none"
             here = session.unsaved or not shown  # trouble is no small print beside the picture
             write(state, f"{session.state}." if here else "", alert=session.unsaved)
@@ -202,8 +203,30 @@ class App(widgets.VBox):
 
         buttons = [button(n, lambda s=step: self._step(s)) for n, step in steps.items()]
         buttons.append(button("Guidelines", lambda: self._guidelines.show(closing=True)))
-        self._show(row(where, *buttons), *told, state, conflict, editor=shown, status=tell)
+        self._show(row(where, *buttons, been), *told, state, conflict, editor=shown, status=tell)
         self._loader.begin(session.upcoming)
+
+    def _been(self) -> widgets.Dropdown:
+        """The videos that one came to, each with one's word on it; choosing one opens it."""
+        session, classes = self.session, self._queue.classes
+        options = [] if session.current else [("–", None)]
+        for place, video_id, said in session.been:
+            options.append(
+                (f"{place} · {said} · {classes[self._queue.video(video_id).label]}", place)
+            )
+        been = widgets.Dropdown(
+            options=options,
+            value=_place(session),
+            description="Your videos",
+            layout={"width": "min(24em, 100%)"},
+        )
+
+        def go(change: dict) -> None:
+            if change["new"] not in (None, _place(session)):
+                self._step(lambda: session.go_to(change["new"]))
+
+        been.observe(go, "value")
+        return been
 
     def _load(self, video: QueuedVideo) -> str:
         """Show a video in the editor; says what cannot be shown with it.
@@ -331,6 +354,11 @@ def _where(session: Session) -> str:
     why = "about: others work on the same videos"
     where = f'<p class="stabn-where" data-annotator="{name}" title="{why}">'
     return f"{where}{name} · {at} {bar}</progress></p>"
+
+
+def _place(session: Session) -> int | None:
+    """Of the video at hand among one's own; None at the end."""
+    return None if session.current is None else session.position.place
 
 
 def _is_enter(message: object) -> bool:

@@ -1,4 +1,4 @@
-"""Where an annotator is on their way through the queue, and what they have just left."""
+"""Where an annotator is on their way through the queue, where they were, what they just left."""
 
 from typing import NamedTuple
 
@@ -19,6 +19,14 @@ class Position(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.place} of about {self.of}"
+
+
+class Been(NamedTuple):
+    """A video that an annotator came to: its place among theirs, from 1, its id, their word."""
+
+    place: int
+    video_id: str
+    said: str
 
 
 class Left(NamedTuple):

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
-from stabn.knowledge.app.position import Left, Position
-from stabn.knowledge.app.telling import AGAIN, SKIPPED, VERDICTS, leaving, told
+from stabn.knowledge.app.position import Been, Left, Position
+from stabn.knowledge.app.telling import AGAIN, SKIPPED, VERDICTS, been, leaving, told
 from stabn.knowledge.app.work import Work
-from stabn.knowledge.edits.edit import OPEN, Draft, Edit
+from stabn.knowledge.edits.edit import Draft, Edit, Verdict
 from stabn.knowledge.selection.queue import Queue, QueuedVideo
 from stabn.knowledge.store.database import StoreError
 from stabn.knowledge.store.store import Store
@@ -88,7 +88,7 @@ class Session:
         own = [revision.edit for revision in store.revisions(annotator=self.annotator)]
         said = {edit.video_id: edit.verdict for edit in own if edit.video_id in self._known}
         self._trail = list(said)
-        self._done = {video_id for video_id, verdict in said.items() if verdict != "open"}
+        self._said: dict[str, Verdict] = said  # of each video with an answer, or one taken back
         self._at = len(self._trail)  # place in the trail; its length where nothing is open
         self._lease()
 
@@ -134,6 +134,18 @@ class Session:
         if self._at == 0:
             raise SessionError("This is your first video; there is none to go back to")
         self._go_back(self._at - 1)
+
+    def go_to(self, place: int) -> None:
+        """Open the video at a place among one's own again, as it was saved.
+
+        Args:
+            place: from 1, as in :attr:`been`.
+
+        Raises:
+            SessionError: What was done here is not saved yet; the video stays open.
+            StoreError: The store cannot be read; the video stays open.
+        """
+        self._go_back(place - 1)
 
     def undo(self) -> None:
         """Go back to the video that was left last, and take back the verdict that leaving gave it.
@@ -262,6 +274,15 @@ class Session:
         return Position(own if self.current is None else self._at + 1, own, len(self._done))
 
     @property
+    def been(self) -> list[Been]:
+        """The videos that one came to, in order; one that was skipped stands where it came last."""
+        skipped = self._skipped
+        return [
+            Been(place, video_id, been(self._said.get(video_id, "open"), video_id in skipped))
+            for place, video_id in enumerate(self._trail, start=1)
+        ]
+
+    @property
     def upcoming(self) -> QueuedVideo | None:
         """What :meth:`next` will open as far as can be known now, to be read ahead; or None."""
         ahead = self._trail[self._at + 1 :] or self._free
@@ -276,6 +297,10 @@ class Session:
         return 0.0 if self._work is None else self._work.seconds
 
     # -- inside --------------------------------------------------------------------------------
+
+    @property
+    def _done(self) -> set[str]:
+        return {video_id for video_id, verdict in self._said.items() if verdict != "open"}
 
     def _opened(self) -> Work:
         if self._work is None:
@@ -346,4 +371,4 @@ class Session:
             self._free = [video_id for video_id in free if video_id in self._known]
 
     def _count(self, video_id: str) -> None:
-        (self._done.add if self._work.stored != OPEN else self._done.discard)(video_id)
+        self._said[video_id] = self._work.stored[0]

@@ -68,6 +68,13 @@ def leaving(work: Work) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
+def been(verdict: Verdict, skipped: bool) -> str:
+    """What one said of a video, in a list of them."""
+    if verdict != "open":
+        return VERDICTS.get(verdict, verdict)
+    return "skipped" if skipped else "no answer yet"
+
+
 def way_back(judged: str) -> tuple[str, str]:
     """The button back to a video that was left, and what is told once it was pressed.
 

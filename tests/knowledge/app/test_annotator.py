@@ -99,6 +99,16 @@ def button(app: App, name: str) -> widgets.Button:
     return found
 
 
+def been(app: App) -> widgets.Dropdown:
+    """The list of one's videos."""
+    (found,) = (part for part in parts(app) if isinstance(part, widgets.Dropdown))
+    return found
+
+
+def lost(*_, **__) -> None:
+    raise ConnectionLost("edits.sqlite: is locked by another program; try again")
+
+
 def press(app: App, name: str) -> None:
     button(app, name).click()
 
@@ -362,6 +372,40 @@ class TestVideoByVideo:
         assert [edit.verdict for edit in store.edits()] == [verdict]
         assert ada.session.current == queue.videos[1]
 
+    def test_the_list_of_ones_videos_leads_to_each(self, ada, store, queue):
+        paint(ada)
+        do(ada, "next")
+        press(ada, "Cannot tell")
+        assert been(ada).options == (
+            (f"1 · edited · {queue.classes[0]}", 1),
+            (f"2 · cannot tell · {queue.classes[0]}", 2),
+            (f"3 · no answer yet · {queue.classes[0]}", 3),
+        )
+        been(ada).value = 1
+        assert ada.session.current == queue.videos[0]
+        assert been(ada).value == 1
+        assert ada.session.draft.levels[0] == 1
+        do(ada, "next")
+        do(ada, "next")
+        do(ada, "next")
+        assert ada.session.current is None
+        assert been(ada).value is None
+        been(ada).value = 2
+        assert ada.session.current == queue.videos[1]
+        assert [edit.verdict for edit in store.edits()] == [
+            *("edited", "cannot_tell", "nothing_to_correct")
+        ]
+
+    def test_the_list_stays_where_the_video_stays(self, ada, store, queue, monkeypatch):
+        do(ada, "next")
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "save", lost)
+            paint(ada)
+            been(ada).value = 1
+            assert ada.session.current == queue.videos[1]
+            assert been(ada).value == 2
+            assert "NOT SAVED" in seen(ada)
+
     def test_the_end_and_back(self, ada, queue):
         for _ in queue.videos:
             do(ada, "next")
@@ -439,9 +483,6 @@ class TestTrouble:
         """By the page's own clock, on the event loop, as in a kernel."""
         monkeypatch.setattr(page, "TICK", 0.01)
         save = Store.save
-
-        def lost(*_, **__):
-            raise ConnectionLost("edits.sqlite: is locked by another program; try again")
 
         async def annotate() -> None:
             app = App(store, queue)

@@ -149,6 +149,35 @@ class TestGoingThroughTheQueue:
         session.next()
         assert visit(session) == "b"
 
+    def test_one_may_go_to_any_video_one_came_to(self, session, store):
+        session.draft.set(0, 1.0)
+        session.save()
+        session.next()
+        session.skip()
+        session.verdict("bad_video")
+        assert visit(session) == "d"
+        said = ["edited", "skipped", "bad video", "no answer yet"]
+        assert [(b.place, b.video_id) for b in session.been] == list(enumerate("abcd", start=1))
+        assert [b.said for b in session.been] == said
+        revisions = store.revisions()
+        for place, video_id in ((1, "a"), (4, "d"), (3, "c"), (2, "b")):
+            session.go_to(place)
+            assert (visit(session), session.position.place) == (video_id, place)
+        assert store.revisions() == revisions  # to look is no answer
+        assert [b.said for b in session.been] == said
+
+    def test_a_list_of_them_is_there_when_one_comes_back(self, session, path, queue):
+        session.next()
+        session.next()
+        session.previous()
+        session.draft.undo()
+        session.save()
+        again = Session(Store(path), queue, "Ada")
+        assert [(b.video_id, b.said) for b in again.been[:2]] == [
+            ("a", "nothing to correct"),
+            ("b", "no answer yet"),
+        ]
+
     def test_there_is_nothing_before_the_first(self, session):
         with pytest.raises(SessionError, match="your first video"):
             session.previous()
@@ -311,6 +340,15 @@ class TestUndo:
         session.undo()
         assert levels(session)[0] == 1.0
         assert store.latest("a", "Ada").edit.verdict == "edited"
+
+    def test_to_go_elsewhere_waits_for_it_too(self, session, store):
+        session.next()
+        store.before["save"] = LOST
+        session.draft.set(0, 1.0)
+        session.save()
+        with pytest.raises(SessionError, match="NOT SAVED"):
+            session.go_to(1)
+        assert visit(session) == "b"
 
     def test_a_verdict_of_an_earlier_visit_stays(self, session, store):
         session.verdict("cannot_tell")
