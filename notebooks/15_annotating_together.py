@@ -463,14 +463,14 @@ print(f"backup: {len(copy.revisions())} revisions, the same ones")
 # - the [annotators' page](app/annotate.ipynb): short guidelines with drawn examples, a clip to practise
 #   on, a name, and then video after video in the editor of [chapter 13](13_editing_attention.ipynb).
 #   Every change is saved at once, and the page says so, or says that it is *not* saved and tries again.
-#   It says how far one is ("6 of about 163"), and after each video a line leads back to it for ten seconds.
+#   It says how far one is ("6 of about 211"), and after each video a line leads back to it for ten seconds.
 #   A list holds all videos that one came to, with one's word on each, and leads to any of them.
 #   Who comes back under the same name goes on where they were;
 # - the [organiser's page](app/organise.ipynb): progress by class and by annotator, agreement, any video
 #   with everybody's levels, whose word counts, and exports and backups to download. It sees by itself
 #   who and what is new.
 #
-# ![The annotators' page. Above, a name, "6 of about 163" with a bar, and the buttons Previous video, Skip, Cannot tell, Bad video, Guidelines, and the list of one's videos. Below, the editor: the frame that is looked at, buttons for the levels, the probabilities before and after the edit, and all frames over their bars.](../book/assets/annotators_page.png)
+# ![The annotators' page. Above, a name, "6 of about 211" with a bar, and the buttons Previous video, Skip, Cannot tell, Bad video, Guidelines, and the list of one's videos. Below, the editor: the frame that is looked at, buttons for the levels, the probabilities before and after the edit, and all frames over their bars.](../book/assets/annotators_page.png)
 #
 # *The annotators' page with a synthetic clip, marked by a simulated annotator.*
 #
