@@ -125,7 +125,10 @@ READS_TOO = {
         *RECORDS.glob("together/*.json"),
         *(LAUNCH / f"{parameters}.yaml" for parameters, _ in NETWORKS.values()),
     ],
-    "21_on_real_footage": [*RECORDS.glob("real/*.json"), *RECORDS.glob("real_hand/*.json")],
+    "21_on_real_footage": [
+        *(*RECORDS.glob("real/*.json"), *RECORDS.glob("real_hand/*.json")),
+        *RECORDS.glob("real/real_two_*-best.pt"),
+    ],
     "20_what_it_costs": [path for kind in COSTS for path in RECORDS.glob(f"cost/{kind}_*.json")],
 }
 

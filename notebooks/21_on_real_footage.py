@@ -25,11 +25,18 @@
 # that begin and end by themselves.
 
 # %% tags=["hide-input"]
+from pathlib import Path
+
 import numpy as np
+import torch
 from IPython.display import HTML, Markdown
 
+from stabn.data.dataset import ClipDataset, collate
+from stabn.data.mini.drawn import DrawnVideos
+from stabn.data.transforms import eval_transform, normalise
 from stabn.figures.sheet import COLOURS, Sheet, styled
 from stabn.tables import footage, footage_hand
+from stabn.training.checkpoint import REPOSITORY, load
 
 # %% [markdown]
 # ## The clips
@@ -234,10 +241,40 @@ flips()
 # swipe's direction in more than half of the clips, and both times in a third, where chance would do so in one of
 # sixteen; in another third the answer stays the same. So $M_t$ decides in many clips, not in all. With the paper's fusion the
 # network is right as often, and its $M_t$ is high on the *wrong* swipe. Set by hand, the answer never goes with it
-# both times, and in three clips of ten it goes both times with the **other** swipe. This can be: behind the paper's
-# fusion a 1×1 convolution adds up both halves ([chapter 6](06_fusion.ipynb)), and where it gives the temporal
-# half a negative weight, a high $M_t$ says "not this". We did not look into those weights. A gate has no such way: what is
-# weighed 0 is gone.
+# both times, and in three clips of ten it goes both times with the **other** swipe. How can this be? Behind the paper's
+# fusion a 1×1 convolution adds up both halves, with weights of either sign ([chapter 6](06_fusion.ipynb), equation (3)).
+# So let us look at what $M_t$ does to the fused features $f'$: we set it to 0 in all frames, then to 1, and compare their mean. The
+# weights of these networks lie beside their records, and drawn clips will do.
+
+# %%
+KEPT = {arm: f"real_two_{arm}_fold*_seed0-best.pt" for arm in ("st_abn", "gated")}
+folder = Path(REPOSITORY) / "book/results/real"
+networks = {arm: [load(at) for at in sorted(folder.glob(name))] for arm, name in KEPT.items()}
+config = networks["gated"][0].config
+transform = eval_transform(config.image_size, short_side=config.short_side)
+drawn = DrawnVideos(range(14), per_class=1, seed=21, split="validation")
+dataset = ClipDataset(drawn.records, drawn, config.num_frames, config.sampling, transform)
+clips = normalise(collate([dataset[i] for i in range(len(dataset))]).video)  # (N, 3, T, H, W)
+
+
+@torch.no_grad()
+def louder(network: torch.nn.Module) -> float:
+    """How many times as large the mean of f′ is with an M_t of 1 as with 0."""
+    f = network.eval().features(clips)  # (N, C, T, H′, W′)
+    m_s = network.attention_branch(f).spatial_attention
+    zero, one = (network.fusion(f, m_s, m_t) for m_t in torch.tensor([[[0.0]], [[1.0]]]))
+    return float(one.mean() / zero.mean())
+
+
+times = {arm: [louder(one.model) for one in each] for arm, each in networks.items()}
+for arm, each in times.items():
+    print(f"{footage.ARMS[arm]:22s}", *(f"{one:6.2f}" for one in each))
+assert max(times["st_abn"]) < 1.5 < min(times["gated"])
+
+# %% [markdown]
+# With the gate, a frame with an $M_t$ of 1 is two to four times as large as one with 0: $M_t$ works as a volume. With the paper's
+# fusion it is as large as before: the frame becomes *another* one, not a louder one. What the layers behind take
+# it for, "look here" or "not here", the training decides; here it was the latter.
 #
 # **There and back.** Here $M_t$ of both networks is high on the way *back*, so it agrees with our truth even less than
 # the middle of the clip does, and they are right all the same: the way back shows the class as well, and
