@@ -124,6 +124,7 @@ def row_of(clips: Clips, turns: Turns, value: Spread, ways: Mapping[str, Way]) -
         },
         "matrix_gflops": turns.rate,
         "turns": len(turns.used),
+        "quiet": len(turns.quiet),
         "note": turns.told(),
     }
 
@@ -242,7 +243,9 @@ def loader(clips: Clips) -> dict[str, Any]:
 
 def absent(clips: Clips, note: str | None) -> dict[str, Any]:
     """A row without a measurement."""
-    nothing = dict.fromkeys(("value", "low", "high", "arithmetic", "matrix_gflops", "turns"))
+    nothing = dict.fromkeys(
+        ("value", "low", "high", "arithmetic", "matrix_gflops", "turns", "quiet")
+    )
     nothing |= {"seconds": {}, "share_of_matrix_rate": {}}
     return clips._asdict() | nothing | {"note": note}
 
