@@ -14,7 +14,8 @@ from stabn.tables.work import Measured, read_rows
 from stabn.training.checkpoint import REPOSITORY
 
 RECORDS = "book/results/cost/targets_*.json"
-KEYS = {"name", "measured_at", "instructions", "value", "low", "high", "arithmetic", "note"}
+KEYS = {"name", "measured_at", "instructions", "frames", "size", "value", "low", "high"}
+KEYS |= {"arithmetic", "turns", "quiet", "note"}
 COMMAND = "python -m benchmarks all --{size} --out book/results/cost/targets_{size}_NAME.json"
 SIZES = {"small": "8×112²", "full": "32×224²"}
 
@@ -100,10 +101,29 @@ def targets_table(root: Path = REPOSITORY) -> str:
     for size, machines in columns.items():
         head += [f"{SIZES[size]}, {words}" for words in machines] or [SIZES[size]]
     caption = (
-        "Measured in one run each, the median over turns and their range. "
-        "The targets are meant for 32×224², on two cores"
+        "Targets, and what was measured in one run each on two cores: the median over turns and "
+        "their range. The targets are meant for 32×224²; 8×112² is the quick look"
     )
     return table(caption, head, rows, text_columns=3) + remedies(gaps, "")
+
+
+def targets_in_words(root: Path = REPOSITORY) -> str:
+    """How many targets are met, size by size and machine by machine; Markdown."""
+    found, said = read_rows(root, RECORDS, KEYS), []
+    for size, clip in SIZES.items():
+        for machine, rows in _columns(found, size).items():
+            known = {
+                name: verdict(TARGETS[name], one.row)
+                for name, one in rows.items()
+                if one.row["value"] is not None
+            }
+            met, missed = ([n for n, v in known.items() if v == of] for of in ("met", "missed"))
+            names = f" ({', '.join(f'`{name}`' for name in met)})" if met else ""
+            said.append(
+                f"**{clip}, {machine}:** of {len(known)} measured, {len(met)} met{names}, "
+                f"{len(missed)} missed, {len(known) - len(met) - len(missed)} not decided."
+            )
+    return " ".join(said)
 
 
 def _columns(found: list[Measured], size: str) -> dict[str, dict[str, Measured]]:
@@ -117,15 +137,19 @@ def _columns(found: list[Measured], size: str) -> dict[str, dict[str, Measured]]
 
 
 def _cell(target: Target, one: Measured | None) -> str:
-    """Value, range, and whether the target is met; a dash that says why."""
+    """Value, range, whether the target is met, the arithmetic, the clip if it is another."""
     if one is None:
         return DASH
-    if one.row["value"] is None:
-        return link(one.link, DASH, one.row["note"])
-    text = f"{in_words(one.row)}, {verdict(target, one.row)}"
-    ratio = one.row["arithmetic"]
-    about = [None if ratio is None else f"arithmetic {ratio:.2f}", one.row["note"]]
-    return link(one.link, escape(text), "; ".join(filter(None, about)))
+    row = one.row
+    if row["value"] is None:
+        return f"{link(one.link, DASH)} {escape(row['note'])}"
+    about = [verdict(target, row)]
+    if row["arithmetic"] is not None:
+        about.append(f"arithmetic {row['arithmetic']:.2f}")
+    clip = f"{row['frames']}×{row['size']}²"
+    if clip != SIZES[row["measured_at"]]:
+        about.append(f"clip {clip}")
+    return link(one.link, escape(", ".join([in_words(row), *about])), row["note"])
 
 
 def in_words(row: Mapping[str, Any]) -> str:
@@ -135,7 +159,9 @@ def in_words(row: Mapping[str, Any]) -> str:
 
 
 def verdict(target: Target, row: Mapping[str, Any]) -> str:
-    """``met``, ``missed``, or ``no target here``, of a row that has a value."""
+    """``met``, ``missed``, ``no target here``, or that other work fell on too many turns."""
     if target.for_machine(row["instructions"]) is None:
         return "no target here"
+    if row["turns"] is not None and row["quiet"] < row["turns"]:
+        return f"not decided: only {row['quiet']} of {row['turns']} turns were quiet"
     return "met" if target.met(row["value"], row["instructions"]) else "missed"

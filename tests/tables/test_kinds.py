@@ -9,16 +9,18 @@ from stabn.tables.kinds import (
     LOADER_COMMAND,
     PRODUCTS,
     STAGES,
+    WITHIN,
+    alone,
     kind_of,
     kinds_table,
-    would_take,
+    within,
 )
 from stabn.tables.targets import TARGETS
 from tests.records import rows, write
 
 HARDWARE = {"cpu": "a processor", "gpus": []}
 TARGET = {"measured_at": "small", "instructions": "AVX2", "low": None, "high": None}
-TARGET |= {"arithmetic": None, "note": None}
+TARGET |= {"arithmetic": None, "note": None, "turns": 5, "quiet": 5, "frames": 8, "size": 112}
 
 
 def measured(root, **values: float) -> None:
@@ -64,14 +66,16 @@ def test_shares_and_what_is_missing_by_hand(tmp_path):
     profiled(tmp_path, "forward", "st_abn", {"BN": 1.0, PRODUCTS: 3.0})
     _, row = rows(kinds_table(tmp_path))
     assert row[:3] == ["fwd_stabn", "1.84", f"{PRODUCTS} 75%, BN 25%"]
-    assert row[3] == f"0.62 of its time; {PRODUCTS} 0.50 of theirs; all else alone would not do"
+    wanted = f"{PRODUCTS} alone to 0.50, all else alone cannot do it"
+    assert row[3] == f"down to 0.62 of its time: {wanted}"
 
 
 def test_a_share_is_to_rise_so_its_time_is_to_fall(tmp_path):
     measured(tmp_path, share=0.63)
     profiled(tmp_path, "forward", "st_abn", {PRODUCTS: 8.0, "BN": 2.0})
     _, row = rows(kinds_table(tmp_path))
-    assert row[3] == f"0.90 of its time; {PRODUCTS} 0.88 of theirs; all else 0.50 of theirs"
+    wanted = f"{PRODUCTS} alone to 0.88, all else alone to 0.50"
+    assert row[3] == f"down to 0.90 of its time: {wanted}"
 
 
 def test_a_profile_of_other_instructions_is_not_taken(tmp_path):
@@ -97,14 +101,35 @@ def test_a_loaders_stages_are_what_each_adds(tmp_path):
     assert row[2] == (
         "raw decoding 50%, DataLoader 20%, + transform 18%, read_frames 12%, + collate 0%"
     )
-    assert row[3] == "0.59 of its time; raw decoding 0.18 of theirs; all else 0.18 of theirs"
+    # decoding is on both sides: of 1 s beside it, 1 / 0.85 − 1 = 0.18 s may be left
+    assert row[3] == "all but the decoding down to 0.18 of its time"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part", "rest"),
+    [
+        ("attention_cost", 1.75, 0.75, 1.0),  # the plain network takes 1 s, attention adds the part
+        ("small_network", 1.5, 0.5, 1.0),
+        ("finetune_cached", 0.6, 0.6, 0.4),  # of a step of 1 s, what comes before is the rest
+        ("loader", 0.8, 0.25, 1.0),  # decoding takes 1 s
+    ],
+)
+def test_where_the_part_comes_down_as_said_the_target_is_met(name, value, part, rest):
+    limit = TARGETS[name].limit
+    left = part * WITHIN[name][1](limit) / WITHIN[name][1](value)
+    ratio = {
+        "attention_cost": (rest + left) / rest,
+        "small_network": (rest + left) / rest,
+        "finetune_cached": left / (left + rest),
+        "loader": rest / (rest + left),
+    }[name]
+    assert ratio == pytest.approx(limit)
+    assert within(name, limit, value).endswith(f" down to {left / part:.2f} of its time")
 
 
 def test_words_where_one_part_alone_would_do():
-    assert (
-        would_take(0.5, "a", 0.8)
-        == "0.50 of its time; a 0.38 of theirs; all else alone would not do"
-    )
+    wanted = "down to 0.50 of its time: a alone to 0.38, all else alone cannot do it"
+    assert alone(0.5, "a", 0.8) == wanted
 
 
 def test_every_target_that_computes_is_held_by_something():

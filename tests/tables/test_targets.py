@@ -9,7 +9,8 @@ from stabn.tables.targets import TARGETS, Target, targets_table
 from tests.records import rows, write
 
 ROW = {"measured_at": "small", "instructions": "AVX2", "value": 0.5, "low": 0.4, "high": 0.625}
-ROW |= {"arithmetic": None, "note": None}
+ROW |= {"arithmetic": None, "note": None, "turns": 5, "quiet": 5, "frames": 8, "size": 112}
+FULL = {"measured_at": "full", "frames": 32, "size": 224}
 PLACES = {"small": 3, "full": 4}
 
 
@@ -38,7 +39,8 @@ def test_without_records_there_are_dashes_and_the_commands(tmp_path):
 
 @pytest.mark.parametrize("size", PLACES)
 def test_a_record_of_one_size_fills_its_column_alone(tmp_path, size):
-    record(tmp_path, f"{size}_here", {"name": "attention_cost", "measured_at": size})
+    of = FULL if size == "full" else {}
+    record(tmp_path, f"{size}_here", {"name": "attention_cost"} | of)
     (other,) = PLACES.keys() - {size}
     found = cells(tmp_path, "attention_cost")
     assert found[PLACES[size]] == "0.50 (0.40 to 0.62), met"
@@ -85,20 +87,30 @@ def test_what_has_no_target_here_is_said(tmp_path):
 def test_what_could_not_be_measured_is_a_dash_that_says_why(tmp_path):
     none = {"name": "fwd_bf16", "value": None, "low": None, "high": None, "note": "no bf16 units"}
     record(tmp_path, "small", none)
-    assert cells(tmp_path, "fwd_bf16")[3] == DASH
-    assert 'title="no bf16 units"' in targets_table(tmp_path)
+    assert cells(tmp_path, "fwd_bf16")[3] == f"{DASH} no bf16 units"
 
 
 def test_what_is_counted_has_no_range_and_load_is_told(tmp_path):
-    counted = {"name": "act_memory", "low": None, "high": None, "value": 1.25}
+    counted = {"name": "act_memory", "low": None, "high": None, "value": 1.25, "turns": None}
     record(tmp_path, "small", counted, {"name": "share", "note": "3 of 8 turns under other load"})
     assert cells(tmp_path, "act_memory")[3] == "1.25, met"
     assert 'title="3 of 8 turns under other load"' in targets_table(tmp_path)
 
 
+def test_where_other_work_fell_on_the_turns_nothing_is_decided(tmp_path):
+    record(tmp_path, "small", {"name": "share", "turns": 10, "quiet": 4})
+    said = "0.50 (0.40 to 0.62), not decided: only 4 of 10 turns were quiet"
+    assert cells(tmp_path, "share")[3] == said
+
+
+def test_a_clip_of_another_size_than_the_columns_is_named(tmp_path):
+    record(tmp_path, "small", {"name": "small_network", "frames": 16, "size": 56})
+    assert cells(tmp_path, "small_network")[3] == "0.50 (0.40 to 0.62), met, clip 16×56²"
+
+
 def test_arithmetic_stands_beside_the_time(tmp_path):
     record(tmp_path, "small", {"name": "attention_cost", "arithmetic": 1.814})
-    assert 'title="arithmetic 1.81"' in targets_table(tmp_path)
+    assert cells(tmp_path, "attention_cost")[3] == "0.50 (0.40 to 0.62), met, arithmetic 1.81"
 
 
 def test_a_record_that_lacks_a_value_is_refused_by_name(tmp_path):
