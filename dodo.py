@@ -116,6 +116,7 @@ READS_TOO = {
         RECORDS / "paper/table1.csv",
         *(path for path in Path("data_scripts").iterdir() if path.is_file()),
     ],
+    "14_fine_tuning": [*RECORDS.glob("table2/*.json")],
     "17_bilstm_attention": [
         RECORDS / "paper/ucf101.csv",
         *RECORDS.glob("cost/encoders_*.json"),

@@ -29,7 +29,7 @@ from IPython.display import HTML, Markdown
 
 from stabn.tables import glance
 
-Markdown(f"{glance.sign_relied_on()} {glance.fault_left()}")
+Markdown(f"- {glance.sign_relied_on()}\n- {glance.fault_mended()}\n- {glance.fault_left()}")
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -182,8 +182,8 @@ HTML(fault_tables.measures_table(short))
 
 # %% [markdown]
 # The network that never met a sign has a *negative* reliance and leak. Why is not known; it shows what these
-# two can be without any shortcut. So 0 is mended; nobody has to go on to below 0. And a mean would have seen
-# nothing:
+# two can be without any shortcut. So 0 is mended; nobody has to go on to below 0. (The goal that was set
+# before the study was less: 10 points.) And a mean would have seen nothing:
 
 # %%
 Markdown(fault_tables.mean_in_words("paper_closing"))
@@ -320,9 +320,6 @@ HTML(fault_tables.attention_table("paper_closing"))
 Markdown(fault_tables.inverted_in_words())
 
 # %% [markdown]
-# Why may it help here? If $M_s$ is high on the sign, $1 - M_s$ is low there, and a sign that misleads
-# weighs less. These records do not measure $M_s$ on the sign, so this is a guess.
-#
 # ### Turn it yourself
 #
 # In the pages of the built book five networks of one seed answer here, under one drag: *before*, and control
@@ -342,7 +339,7 @@ Markdown(fault_tables.inverted_in_words())
 # What to try, and what to see:
 #
 # 1. **Change the sign and nothing else**: choose the first clip, then the second. *before* falls for the
-#    partner's sign, and so does *paper's: knowledge*. *closes: knowledge* says the same as before.
+#    partner's sign, and so does *paper's: knowledge*. *closes: knowledge* answers as in the first clip.
 # 2. **Lend the edits' $M_t$ to all**: with the partner's sign, press *paper's: knowledge* in the lower row of
 #    buttons. Its weights are low where the sign stands, as edits have taught it. Yet *before* and *paper's:
 #    knowledge* stay wrong. *All 0* does not help them either: the sign comes through
@@ -381,14 +378,15 @@ for one in sorted(again, key=fault.way_of):
 HTML(choice.looks_table())
 
 # %% [markdown]
-# Cross-entropy on the levels, whose gradient does not vanish near 0, is no better than the squared error:
-# the pull was never what was missing. The truth in place of $M_t$, in training and in scoring, shows about
+# Cross-entropy on the levels, whose gradient does not vanish near 0, is no better than the squared error in this one
+# network: a stronger pull did not help. The truth in place of $M_t$, in training and in scoring, shows about
 # what edits could reach with a gated fusion (one network, one run). Of the ways that need no truth, the highest
 # worst list has $\tau = 0.3$ with everything else as it was. This was the choice. It was fixed before the five
 # seeds above were run.
 #
 # That look was taken by a script. `make study` goes over the thresholds once more with the library's own
-# fine-tuning, the same seed, and the same tuning clips. It is a check and no second choice.
+# fine-tuning, the same seed, and the same tuning clips: a check and no second choice. Where a dash stands it has not been
+# run yet, and the choice rests on the table above.
 
 # %%
 HTML(choice.closed_table())
@@ -407,7 +405,10 @@ HTML(plain.plain_table())
 done = [one for way in plain.SHOWN for one in plain.study(way)]
 print(settings_in_words(done))
 print(provenance(done))
-Markdown(plain.findings_plain("closing"))
+Markdown("The paper's way:\n\n" + plain.findings_plain("paper"))
+
+# %%
+Markdown("With the gate that closes:\n\n" + plain.findings_plain("closing"))
 
 # %% [markdown]
 # So what does our way cost where nothing is broken?
@@ -416,8 +417,10 @@ Markdown(plain.findings_plain("closing"))
 Markdown(plain.price_in_words())
 
 # %% [markdown]
-# Without edits only the gate differs. With them the pull is harder, too, and what of the rest is whose is not
-# measured. With *wrong* edits it costs most: what the gate shuts out is gone, right or wrong. It trusts the
+# Against the paper's way, that is; against its own control a loss is not told from luck (above). Without edits only the
+# gate differs. With them the pull is harder, too, and what of the rest is whose is not
+# measured. With *other videos'* edits, which helped a little on the set with the fault, it costs most: what the gate
+# shuts out is gone, right or wrong. It trusts the
 # annotator more than the paper's fusion does, for better and for worse. So close it where attention shows a
 # fault, and not as a habit.
 #
@@ -444,8 +447,8 @@ HTML(fault_tables.lists_table("closing"))
 # - $\mathcal{L}_{temp}$ teaches $M_t$ with each of these fusions. Whether this reaches the answer is the
 #   fusion's affair: a weight of 0.15 is not "out" as long as there are layers behind it.
 # - A gate that shuts lets edits reach the answer, of a network trained with the paper's fusion, too. Without
-#   edits it gives nothing. Where nothing is broken, our way (the gate, and a harder pull) costs accuracy: a
-#   little with right edits, much with wrong ones.
+#   edits it gives nothing. Where nothing is broken, our way (the gate, and a harder pull) ends below the
+#   paper's: by a little with right edits, by much with other videos' edits.
 # - Compare knowledge with a control that was trained as long, gate and all.
 #
 # [The next page](results_sweeps.ipynb) varies the number of edits, $\gamma_t$, and how exact edits are.

@@ -1,4 +1,4 @@
-"""What an edit costs its annotator, by the editor's own clock, and what a hand knows."""
+"""What an edit costs its annotator, by the editor's own clock, and what they know."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from stabn.knowledge.edits.edit import Edit
 from stabn.knowledge.edits.exchange import read_json
-from stabn.tables.comparison import mean_sd, p_words, paired_test
+from stabn.tables.comparison import SIGNIFICANT, mean_sd, p_words, paired_test
 from stabn.tables.fault import ABSENT, SWAPPED, WAYS, reliance, top1
 from stabn.tables.finetunings import read_finetunings
 from stabn.tables.html import DASH, NOTHING, fixed, table
@@ -19,7 +19,7 @@ TIMED = "book/results/editing/timed_edits.json"
 HAND = "book/results/hand/{of}_seed*.json"
 # whose levels, of the same few videos → in words, and the arms that tell of them
 LEVELS = {
-    "hand": ("by hand", ("before", "control", "knowledge")),
+    "hand": ("by an annotator", ("before", "control", "knowledge")),
     "truth": ("the truth", ("knowledge",)),
 }
 
@@ -47,8 +47,8 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
     """A table: what the edits of each share of videos would take, and minutes for each point.
 
     The minutes are the mean of :func:`timed_edits` times the number of videos; the gains are
-    those of stand-in edits (:mod:`stabn.tables.sweeps`). Where the gain is not above 0 there is no
-    price, and a dash.
+    those of stand-in edits (:mod:`stabn.tables.sweeps`). Where seeds do not tell the gain from 0
+    there is no price, and a dash.
     """
     edits = timed_edits(root)
     rows = []
@@ -61,7 +61,9 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
                 continue
             videos = next(iter(seeds.values())).record["edits"]["videos"]
             gain, minutes = mean_sd(gained[share].values()).mean, videos * each
-            price = f"{minutes / gain:.1f}" if gain > 0 else DASH
+            told = paired_test(gained[share], dict.fromkeys(gained[share], 0.0))
+            sure = told is not None and told.p < SIGNIFICANT and gain > 0
+            price = f"{minutes / gain:.1f}" if sure else DASH
             gained_words = fixed(gain, 1, signed=True)
             rows.append([f"{share:g}", str(videos), f"{minutes:.0f}", gained_words, price])
     if not rows:
@@ -77,8 +79,8 @@ def minutes_per_point(root: Path = REPOSITORY) -> str:
 def hand_table(root: Path = REPOSITORY) -> str:
     """Fine-tunings with the timed edits, and with the truth of the same videos, arm by arm."""
     caption = (
-        "mini-SSv2, biased (synthetic): one gated network, fine-tuned with the gate that closes; "
-        "five orders of its clips"
+        f"mini-SSv2, biased (synthetic): one gated network, fine-tuned with the gate that closes "
+        f"and {len(timed_edits(root))} edited videos; mean ± sd over five orders of its clips"
     )
     values = {
         "M_t with the truth": (AGREEMENT, 2),
@@ -90,7 +92,7 @@ def hand_table(root: Path = REPOSITORY) -> str:
 
 
 def hand_in_words(root: Path = REPOSITORY) -> str:
-    """Whether a hand's levels teach less than the truth: the swapped list, paired over orders."""
+    """Whether an annotator's levels teach less than the truth, on the swapped list."""
     by_hand, truth = (
         {
             one.seed: top1(SWAPPED)(one, "knowledge")
@@ -103,6 +105,6 @@ def hand_in_words(root: Path = REPOSITORY) -> str:
         return "No record yet: `make study` makes them."
     more = fixed(test.difference, 1, signed=True)
     return (
-        f"On the swapped list the hand's levels give {more} points "
+        f"On the swapped list the annotator's levels give {more} points "
         f"against the truth of the same videos (n = {test.n}, p {p_words(test.p)}, uncorrected)."
     )

@@ -27,13 +27,18 @@ def linked(runs: Sequence[Kept], values: Sequence[float], digits: int, *, gap: s
         return gap
     if len(runs) == 1:
         return link(runs[0].link, fixed(values[0], digits))
-    summary = mean_sd(values)
     links = " ".join(
         link(run.link, str(run.seed), f"seed {run.seed}: {fixed(value, digits)}")
         for run, value in zip(runs, values, strict=True)
     )
-    numbers = f"{fixed(summary.mean, digits)} ± {summary.sd:.{digits}f}"
-    return f"{numbers}<br><small>{links}</small>"
+    return f"{spread(values, digits)}<br><small>{links}</small>"
+
+
+def spread(values: Iterable[float], digits: int) -> str:
+    """Mean ± sd; of one value, the value."""
+    summary = mean_sd(values)
+    sd = f" ± {fixed(summary.sd, digits)}" if summary.n > 1 else ""
+    return f"{fixed(summary.mean, digits)}{sd}"
 
 
 def fixed(value: float, digits: int, *, signed: bool = False) -> str:

@@ -21,7 +21,7 @@ from stabn.training.checkpoint import REPOSITORY
 RECORDS = "book/results/plain/plain_{way}_finetune_seed*.json"
 PRICED = {
     "knowledge": "with the same right edits",
-    "placebo": "with the same wrong ones (the placebo)",
+    "placebo": "with the same edits of other videos (the placebo)",
     "control": "without edits",
 }
 SHOWN = {"paper": WAYS["paper"], "closing": WAYS["paper_closing"]}

@@ -14,7 +14,7 @@ from stabn.knowledge.edits.standin import noise_of
 from stabn.tables.comparison import mean_sd, p_words, paired_test
 from stabn.tables.fault import ABSENT, SWAPPED, WAYS, agreement, reliance, top1, way_of
 from stabn.tables.finetunings import Finetuning, Value, read_finetunings
-from stabn.tables.html import DASH, NOTHING, fixed, linked, table
+from stabn.tables.html import DASH, NOTHING, fixed, linked, spread, table
 from stabn.training.checkpoint import REPOSITORY
 
 RECORDS = "book/results/sweeps/{sweep}_*_seed*.json"
@@ -94,7 +94,7 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
                 f"{x:g}",
                 linked(kept, [AGREEMENT(one, "knowledge") for one in kept], 2),
                 linked(kept, [reliance(one, "knowledge") for one in kept], 1),
-                fixed(mean_sd(without[x].values()).mean, 1),
+                spread(without[x].values(), 1),
                 linked(kept, [gained[x][one.seed] for one in kept], 1),
                 DASH if test is None else p_words(test.p).removeprefix("= "),
                 linked(kept, [others[x][one.seed] for one in kept], 1),
@@ -103,9 +103,10 @@ def sweep_table(sweep: str, root: Path = REPOSITORY) -> str:
     if not rows:
         return NOTHING
     gain = "Knowledge − control, points: {}"
-    head = [SWEEPS[sweep], "M_t with the truth", "Reliance with edits, points", "without"]
-    head += [gain.format("swapped"), "p, uncorrected", gain.format("absent")]
-    caption = f"mini-SSv2, biased (synthetic, stand-in edits), {WAYS[WAY]}"
+    head = [SWEEPS[sweep], "M_t with the truth", "Reliance with edits, points"]
+    head += ["In the control, points", gain.format("swapped"), "p, uncorrected"]
+    head += [gain.format("absent")]
+    caption = f"mini-SSv2, biased (synthetic, stand-in edits), {WAYS[WAY]}: mean ± sd over seeds"
     return table(caption, head, rows, text_columns=0)
 
 
@@ -126,7 +127,8 @@ def reliance_in_words(sweep: str, root: Path = REPOSITORY) -> str:
     reached = ", ".join(f"{x:g}" for x, value in found.items() if value.mean <= GOAL) or "none"
     return (
         f"{SWEEPS[sweep]}: {listed}. Points that the sign decides, with edits: {edited}; in the "
-        f"control: {controls}. {GOAL:g} points or less, the study's goal, at: {reached}."
+        f"control: {controls}. {GOAL:g} points or less, the goal that was set before, at: "
+        f"{reached}."
     )
 
 

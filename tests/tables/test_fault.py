@@ -294,7 +294,7 @@ def test_a_sweep_holds_its_own_points_and_the_studys(root):
     assert [row[0] for row in shown[1:]] == ["0", "30"]
     assert shown[1][1].startswith("0.10 ± 0.10")
     assert shown[1][2].startswith("0.2 ± 0.0")  # aligned − swapped
-    assert shown[1][3] == "0.2"  # of the control
+    assert shown[1][3] == "0.2 ± 0.0"  # of the control
     assert shown[1][4].startswith("10.4 ± 0.4")
     assert shown[1][6].startswith("10.4 ± 0.4")
     assert sweeps.sweep_table("noise", root).count(fault.WAYS["paper_closing"]) == 1
@@ -304,7 +304,9 @@ def test_what_the_sign_still_decides_is_told_point_by_point(root):
     """Aligned − swapped is 0.2 points with every arm of the way that mends; 0.2 is within 10."""
     said = sweeps.reliance_in_words("share", root)
     assert "%: 5, 20. Points that the sign decides, with edits: 0.2, 0.2; in the " in said
-    assert said.endswith("control: 0.2, 0.2. 10 points or less, the study's goal, at: 5, 20.")
+    assert said.endswith(
+        "control: 0.2, 0.2. 10 points or less, the goal that was set before, at: 5, 20."
+    )
     assert "make study" in sweeps.reliance_in_words("share", root / "elsewhere")
 
 
@@ -329,10 +331,15 @@ def test_a_hand_stands_beside_the_truth_of_the_same_videos(root):
     assert head[2:] == ["Swapped, %", "Absent, %", "Reliance, points"]
     shown = {row[0]: row[1:] for row in body}
     assert list(shown) == [
-        *("network before fine-tuning", "control", "knowledge: by hand", "knowledge: the truth")
+        *(
+            "network before fine-tuning",
+            "control",
+            "knowledge: by an annotator",
+            "knowledge: the truth",
+        )
     ]
     by_hand = 100 * np.mean([top1("closing", seed, "knowledge", fault.SWAPPED) for seed in SEEDS])
-    assert shown["knowledge: by hand"][1].startswith(f"{by_hand:.1f} ± ")
+    assert shown["knowledge: by an annotator"][1].startswith(f"{by_hand:.1f} ± ")
     assert shown["knowledge: the truth"][1].startswith("90.0 ± 0.0")
     behind = f"{by_hand - 90:.1f}".replace("-", "−")
     assert f"give {behind} points" in effort.hand_in_words(root)

@@ -41,7 +41,7 @@ def test_attention_beside_the_control():
     found = glance.attends()
     assert f" {ours:.1f}%" in found
     assert f" {control:.1f}%" in found
-    assert f"{ours - control:+.1f} points".replace("-", "−") in found
+    assert f"{ours - control:+.1f} ± ".replace("-", "−") in found
 
 
 def test_edits_and_the_attention():
@@ -83,7 +83,7 @@ def test_the_known_fault_and_how_far_it_is_mended():
     assert f" it is {decided}, for a reason that we do not know" in found
     found = glance.fault_mended()
     for name, values in lists.items():
-        gained = f"{values['knowledge'] - values['control']:+.1f} points".replace("-", "−")
+        gained = f"{values['knowledge'] - values['control']:+.1f} ± ".replace("-", "−")
         assert gained in found, name
     assert f"reaches {clean['swapped']:.1f}%" in found
 
@@ -91,7 +91,7 @@ def test_the_known_fault_and_how_far_it_is_mended():
 def test_a_minus_is_written_and_no_effect_is_called_none():
     assert glance._shown(("a", "b", Paired(-0.5, 1.0, 5, 1.0, 0.5), 0.5))[0] == "−0.5"
     found = glance._told(("a", "b", Paired(-0.52, 1.0, 5, 1.0, 0.5), 0.5), "points")
-    assert found == "−0.5 points, **not** told apart from luck (5 seeds, p = 0.500)"
+    assert found == "−0.5 ± 1.0 points, **not** told apart from luck (5 seeds, p = 0.500)"
 
 
 def test_the_papers_claims_beside_ours_by_hand():
