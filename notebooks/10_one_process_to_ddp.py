@@ -16,7 +16,7 @@
 # *Any laptop, no GPU: about 40 seconds on two CPU cores.*
 #
 # **The question.** One GPU would need days or weeks for the real set
-# ([chapter 11](11_something_something_v2.ipynb) counts them), so eight share the work. What must hold so
+# ([chapter 11](11_something_something_v2.ipynb) projects them), so eight share the work. What must hold so
 # that N processes train the same network as one? And what must hold so that a run which was killed
 # goes on as if nothing had happened?
 
@@ -513,7 +513,10 @@ except NonFiniteLossError as error:
 # the end. It found three faults, now mended: a loader's worker inherited a lock from gloo's thread and
 # waited for ever; a process outlived its torchrun, killed while it still imported; a kill between two
 # writes left a record incomplete. The tables list the random kills since then, one table for each random
-# seed: which process was killed, when, and whether the weights in the end were equal.
+# seed: which process was killed, when, and whether the weights in the end were equal. A *loader* reads videos for a rank;
+# the *kernel* is the notebook's process, which papermill starts; the *report* is the scoring at the end. *At step* is what
+# this start had reached: 0 while it starts up, whatever an earlier start had stored. A run went on at a *later* step where
+# the ranks outlived papermill or the kernel for a moment, and stored what they did.
 
 
 # %%
@@ -755,4 +758,4 @@ print(f"{extra} videos twice: between {0} and {extra} of them right")
 for top1 in (0.5, 0.6):
     low, high = (top1 * n) / (n + extra), (top1 * n + extra) / (n + extra)
     print(f"top-1 {top1:.0%} reads {low:.3%} to {high:.3%}")
-print("Little; but two ranks' figures differ, and nobody can tell whether something else is wrong.")
+print("Little; but one rank's figures and two ranks' differ then: is more wrong? Nobody knows.")

@@ -18,7 +18,7 @@
 # **The question.** What does it take to train on the real set, and how do we know beforehand that it
 # will go through? The set cannot come with this book: it is free for research, from its publisher,
 # after registration. So this chapter takes a handful of small files that look like it through every
-# step that the real ones will take, and counts what the real ones will cost: GPUs, for days.
+# step that the real ones will take, and says what the real ones will cost: GPUs, for days.
 
 # %% tags=["hide-input"]
 import json
@@ -56,8 +56,8 @@ FOLDER = Path(scratch.name)
 # ## What the set is
 #
 # 220,847 videos of people who do something to something: 168,913 to train on, 24,777 for validation,
-# 27,157 for a test whose labels were withheld. Each is `<id>.webm`: VP9, 240 pixels high, mostly 427
-# wide, 12 frames a second, two to six seconds; 19.4 GB in all. There are 174 classes, and their sizes
+# 27,157 for a test whose labels were long withheld. Each is `<id>.webm`: VP9, 240 pixels high, mostly 427
+# wide, 12 frames a second, mostly two to six seconds; 19.4 GB in all. There are 174 classes, and their sizes
 # in training run from 91 videos to 3,284.
 #
 # A class is a *template* with its objects left open. The lists give each video its template with the
@@ -185,28 +185,31 @@ assert both[0].max() <= n // 2 <= both[1].min()  # one half each
 #     └── …               to 220847.webm
 # ```
 #
-# Lists by their older names (`something-something-v2-train.json`) are read too.
+# The JSON files come in the publisher's archive of labels: copy them. Their older names
+# (`something-something-v2-train.json`, `…-labels.json`) are read too.
 #
 # Three scripts in `data_scripts/` lead from the publisher's 20 parts to a set that is known to be
 # whole. Each can be killed at any moment and started again, works on one machine or as the array of a
 # cluster, and ends by saying what it found.
 #
 # ```bash
+# mkdir -p data/ssv2 && cp ~/Downloads/labels/*.json data/ssv2/
 # python data_scripts/assemble.py ~/Downloads/ssv2 --out data/ssv2
+# python data_scripts/verify.py --root data/ssv2 --jobs 16
 # ```
 #
 # - **assemble** puts the parts in numeric order (shells sort part 10 before part 2), checks them, and
 #   unpacks with a check of every video's size, without writing the joined archive.
 # - **verify** decodes every video to its last frame, with two decoders and in workers that a time limit
 #   can end, and writes `manifest.parquet`. What is broken is listed; nothing is guessed.
-# - **prepare** makes a smaller copy that is quicker to read, as VP9 or (`--codec h264`) as H.264. Each
-#   copy must have its source's frames, upright, and show in them what its source shows.
+# - **prepare** encodes the videos again, so that they are quicker to read: smaller ones as VP9, or (`--codec h264`) as
+#   H.264, whose files are larger. Each copy must have its source's frames, upright, and show in them what its source shows.
 #
 # Training takes the number of frames of each video from the manifest. A number belongs to a file's bytes:
 # a file that changed since is counted anew. Those bytes are read once, to be looked up and to be decoded;
 # a parallel file system answers a second opening slowly.
 #
-# We make a data set by hand to try them on: labels and lists in the official form, and nine small webm
+# We make a data set by hand to try verify and prepare on: labels and lists in the official form, and nine small webm
 # files, some in two passes as the real ones were. They are drawn by a program: *synthetic*.
 
 # %%
@@ -287,8 +290,8 @@ HTML(table("What bringing the set in costs (projected from 120 files)", head, ro
 
 # %% [markdown]
 # To train at 224 pixels, as the paper does, `prepare` can be left out: 240 lines are not much more than
-# that. It pays for smaller crops, and at any size as H.264 (`--codec h264`), which is quicker to read;
-# the same page of `data_scripts` says by how much.
+# that, and a run scales what it reads to its `short_side`. `prepare` pays for smaller crops, and at any size as H.264
+# (`--codec h264`) where the cores that decode are what one waits for; the same page of `data_scripts` says by how much.
 #
 # ## Which file fills which cell
 #
@@ -334,15 +337,22 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 # The paper is silent on precision; the files say bf16, which today's GPUs compute faster.
 # Some devices and libraries have computed convolutions in bf16 wrongly, and others slowly, without a word.
 # So the preflight takes a step of two clips in bf16 and in fp32, compares its loss, and every
-# layer's results and gradients, and refuses a run that would be wrong. It says which of the two is to be
-# used on this machine, and why: of a run in fp32 as well, where the device has units for bf16.
+# layer's results and gradients, and refuses a run that would be wrong. It says which of the two this machine should
+# use, and why. It does so before a run in fp32, too, if the device has units for bf16.
 # `-p precision fp32` is always there. [Chapter 10](10_one_process_to_ddp.ipynb) says what each
 # parameter does, and how other published recipes differ.
 #
 # **Which split chooses, and which gives the score?** `eval_split` chooses `best.pt`; `report_split` is
 # scored once, at the end, with it. Both are `validation` by default, as is usual on this set. Then the score
 # comes from the split that chose the weights, and is a little too high. To keep them apart, move a part of
-# the videos of `train.json` into a list of their own, `tuning.json`, and say `-p eval_split tuning`.
+# the videos of `train.json` into a list of their own, `tuning.json`, and say `-p eval_split tuning`. For a twentieth:
+#
+# ```python
+# videos = json.loads(Path("data/ssv2/train.json").read_text())
+# random.Random(0).shuffle(videos)
+# for name, part in {"tuning": videos[:8000], "train": videos[8000:]}.items():
+#     Path(f"data/ssv2/{name}.json").write_text(json.dumps(part))
+# ```
 #
 # No run with CUDA or NCCL is on record in this book: what it says of GPUs is projected, and untested there.
 #
@@ -350,7 +360,8 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 # `-p weights SLOW_8x8_R50.pyth` takes such a file, as pytorchvideo or PySlowFast wrote it: their slow
 # ResNet is ours, layer by layer, so every tensor finds its place and the features are theirs. The class
 # layer, the attention branch and the fusion stay as initialised, and the log says so. Their frames are
-# normalised by other numbers; the stem is turned to ours, exactly but for the clip's edge. A SlowFast or a
+# normalised by other numbers, so we change the first convolution's weights to fit ours: the features are the same
+# everywhere but at the edge of a clip. A SlowFast or a
 # C2D network is refused, with the tensors that have no place.
 #
 # ## Will it go through? A minute that saves a night
@@ -361,7 +372,12 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 # their manifest, the weights and the room on the disk. It reads clips as the run will, and takes a few steps
 # forward and backward at full size. Then it tells how much memory that takes, when the run will be done, how
 # many videos each class has, and over how many clips BN takes its statistics. It fails in a minute and not
-# in a night. Evaluation, selection and fine-tuning have theirs.
+# in a night. Evaluation, selection and fine-tuning have theirs. It can be asked before a job waits in a queue, on any
+# machine that sees the data:
+#
+# ```bash
+# stabn preflight train --config notebooks/launch/ssv2_st_abn_r50_32.yaml
+# ```
 #
 # Here is one, for a small network on the little tree from above. For the real set it prints the same
 # lines; where something is in the way it lists all of it, and nothing is started:
@@ -408,21 +424,37 @@ except PreflightError as error:
 # On a cluster with Slurm the same goes into the queue, here on two nodes:
 #
 # ```bash
-# sbatch --nodes=2 --gpus-per-node=8 --cpus-per-task=64 --time=24:00:00 \
-#     notebooks/launch/slurm.sh train ssv2_st_abn_r50_32 -p data_root /scratch/ssv2
+# sbatch --nodes=2 --gpus-per-node=4 --cpus-per-task=32 --time=24:00:00 \
+#     notebooks/launch/slurm.sh train ssv2_st_abn_r50_32
 # ```
 #
+# Either way there are eight GPUs with eight clips each, over which BN takes its statistics. On more GPUs there are fewer
+# clips on each: then say `-p sync_bn true`. Before you submit:
+#
+# - The repository, the data (`-p data_root PATH`, if they lie elsewhere) and the run's folder must be visible on every
+#   node. `pip install '.[launch]'` makes the environment; what must be loaded before it, modules or conda, goes into a
+#   `setup.sh` beside the script, which sources it.
+# - Nodes without internet cannot fetch ImageNet's weights. Put torchvision's file (`resnet50-0676ba61.pth` from
+#   download.pytorch.org/models) where they see it, and say `-p weights FILE`.
+#
 # The script finds out the nodes, the GPUs and the place where the machines meet, and runs one papermill
-# on each node. Slurm sends it SIGTERM two minutes before its time is over (`#SBATCH --signal=TERM@120` in
-# the script; a `--signal` of your own goes before it). Pre-empted, requeued, or at the end of its time,
-# the run is stored and the job goes back into the queue; a run that *fails* does not, so that it cannot
-# fail for ever. What must be loaded before Python, modules or conda, goes into a `setup.sh` beside the
-# script, which sources it.
+# on each node; the first one's notebook is `runs/…/notebook.ipynb`, the job's own output `slurm-JOB.out`. Slurm sends it
+# SIGTERM two minutes before its time is over (`#SBATCH --signal=TERM@120` in
+# the script; a `--signal` of your own goes before it). Then:
+#
+# | what happens | back in the queue? | what is lost |
+# |---|---|---|
+# | pre-empted, requeued, at the end of its time (SIGTERM) | yes | nothing: the step is stored |
+# | a node is lost | yes, by Slurm (`--requeue`) | what came after the last save |
+# | a process is killed outright, as when memory runs out | no | what came after the last save |
+# | an error: broken data, a full disk, a loss that is not finite | no, so that it cannot fail for ever | the same |
+#
+# `last.pt` is saved every ten minutes (`save_minutes`). After all of these, once the cause is gone, the same command goes on.
 #
 # Nobody watches it, so it must speak for itself:
 #
-# - Pre-empted or at its time limit, it stores the step and goes on when it is started again
-#   ([chapter 10](10_one_process_to_ddp.ipynb) shows that nothing is lost).
+# - It goes on from the stored step as if nothing had been, to the bit on one and on two processes
+#   ([chapter 10](10_one_process_to_ddp.ipynb) shows it, and what differs on more and on GPUs).
 # - Each line of its log says how many clips a second are trained, evaluations and saves left out, and how
 #   long the rest will take, evaluations counted in. The notebook shows the last lines and all that
 #   matters; the text of every start is kept in `train.log`.
@@ -433,7 +465,8 @@ except PreflightError as error:
 #   `failed`, side by side, and the record lists which. A score over 24,770 videos is not one over 24,777.
 # - `record.json` says what the run was: every setting, the commit, a fingerprint of the data, the
 #   machine, the seed, where it was interrupted and on how many processes it went on, the time, the
-#   figures. [Table 1](results_table1.ipynb) is made from such records and from nothing else.
+#   figures. [Table 1](results_table1.ipynb) is made from such records and from nothing else: `make tables` enters the
+#   runs that have finished.
 #
 # ## What it costs
 #
@@ -447,7 +480,8 @@ except PreflightError as error:
 HTML(cost.work_table())
 
 # %% [markdown]
-# EFLOP: $10^{18}$ operations. "32×2" takes two clips of every video, and so costs twice as much.
+# EFLOP: $10^{18}$ operations. "32×2" is the paper's (`two_clip`): two clips of every video, and so it costs twice as much; the
+# code's (`official_32x2`) is one clip, and costs what "32" does.
 # Checkpoints: `last.pt` (weights and momentum) and `best.pt`. Is the count right? For one row by hand:
 
 # %%
@@ -493,7 +527,8 @@ HTML(cost.memory_table())
 HTML(cost.hours_table(share=0.2))
 
 # %% [markdown]
-# On eight GPUs divide by eight, if the videos come fast enough. That is the next column to look at:
+# On eight GPUs divide by eight, if the videos come fast enough, and the network between the machines does not slow the
+# sums of gradients down. The videos can be reckoned:
 
 # %%
 loader = loader_of(one)
@@ -532,6 +567,9 @@ for backbone in ("3D ResNet-50", "3D ResNet-101"):
     print(f"{ours[0] - base[0]:+.1f} with 32, {ours[1] - base[1]:+.1f} with 32×2")
 
 # %% [markdown]
+# And how near must a figure be to count as the same? The score of 24,777 videos alone has a standard error of 0.3 points, and
+# two seeds of one network differ by more than nothing, too. So gains of 0.3 or 0.5 points need several seeds of both arms.
+#
 # For scale, what others report on the validation split: Slow R50 with 8 frames, from Kinetics-400, 60.0;
 # SlowFast R50, from Kinetics-400, 61.7; TSM R50 with 8 frames, from ImageNet, 61 to 62.7. A ResNet-50 that
 # reads 32 frames and reaches 51.4 lies below them all.
@@ -577,13 +615,16 @@ assert [left for _, left, _, _ in boxes] == [0, (427 - 240) // 2, 427 - 240]
 #
 # **The test split** has no labels in its list. `-p split test` asks a network for its answers: no accuracy,
 # but a file `answers-test.csv` in the form that the benchmark's server took (TSM's published test script
-# writes it so): for each video its id and five class ids, the likeliest first. By now the data set comes with
-# the truth, `id;class text` in `test-answers.csv`, and four lines score the file:
+# writes it so): for each video its id and five class ids, the likeliest first. By now the archive of labels holds
+# the truth as well, `id;class text` in `test-answers.csv`, and it scores the file:
 #
 # ```python
+# import pandas as pd
+# from stabn.data.ssv2 import read_classes
+#
 # answers = pd.read_csv("answers-test.csv", sep=";", header=None, index_col=0)
 # truth = pd.read_csv("test-answers.csv", sep=";", header=None, index_col=0)[1]
-# hits = answers.eq(truth.map(read_classes("data/ssv2").index), axis=0)  # of stabn.data.ssv2
+# hits = answers.eq(truth.map(read_classes("data/ssv2").index), axis=0)
 # print(hits[1].mean(), hits.any(axis=1).mean())  # top-1, top-5
 # ```
 #

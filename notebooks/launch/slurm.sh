@@ -1,7 +1,7 @@
 #!/bin/bash
 # A launch notebook under Slurm, on one node or several. From the repository's root:
 #
-#   sbatch --nodes=4 --gpus-per-node=8 --cpus-per-task=64 --time=24:00:00 \
+#   sbatch --nodes=2 --gpus-per-node=4 --cpus-per-task=32 --time=24:00:00 \
 #       notebooks/launch/slurm.sh train ssv2_st_abn_r50_32 -p data_root /scratch/ssv2
 #
 # First the notebook (train, finetune, select, evaluate), then its parameter file (a name in this
