@@ -166,7 +166,9 @@ print("after", library.passes, "passes")
 # $$E(t, i, j) = \frac{\sum_{l} m_l(t, i, j)\, p_k(m_l)}{\sum_{l} m_l(t, i, j)}
 # - \frac{1}{n}\sum_{l=1}^{n} p_k(m_l) \tag{D}$$
 #
-# The second term is the same everywhere; without it, as published, a map would look bright all over.
+# Two things differ from the method as published, which divides by the masks' expected sum and subtracts nothing: we divide by
+# the sum of the masks that were drawn, and subtract the mean answer. It is the same everywhere, and without it a map would look bright
+# all over. Masks for *when* and for *where* are drawn apart, so RISE takes twice as many passes as it has masks.
 
 # %%
 coins = (torch.rand(32, T, generator=torch.Generator().manual_seed(1)) < 0.5).float()
@@ -244,8 +246,8 @@ for method, options in grids.items():
 
 # %% [markdown]
 # The three methods find every spot; `centre` is right where the spot happens to lie in the middle,
-# `brightness` never. (Grad-CAM reads the maps *behind* the weighing; those before it would give it the
-# brightness.) So the code does what it should. Real networks are another
+# `brightness` never. So the code does what it should. For Grad-CAM this holds where it reads the maps *behind* the weighing;
+# those before it would give it the brightness. Real networks are another
 # matter: what they depend on is spread over the clip, and nobody knows it.
 #
 # ## One clip of mini-SSv2
@@ -296,10 +298,11 @@ explanations_figure(seen, pairs, levels=levels[chosen], **shown)
 # ## Against the truth
 #
 # The measures are those of [chapter 12](12_reading_attention.ipynb): *when* is a rank correlation with
-# the levels, ± two standard errors over the clips. One is new, the **temporal IoU**: take as many frames as
+# the true levels, ± two standard errors over the clips; *pointing* is the share of frames whose peak lies on actor or
+# hand, *mass* the share of the evidence there. One is new, the **temporal IoU**: take as many frames as
 # are in motion, those that the method ranks first, and compare the two sets. Each stands beside what tells
-# nothing: other clips' truth in time, a uniform map in space (*chance*). Wrong answers are explained as well
-# as right ones.
+# nothing: other clips' truth in time, a uniform map in space or frames drawn by lot (*chance*). In the columns *own* the
+# truth is the clip's own. `intrinsic` is the network's own attention. Wrong answers are explained, too.
 
 # %%
 heads = {"when, rank correlation": 22, "IoU": 22, "pointing": 15, "mass": 15, "cost": 16}
@@ -331,7 +334,7 @@ for name, each in rows.items():
 # %% [markdown]
 # `centre` earns as much with other clips' truth as with its own, to the last digit: what it has is the habit
 # that the action rarely lies at the very ends of a clip. A method that earns less *when* than `centre`
-# says less than this habit does. So is the chapter's question answered? Clip by clip, each method less
+# says less than this habit does. Clip by clip, each method less
 # `centre`, and chapter 12's fixed curve with them:
 
 # %%
@@ -358,7 +361,8 @@ print(
 
 # %% [markdown]
 # Only what is "more than centre" is shown to be better than looking at nothing, of *when* and on these clips,
-# one of each class. Look at ST-ABN's own $M_t$: as an explanation it has to pass this test like any other,
+# one of each class. "Not told apart" does not show that a method says nothing: fourteen clips are few, and the error is large.
+# Look at ST-ABN's own $M_t$: as an explanation it has to pass this test like any other,
 # and the last line sets it against Grad-CAM of the same network. A network weighs by its attention; it
 # need not say with it what the answer came from. (Chapter 12 scores both attentions on many more clips.)
 #
@@ -373,7 +377,7 @@ print(
 # explanation ranks first; **deletion** begins with the clip and takes that away. A faithful explanation
 # makes the probability rise early and fall early: a large area below the first curve, a small one below
 # the second. We do it over *time* alone (whole frames) and over *space* alone (the same share of every
-# frame), and with both fills, on a few clips.
+# frame), and with both fills, on six clips and in four steps. That is few: look at the halves before you believe an order.
 
 # %%
 few, score = 6, {}
@@ -438,12 +442,12 @@ for over, fill in product(("time", "space"), ("mean", "still")):
 #   hundreds with a finer grid and more masks.
 # - On a network whose truth is known by construction all three find it; that checks the code, not the
 #   method on a real network.
-# - Every score stands beside what looking at nothing earns. Measured so, not every method says *when*, and
-#   ST-ABN's own $M_t$ is not the best explanation of ST-ABN by being built in; what it alone allows is the
-#   edit.
+# - Every score stands beside what looking at nothing earns. Measured so, a method counts as saying *when* only where it
+#   earns more than `centre`. ST-ABN's own $M_t$ does not agree best with the action by being built in; what it alone
+#   allows is the edit.
 # - Insertion and deletion test the explanation against the network, agreement tests it against the
 #   action. The two may differ, and both are right.
-# - Hiding needs a fill, and the fill has a say in the result.
+# - Hiding needs a fill, and the fill may have a say in the result; so may the clips.
 
 # %% [markdown]
 # ## Questions

@@ -18,8 +18,8 @@
 # **The question.** Networks with attention over time, over places, over both, and with none; and for each
 # of them explanations after the fact, which need no attention. Which should one pick, and for what? That
 # can only be asked on one **protocol**: the same clips, the same questions, and the same measures, each
-# beside what earns it without knowing anything. This chapter works the protocol out on one network, then
-# shows the tables that it fills over all networks and seeds.
+# beside what can be earned without any knowledge. This chapter works the protocol out on one network, then
+# shows the tables that it fills over all networks and seeds, as far as they have been run.
 
 # %% tags=["hide-input"]
 from itertools import combinations, permutations, product
@@ -57,7 +57,7 @@ from stabn.training.config import read_config
 # ([chapter 8](08_st_abn.ipynb)), the latter also with our gated fusion
 # ([chapter 6](06_fusion.ipynb)); soft attention over places before a convolutional LSTM
 # ([chapter 16](16_convolutional_attention.ipynb)); a bi-LSTM with attention before it, after it, and without
-# ([chapter 17](17_bilstm_attention.ipynb)); and the 3-D CNN of 2013, their baseline. What they are can be
+# ([chapter 17](17_bilstm_attention.ipynb)); and the 3-D CNN of 2013, the bi-LSTM's baseline. What they are can be
 # counted before anything is trained; which explanations fit them, too.
 
 # %%
@@ -85,13 +85,13 @@ for network, title in together.NETWORKS.items():
 
 # %% [markdown]
 # The 3-D CNN of 2013 shrinks the clip in time too, so it has no map for each frame: Grad-CAM cannot say
-# *when*, and of this network only methods that hide parts can. And a network that weighs places alone
-# treats all frames alike: as an explanation of *when*, its own attention is a constant, which earns what
-# chance earns.
+# *when*; of this network, only methods that hide parts can. And a network that weighs places alone
+# treats all frames alike: as an explanation of *when*, its own attention is a constant, and scores 0, as chance does.
 #
-# In the study below they are trained alike: on the same clips, with the same seeds, number of epochs and course of
-# the learning rate. From scratch, on so few clips, small networks hardly learn to see motion
-# ([chapter 9](09_mini_ssv2.ipynb)); so each network begins with the same pretext, on neutral clips. The settings were found for ST-ABN and its
+# In the study below they are trained alike: on the same clips, with the same seeds, number of epochs and learning-rate
+# schedule. From scratch, on so few clips, small networks hardly learn to see motion
+# ([chapter 9](09_mini_ssv2.ipynb)); so each network first learns the same **pretext**: to name the motion of photographs
+# that drift, grow or turn. The settings were found for ST-ABN and its
 # baseline, and nothing was tuned for the others: **their accuracy is that of these settings**, not the best they
 # could reach.
 #
@@ -159,8 +159,8 @@ for method, each in found.items():
     print(f"{method:10s}", *(f"{value:8.2f}" for value in values))
 
 # %% [markdown]
-# The sign ± is two standard errors over these few clips: look at it before ranking the methods, and compare
-# `when` with `others` in the same row. Then the caution of chapter 18: agreement with the truth is about
+# The sign ± is two standard errors over these few clips: look at it before ranking the methods. Compare
+# `when` with `others` in the same row, and with `centre`, as in chapter 18. Then the caution of chapter 18: agreement with the truth is about
 # the *action*, an explanation is about the *network*. Within one network the methods can be compared.
 # **Across networks this is no race**: one may look elsewhere and be right.
 #
@@ -172,7 +172,7 @@ for method, each in found.items():
 
 # %%
 FILLS = together.FILLS
-few = range(0, N, 2)[:6]  # every second clip
+few = range(0, N, 2)[:6]  # every second clip: six
 gap = {}
 for over, fill, method in product(("time", "space"), FILLS, METHODS):
     areas = []
@@ -183,8 +183,11 @@ for over, fill, method in product(("time", "space"), FILLS, METHODS):
     gap[over, fill, method] = np.array(areas)  # one for each of the few clips
 print(f"{'insertion − deletion':22s}", *(f"{method:>10s}" for method in METHODS))
 for over, fill in product(("time", "space"), FILLS):
-    means = [gap[over, fill, method].mean() for method in METHODS]
-    print(f"over {over}, {fill} fill".ljust(22), *(f"{mean:10.2f}" for mean in means))
+    told = []
+    for method in METHODS:
+        each = gap[over, fill, method]
+        told.append(f"{each.mean():.2f}±{2 * each.std(ddof=1) / len(each) ** 0.5:.2f}")
+    print(f"over {over}, {fill} fill".ljust(22), *(f"{words:>10s}" for words in told))
 
 # %% [markdown]
 # ## Does the order survive?
@@ -214,7 +217,9 @@ for bar in (0.2, 0.6, 0.8):
 
 # %% [markdown]
 # Six methods are few: a τ of 0.2 says next to nothing, and two of the six, `random` and `centre`, are there to
-# be beaten. Now the orders of our network: between the two fills, and between two halves of the few clips.
+# be beaten. Methods that tie count as neither the same nor turned. Now the orders of our network: between the two fills, and
+# between two halves of the few clips. Where the first number is high and the others are low, the order hangs on the
+# clips more than on the fill.
 
 
 # %%
@@ -256,10 +261,10 @@ between_fills()
 # %% [markdown]
 # ## Edit it: does the answer follow?
 #
-# The last test only attention of one's own allows. Put other values in its place and watch the answer:
+# Only a network with an attention of its own can take the last test. Put other values in its place and watch the answer:
 # the clip's own **truth** should help, **another clip's** truth should not, and if neither moves the
 # answer, then the answer is not made with the attention, however well it looks. How far it **moved** is half
-# the sum of the changes of all classes' probabilities, from 0 to 1. Here is the test, first on two networks
+# the sum of the absolute changes of all classes' probabilities, from 0 to 1. Here is the test, first on two networks
 # that are made by hand.
 
 
@@ -337,8 +342,9 @@ for name, edits in {"temporal_attention": when, "spatial_attention": where}.item
 
 # %% [markdown]
 # Read it in this order. *Moved*: does the answer depend on the attention at all? Then `truth` against
-# `another`: is it better with the right edit than with a wrong one? Only then `truth` against `own`: does
-# the network, as it is, profit from a correction? [Chapter 14](14_fine_tuning.ipynb) teaches a
+# `another`, which has the same scale: is it better with the right edit than with a wrong one? Only then `truth` against
+# `own`: does the network, as it is, profit from a correction? Often it does not: it was never trained with values that are
+# 0 and 1, and their scale alone moves the answer (exercise 1). [Chapter 14](14_fine_tuning.ipynb) teaches a
 # network to.
 #
 # ## All networks, all seeds
@@ -346,7 +352,7 @@ for name, edits in {"temporal_attention": when, "spatial_attention": where}.item
 # The same on more clips of each class, with a finer grid, more masks and several seeds a network: `make study`
 # trains, explains, and puts what it found into the runs' records (`studies/together.py`, `studies/explained.py`).
 # What follows is read from those records. A cell is a mean over seeds ± their standard deviation; all
-# seeds saw the same clips, so it says nothing of other clips. Where there is no record yet, there is a dash.
+# seeds saw the same clips, so it says nothing of other clips. What was not run yet is a dash, or a command.
 
 # %%
 HTML(together.networks_table())
@@ -385,8 +391,8 @@ HTML(together.methods_table("cost"))
 HTML(together.edits_table())
 
 # %% [markdown]
-# And which method stands first, network by network. The first of several is chosen after looking, so its lead is
-# flattered: the tables above say how much of it to believe.
+# And which method stands first, network by network. The first of several is chosen after looking, so its lead
+# looks larger than it is.
 
 # %%
 Markdown(rankings.leaders())
