@@ -104,7 +104,7 @@ def targets_table(root: Path = REPOSITORY) -> str:
         "Targets, and what was measured in one run each on two cores: the median over turns and "
         "their range. The targets are meant for 32×224²; 8×112² is the quick look"
     )
-    return table(caption, head, rows, text_columns=3) + remedies(gaps, "")
+    return table(caption, head, rows, text_columns=len(head)) + remedies(gaps, "")
 
 
 def targets_in_words(root: Path = REPOSITORY) -> str:
@@ -143,13 +143,14 @@ def _cell(target: Target, one: Measured | None) -> str:
     row = one.row
     if row["value"] is None:
         return f"{link(one.link, DASH)} {escape(row['note'])}"
-    about = [verdict(target, row)]
+    about, clip = [], f"{row['frames']}×{row['size']}²"
     if row["arithmetic"] is not None:
         about.append(f"arithmetic {row['arithmetic']:.2f}")
-    clip = f"{row['frames']}×{row['size']}²"
     if clip != SIZES[row["measured_at"]]:
         about.append(f"clip {clip}")
-    return link(one.link, escape(", ".join([in_words(row), *about])), row["note"])
+    lines = [link(one.link, escape(in_words(row)), row["note"]), escape(verdict(target, row))]
+    lines += [f"<small>{escape(', '.join(about))}</small>"] if about else []
+    return ", <br>".join(lines)
 
 
 def in_words(row: Mapping[str, Any]) -> str:
@@ -163,5 +164,5 @@ def verdict(target: Target, row: Mapping[str, Any]) -> str:
     if target.for_machine(row["instructions"]) is None:
         return "no target here"
     if row["turns"] is not None and row["quiet"] < row["turns"]:
-        return f"not decided: only {row['quiet']} of {row['turns']} turns were quiet"
+        return f"not decided: {row['quiet']} of {row['turns']} turns quiet"
     return "met" if target.met(row["value"], row["instructions"]) else "missed"

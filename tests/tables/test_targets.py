@@ -99,7 +99,7 @@ def test_what_is_counted_has_no_range_and_load_is_told(tmp_path):
 
 def test_where_other_work_fell_on_the_turns_nothing_is_decided(tmp_path):
     record(tmp_path, "small", {"name": "share", "turns": 10, "quiet": 4})
-    said = "0.50 (0.40 to 0.62), not decided: only 4 of 10 turns were quiet"
+    said = "0.50 (0.40 to 0.62), not decided: 4 of 10 turns quiet"
     assert cells(tmp_path, "share")[3] == said
 
 
