@@ -113,7 +113,7 @@ Markdown(glance.inverted())
 # **And where a camera looked?** [On real footage](21_on_real_footage.ipynb), whose timing we constructed:
 
 # %% tags=["remove-input"]
-Markdown(footage.flips_in_words())
+Markdown(f"{footage.flips_in_words()}\n\n{footage.mended_in_words()}")
 
 # %% [markdown]
 # ## What is not measured

@@ -131,7 +131,13 @@ def mended(fold, seed):
                 "false",
             ]
             need = [f"study:{start}_edits"]
-            yield studied("real", "finetune", name, "real_finetune", seed, need=need, given=given)
+            then = [[PY, "-m", "studies.turned", Path("runs/study") / name]]
+            yield studied(
+                *("real", "finetune", name, "real_finetune", seed),
+                need=need,
+                given=given,
+                then=then,
+            )
 
 
 def by_hand(seed):

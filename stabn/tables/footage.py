@@ -111,12 +111,23 @@ def top1(record: Record) -> float:
 
 def on_list(arm: str, form: str) -> Of:
     """Top-1 in % of a fine-tuning's arm on one form of the list with the fault."""
+    return lambda record: 100 * _of(record["results"], arm, form)["top1"]
 
-    def of(record: Record) -> float:
-        (tag,) = (t for t in record["results"] if t.startswith(f"{arm}-validation_{form}_"))
-        return 100 * record["results"][tag]["top1"]
 
-    return of
+def turned(arm: str, form: str) -> Of:
+    """Share in % of an arm's answers that are the opposite direction, on one form of the list."""
+    return lambda record: 100 * _of(record["turned"], arm, form)
+
+
+def _rank(arm: str, form: str) -> Of:
+    """Rank correlation of an arm's M_t with the truth."""
+    return lambda record: _of(record["results"], arm, form)["rank_correlation"]["value"]
+
+
+def _of(figures: Mapping[str, Any], arm: str, form: str) -> Any:
+    """An arm's on one form of its fold's list."""
+    (tag,) = (t for t in figures if t.startswith(f"{arm}-validation_{form}_"))
+    return figures[tag]
 
 
 def accuracy_table(root: Path = REPOSITORY) -> str:
@@ -264,6 +275,42 @@ def mended_table(root: Path = REPOSITORY) -> str:
             rows.append([escape(f"{words}: {SHORT[arm].removeprefix('network ')}"), *cells])
     caption = f"{SET}: top-1 in %, mean ± sd over seeds; edits are the truth"
     return table(caption, ["Way and arm", *LISTS.values()], rows, text_columns=1)
+
+
+def turned_table(root: Path = REPOSITORY) -> str:
+    """Of the fault's swapped list: what is answered with and without edits, and what M_t is."""
+    of = {
+        "Right, %": (lambda arm: on_list(arm, "swapped"), 1),
+        "The opposite direction, %": (lambda arm: turned(arm, "swapped"), 1),
+        "M_t with the truth: rank correlation": (lambda arm: _rank(arm, "swapped"), 2),
+    }
+    runs, rows = read_footage(root), []
+    for way, words in WAYS.items():
+        seeds = runs.get(("pause", f"{way}_finetune"), {})
+        for arm in ("control", "knowledge"):
+            cells = (_cell(by_seed(seeds, made(arm)), digits) for made, digits in of.values())
+            rows.append([escape(f"{words}: {SHORT[arm]}"), *cells])
+    caption = f"{SET}, swapped list: mean ± sd over seeds"
+    return table(caption, ["Way and arm", *of], rows, text_columns=1)
+
+
+def mended_in_words(root: Path = REPOSITORY) -> str:
+    """What edits did on the swapped list, way by way, as a sentence."""
+    runs, said, n = read_footage(root), [], 0
+    for way, words in WAYS.items():
+        seeds = runs.get(("pause", f"{way}_finetune"), {})
+        told = [by_seed(seeds, on_list(arm, "swapped")) for arm in ("control", "knowledge")]
+        if told[0]:
+            n = len(told[0])
+            control, knowledge = (f"{mean_sd(values).mean:.0f}" for values in told)
+            said.append(f"{words}: {control} % without edits, {knowledge} % with them")
+    if not said:
+        return NOTHING
+    plural = "seed" if n == 1 else "seeds"
+    return (
+        "On real footage of a swipe there and back, fine-tuned with the truth as edits: "
+        f"{'; '.join(said)} ({n} {plural})."
+    )
 
 
 def _cell(values: Sequence[float], digits: int) -> str:

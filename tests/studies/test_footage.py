@@ -15,7 +15,9 @@ from tools.graph import LAUNCH
 def graph(tmp_path, monkeypatch) -> dict[str, dict]:
     """The study's tasks by name, as if the videos were there and no record."""
     monkeypatch.setattr(footage, "VIDEOS", tmp_path)
-    return {task["name"]: task for task in footage.studies()}
+    with monkeypatch.context() as elsewhere:
+        elsewhere.chdir(tmp_path)  # where no record lies
+        return {task["name"]: task for task in footage.studies()}
 
 
 def given(task: dict) -> dict[str, str]:
