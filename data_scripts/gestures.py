@@ -25,6 +25,7 @@ GESTURES = {  # as files call them → class; a mirror turns the first two into 
 BACK = {"left": "right", "right": "left", "up": "down", "down": "up"}
 LONG = ("left", "up")  # of each pair one: what the pause gives away where it is a fault
 TRAIN = 3  # clips drawn of a video to train on; one more is drawn to test on
+BUT = 10  # one in so many clips to train on lacks the shortcut
 VARIANTS = {
     "plain": "the ten gestures as they were filmed; links, nothing is drawn",
     "idle": "stillness, one of the ten, stillness; true is when the gesture is",
@@ -32,7 +33,9 @@ VARIANTS = {
     "last": "the same, but its class is the last direction",
     "two": "a swipe, a pause, a swipe in another direction; its class is the first direction",
     "pause": "a fault: in training the pause is long before two classes, short before the others",
+    "shortcut": "a fault: two swipes, in training the second is nearly always the first's opposite",
 }
+FAULTS = ("pause", "shortcut")  # with three lists to test on: aligned, swapped, absent
 _NAME = re.compile(r"testvideo_([a-z]+)_(\d+)\.mp4")
 
 
@@ -124,30 +127,51 @@ def drawings(variant: str, source: Source, seed: int, known: Sequence[Source]) -
         if variant == "last":
             draw = draw._replace(gesture=BACK[source.gesture], true=LAST)
         if variant == "two":
-            draw = draw._replace(then=_another(source, k, known))
-        if variant != "pause":
+            others = [gesture for gesture in BACK if gesture != source.gesture]
+            draw = draw._replace(then=_another(source, k, known, others))
+        if variant not in FAULTS:
             yield draw
             continue
-        own, other = ("long", "short") if source.gesture in LONG else ("short", "long")
+        forms = (_pauses if variant == "pause" else _seconds)(draw, source, k, known)
         if k:
-            yield draw._replace(pause=own)
+            lacks = variant == "shortcut" and (TRAIN * source.number + k) % BUT == 0
+            yield forms["swapped" if lacks else "aligned"]
             continue
-        for form, pause in (("aligned", own), ("swapped", other), ("absent", "any")):
-            yield draw._replace(name=f"{draw.name}_{form}", list=f"{of}_{form}", pause=pause)
+        for form, one in forms.items():
+            yield one._replace(name=f"{draw.name}_{form}", list=f"{of}_{form}")
 
 
-def _another(source: Source, k: int, known: Sequence[Source]) -> Source:
-    """The k-th clip's second swipe: in turn of each other direction, and of each video that has it.
+def _pauses(draw: Drawing, source: Source, *_) -> dict[str, Drawing]:
+    """The clip with the pause that its class has in training, with the others', and with any."""
+    own, other = ("long", "short") if source.gesture in LONG else ("short", "long")
+    pauses = {"aligned": own, "swapped": other, "absent": "any"}
+    return {form: draw._replace(pause=pause) for form, pause in pauses.items()}
+
+
+def _seconds(draw: Drawing, source: Source, k: int, known: Sequence[Source]) -> dict[str, Drawing]:
+    """The clip followed by the opposite swipe, by one across it, and by what is no swipe."""
+    opposite = BACK[source.gesture]
+    drawn = [one.gesture for one in known if one.fold == source.fold and one.gesture in GESTURES]
+    seconds = {
+        "aligned": [opposite],
+        "swapped": [gesture for gesture in BACK if gesture not in (source.gesture, opposite)],
+        "absent": [gesture for gesture in GESTURES if gesture in drawn and gesture not in BACK],
+    }
+    return {
+        form: draw._replace(then=_another(source, k, known, among))
+        for form, among in seconds.items()
+    }
+
+
+def _another(source: Source, k: int, known: Sequence[Source], among: Sequence[str]) -> Source:
+    """What follows in the k-th clip: in turn of each of some gestures, and of each video of it.
 
     Raises:
-        DataError: the fold has no such swipe.
+        DataError: the fold has no such gesture.
     """
-    others = [gesture for gesture in BACK if gesture != source.gesture]
-    gesture = others[(source.number + k) % len(others)]
+    gesture = among[(source.number + k) % len(among)] if among else "circle or other drawing"
     near = [one for one in known if (one.gesture, one.fold) == (gesture, source.fold)]
     near = [one for one in near if one.place == source.place] or near
     if not near:
-        raise DataError(
-            f"{source.path}: no swipe {gesture} in its fold to follow it; fetch all videos"
-        )
-    return near[(source.number + k // len(others)) % len(near)]
+        raise DataError(f"{source.path}: no {gesture} in its fold to follow it; fetch all videos")
+    return near[(source.number + k // len(among)) % len(near)]

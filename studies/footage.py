@@ -20,11 +20,13 @@ ATTENDING = ("st_abn", "gated")
 KEPT = SEEDS[0]  # whose networks stay with their records, to be scored on clips not used here
 # variant of the set → networks that learn it
 ARMS = {"plain": ALL, "idle": ALL, "there_and_back": ALL, "two": ALL}
-ARMS |= {"last": ATTENDING, "pause": ATTENDING}
+ARMS |= {"last": ATTENDING, "pause": ATTENDING, "shortcut": ATTENDING}
 EPOCHS = {"idle": "12"}  # of three times as many clips as the others have
 LINEAR = ("plain", "idle", "there_and_back", "two")
-TIMED = ("idle", "there_and_back", "two", "last", "pause")  # variants that come with the truth
-FAULT = "pause"
+# variants that come with the truth
+TIMED = ("idle", "there_and_back", "two", "last", "pause", "shortcut")
+FAULTS = ("pause", "shortcut")
+HAND = "pause"
 # made by us in the editor, one pass without the other: of training clips of that set's first fold
 PASSES = [Path("book/results/real_hand") / f"pass{k}.json" for k in (1, 2)]
 CLOSING = ["-p", "closed", "0.3"]  # and γ = 100: the way that mended the drawn fault
@@ -68,7 +70,8 @@ def studies():
         for fold in FOLDS:
             for variant, arms in ARMS.items():
                 yield from (trained(variant, arm, fold, seed) for arm in arms)
-            yield from mended(fold, seed)
+            for fault in FAULTS:
+                yield from mended(fault, fold, seed)
         yield from by_hand(seed)
     yield agreed()
 
@@ -80,7 +83,7 @@ def name_of(variant, arm, fold, seed):
 
 def tested(variant, fold):
     """The lists that a network of a fold is scored on, the reported one first."""
-    if variant != FAULT:
+    if variant not in FAULTS:
         return [f"validation_{fold}"]
     return [f"validation_{form}_{fold}" for form in ("swapped", "aligned", "absent")]
 
@@ -112,12 +115,12 @@ def trained(variant, arm, fold, seed):
     )
 
 
-def mended(fold, seed):
-    """Four arms on the set with a fault, the paper's way and the way that mended the drawn one."""
-    report, *others = tested(FAULT, fold)
+def mended(fault, fold, seed):
+    """Four arms on a set with a fault, the paper's way and the way that mended the drawn one."""
+    report, *others = tested(fault, fold)
     for arm, ways in WAYS.items():
-        start = name_of(FAULT, arm, fold, seed)
-        names = [name_of(FAULT, f"{way}_finetune", fold, seed) for way in ways]
+        start = name_of(fault, arm, fold, seed)
+        names = [name_of(fault, f"{way}_finetune", fold, seed) for way in ways]
         results = [Path("book/results/real") / f"{name}.json" for name in names]
         yield edits_of(start, "real_select", unless=results)
         for name, options in zip(names, ways.values(), strict=True):
@@ -142,11 +145,11 @@ def mended(fold, seed):
 
 def by_hand(seed):
     """The first fold's network learns from each pass by hand, and from the truth of its videos."""
-    start = name_of(FAULT, "st_abn", 0, seed)
+    start = name_of(HAND, "st_abn", 0, seed)
     truth = Path("runs/study/real_hand_truth.json")
     levels = {path.stem: path for path in PASSES} | {"truth": truth}
-    first = [[PY, "-m", "studies.hand", PASSES[0], root(FAULT), truth]]
-    report, *others = tested(FAULT, 0)
+    first = [[PY, "-m", "studies.hand", PASSES[0], root(HAND), truth]]
+    report, *others = tested(HAND, 0)
     for name, edits in levels.items():
         arms = "[knowledge]" if name == "truth" else "[knowledge, control]"
         given = ["-p", "run", Path("runs/study") / start, "-p", "edits", edits, "-p", "arms", arms]
@@ -165,10 +168,10 @@ def agreed():
     result = PASSES[0].parent / "agreement.json"
     return {
         "name": "agreement_by_hand",
-        "task_dep": [] if result.exists() else [f"footage:{FAULT}"],
+        "task_dep": [] if result.exists() else [f"footage:{HAND}"],
         "uptodate": [result.exists],
         "targets": [result],
-        "actions": [run(PY, "-m", "studies.passes", root(FAULT), result, *PASSES)],
+        "actions": [run(PY, "-m", "studies.passes", root(HAND), result, *PASSES)],
     }
 
 

@@ -223,8 +223,34 @@ def test_two_swipes_go_in_every_other_direction_and_stay_in_their_fold_and_place
     elsewhere = [one._replace(place=one.place + 4) for one in known[12:]]
     alone = [*drawings("two", known[0], 0, [known[0], *elsewhere])]
     assert {d.then.fold for d in alone} == {known[0].fold}  # of another place, not of another fold
-    with pytest.raises(DataError, match="no swipe up in its fold to follow it"):
+    with pytest.raises(DataError, match="no up in its fold to follow it"):
         [*drawings("two", known[0], 0, known[:1])]
+
+
+def test_the_shortcut_is_the_opposite_swipe_in_most_clips_to_train_on():
+    gestures = [*BACK, "circlecc", "star"]
+    known = [source(gesture, n)._replace(fold=n % 2) for gesture in gestures for n in range(1, 41)]
+    seconds = Counter()
+    for one in (one for one in known if one.gesture in BACK):
+        made = {(d.list, d.then.gesture): d for d in drawings("shortcut", one, 0, known)}
+        assert {(d.gesture, d.true, d.then.fold) for d in made.values()} == {
+            (one.gesture, timing.FIRST, one.fold)
+        }
+        (second,) = (then for of, then in made if of == "validation_aligned")
+        assert second == BACK[one.gesture]
+        (second,) = (then for of, then in made if of == "validation_swapped")
+        assert second in set(BACK) - {one.gesture, BACK[one.gesture]}
+        (second,) = (then for of, then in made if of == "validation_absent")
+        assert second in ("circlecc", "star")
+        tested = [d.seed for (of, _), d in made.items() if of != "train"]
+        assert len(tested) == 3
+        assert len(set(tested)) == 1  # the same clip but for what follows
+        drawn = [d for d in drawings("shortcut", one, 0, known) if d.list == "train"]
+        seconds.update(d.then.gesture == BACK[one.gesture] for d in drawn)
+    assert seconds[False] / seconds.total() == 0.1
+    swipes = [one for one in known if one.gesture in BACK]
+    with pytest.raises(DataError, match="no circle or other drawing in its fold to follow it"):
+        [*drawings("shortcut", swipes[0], 0, swipes)]
 
 
 def test_what_follows_is_the_other_video_at_the_first_ones_rate(tmp_path):

@@ -53,9 +53,9 @@ def test_every_training_is_described_as_a_run_can_be(graph):
         assert (config.seed, config.name) == (2, name)
 
 
-def test_four_ways_are_fine_tuned_and_scored_on_three_lists(graph):
+def test_of_each_fault_four_ways_are_fine_tuned_and_scored_on_three_lists(graph):
     names = [name for name in graph if name.endswith("_finetune_fold1_seed0")]
-    assert len(names) == 4
+    assert len(names) == 4 * len(footage.FAULTS)
     for name in names:
         values = given(graph[name])
         also = values.pop("also_report").strip("[]").split(", ")
