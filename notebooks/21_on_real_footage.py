@@ -35,7 +35,7 @@ from stabn.data.dataset import ClipDataset, collate
 from stabn.data.mini.drawn import DrawnVideos
 from stabn.data.transforms import eval_transform, normalise
 from stabn.figures.sheet import COLOURS, Sheet, styled
-from stabn.tables import footage, footage_hand
+from stabn.tables import footage, footage_hand, footage_mended
 from stabn.training.checkpoint import REPOSITORY, load
 
 # %% [markdown]
@@ -290,7 +290,7 @@ assert max(times["st_abn"]) < 1.5 < min(times["gated"])
 # with the set's truth as edits, arm by arm, in the paper's way and with the gate that closes.
 
 # %%
-HTML(footage.mended_table())
+HTML(footage_mended.mended_table("pause"))
 
 # %% [markdown]
 # First the rows *before*: the networks are as good where the pause misleads as where it helps. **They did not learn the
@@ -299,7 +299,7 @@ HTML(footage.mended_table())
 # own: all say "the first half". Did the edits not reach $M_t$?
 
 # %%
-HTML(footage.turned_table())
+HTML(footage_mended.turned_table("pause"))
 
 # %% [markdown]
 # They did: $M_t$ came to agree with the truth, where it had been against it. And many wrong answers

@@ -27,7 +27,7 @@
 from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure
-from stabn.tables import fault, fault_tables, footage, glance, plain, sweeps
+from stabn.tables import fault, fault_tables, footage, footage_mended, glance, plain, sweeps
 
 HTML(glance.claims())
 
@@ -113,7 +113,8 @@ Markdown(glance.inverted())
 # **And where a camera looked?** [On real footage](21_on_real_footage.ipynb), whose timing we constructed:
 
 # %% tags=["remove-input"]
-Markdown(f"{footage.flips_in_words()}\n\n{footage.mended_in_words()}")
+told = [footage.flips_in_words(), footage_mended.mended_in_words("pause")]
+Markdown("\n\n".join(told))
 
 # %% [markdown]
 # ## What is not measured

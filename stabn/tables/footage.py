@@ -14,9 +14,6 @@ from typing import Any
 import numpy as np
 
 from stabn.tables.comparison import mean_sd
-from stabn.tables.fault import WAYS
-from stabn.tables.finetunings import ARMS as FINETUNED
-from stabn.tables.finetunings import SHORT
 from stabn.tables.html import DASH, NOTHING, fixed, table
 from stabn.tables.runs import TableError
 from stabn.training.checkpoint import REPOSITORY
@@ -24,7 +21,8 @@ from stabn.training.records import read_record
 
 FOLDER, FOLDS = "book/results/real", 5
 SET = "EgoGestAR (real footage, constructed timing), tested by recording place"
-_NAME = re.compile(r"real_(plain|idle|there_and_back|two|last|pause)_(\w+)_fold(\d)_seed(\d+)")
+_SETS = "plain|idle|there_and_back|two|last|pause|shortcut"
+_NAME = re.compile(rf"real_({_SETS})_(\w+)_fold(\d)_seed(\d+)")
 ARMS = {
     "baseline": "3-D ResNet",
     "control": "matched control",
@@ -40,6 +38,7 @@ SETS = {
 TIMED = {name: SETS[name] for name in ("idle", "there_and_back", "two")} | {
     "last": "Back",
     "pause": "Pause",
+    "shortcut": "Shortcut",
 }
 LINES = {
     "ordered": "a line between pictures, eight bins of time",
@@ -57,7 +56,6 @@ FLIPPED = {
     "there_and_back": "there and back, the first",
     "last": "there and back, the last",
 }
-LISTS = {"aligned": "Aligned", "swapped": "Swapped", "absent": "Absent"}
 
 Record = Mapping[str, Any]
 Of = Callable[[Record], float]
@@ -109,32 +107,11 @@ def top1(record: Record) -> float:
     return 100 * record["results"][record["config"]["report_split"]]["top1"]
 
 
-def on_list(arm: str, form: str) -> Of:
-    """Top-1 in % of a fine-tuning's arm on one form of the list with the fault."""
-    return lambda record: 100 * _of(record["results"], arm, form)["top1"]
-
-
-def turned(arm: str, form: str) -> Of:
-    """Share in % of an arm's answers that are the opposite direction, on one form of the list."""
-    return lambda record: 100 * _of(record["turned"], arm, form)
-
-
-def _rank(arm: str, form: str) -> Of:
-    """Rank correlation of an arm's M_t with the truth."""
-    return lambda record: _of(record["results"], arm, form)["rank_correlation"]["value"]
-
-
-def _of(figures: Mapping[str, Any], arm: str, form: str) -> Any:
-    """An arm's on one form of its fold's list."""
-    (tag,) = (t for t in figures if t.startswith(f"{arm}-validation_{form}_"))
-    return figures[tag]
-
-
 def accuracy_table(root: Path = REPOSITORY) -> str:
     """Top-1 of networks, and of what has no network, set by set."""
     runs = read_footage(root)
     rows = [
-        [escape(words), *(_cell(by_seed(runs.get((name, arm), {}), top1), 1) for name in SETS)]
+        [escape(words), *(cell(by_seed(runs.get((name, arm), {}), top1), 1) for name in SETS)]
         for arm, words in ARMS.items()
     ]
     for kind, words in LINES.items():
@@ -199,7 +176,7 @@ def _measured(
                 by_seed(seeds, lambda one, p=part, m=method, f=field: one["real"][p][m][f])
                 for part, field in of
             ]
-            rows.append([escape(f"{words}: {name}"), *(_cell(values, 2) for values in figures)])
+            rows.append([escape(f"{words}: {name}"), *(cell(values, 2) for values in figures)])
     if not rows:
         return NOTHING
     caption = f"{SET}, {TIMED[variant].lower()}: mean ± sd over seeds, of one seed no sd"
@@ -219,9 +196,9 @@ def flips_in_words(root: Path = REPOSITORY) -> str:
     runs, said = read_footage(root), []
     for arm in ("gated", "st_abn"):
         if seeds := runs.get(("two", arm), {}):
-            right = _cell(by_seed(seeds, top1), 0)
-            both = _cell(by_seed(seeds, lambda one: 100 * one["real"]["flips"]["both"]), 0)
-            agrees = _cell(by_seed(seeds, lambda one: one["real"]["when"]["own"]["iou"]), 2)
+            right = cell(by_seed(seeds, top1), 0)
+            both = cell(by_seed(seeds, lambda one: 100 * one["real"]["flips"]["both"]), 0)
+            agrees = cell(by_seed(seeds, lambda one: one["real"]["when"]["own"]["iou"]), 2)
             said.append(
                 f"{ARMS[arm]}: {right} % right, $M_t$ agrees with the truth with an IoU of "
                 f"{agrees}, and the answer goes with the hand both times in {both} % "
@@ -230,7 +207,7 @@ def flips_in_words(root: Path = REPOSITORY) -> str:
     if not said:
         return "No record yet: `make study` makes them."
     plain = [
-        f"{ARMS[arm]}: {_cell(by_seed(seeds, top1), 0)} % right"
+        f"{ARMS[arm]}: {cell(by_seed(seeds, top1), 0)} % right"
         for arm in ("baseline", "control")
         if (seeds := runs.get(("two", arm), {}))
     ]
@@ -259,61 +236,13 @@ def _by_halves(part: str, fields: Mapping[str, str], factor: float, digits: int,
                 by_seed(seeds, lambda one, f=field: factor * one["real"][part][f])
                 for field in fields
             ]
-            rows.append([escape(ARMS[arm]), words, *(_cell(values, digits) for values in figures)])
+            rows.append([escape(ARMS[arm]), words, *(cell(values, digits) for values in figures)])
     head = ["Network", "Clips and class", *fields.values()]
     return table(f"{SET}: mean ± sd over seeds, of one seed no sd", head, rows, text_columns=2)
 
 
-def mended_table(root: Path = REPOSITORY) -> str:
-    """The fault of the pause: top-1 on its three lists, way by way and arm by arm."""
-    runs = read_footage(root)
-    rows = []
-    for way, words in WAYS.items():
-        seeds = runs.get(("pause", f"{way}_finetune"), {})
-        for arm in FINETUNED:
-            cells = (_cell(by_seed(seeds, on_list(arm, form)), 1) for form in LISTS)
-            rows.append([escape(f"{words}: {SHORT[arm].removeprefix('network ')}"), *cells])
-    caption = f"{SET}: top-1 in %, mean ± sd over seeds; edits are the truth"
-    return table(caption, ["Way and arm", *LISTS.values()], rows, text_columns=1)
-
-
-def turned_table(root: Path = REPOSITORY) -> str:
-    """Of the fault's swapped list: what is answered with and without edits, and what M_t is."""
-    of = {
-        "Right, %": (lambda arm: on_list(arm, "swapped"), 1),
-        "The opposite direction, %": (lambda arm: turned(arm, "swapped"), 1),
-        "M_t with the truth: rank correlation": (lambda arm: _rank(arm, "swapped"), 2),
-    }
-    runs, rows = read_footage(root), []
-    for way, words in WAYS.items():
-        seeds = runs.get(("pause", f"{way}_finetune"), {})
-        for arm in ("control", "knowledge"):
-            cells = (_cell(by_seed(seeds, made(arm)), digits) for made, digits in of.values())
-            rows.append([escape(f"{words}: {SHORT[arm]}"), *cells])
-    caption = f"{SET}, swapped list: mean ± sd over seeds"
-    return table(caption, ["Way and arm", *of], rows, text_columns=1)
-
-
-def mended_in_words(root: Path = REPOSITORY) -> str:
-    """What edits did on the swapped list, way by way, as a sentence."""
-    runs, said, n = read_footage(root), [], 0
-    for way, words in WAYS.items():
-        seeds = runs.get(("pause", f"{way}_finetune"), {})
-        told = [by_seed(seeds, on_list(arm, "swapped")) for arm in ("control", "knowledge")]
-        if told[0]:
-            n = len(told[0])
-            control, knowledge = (f"{mean_sd(values).mean:.0f}" for values in told)
-            said.append(f"{words}: {control} % without edits, {knowledge} % with them")
-    if not said:
-        return NOTHING
-    plural = "seed" if n == 1 else "seeds"
-    return (
-        "On real footage of a swipe there and back, fine-tuned with the truth as edits: "
-        f"{'; '.join(said)} ({n} {plural})."
-    )
-
-
-def _cell(values: Sequence[float], digits: int) -> str:
+def cell(values: Sequence[float], digits: int) -> str:
+    """Mean ± sd over seeds; of one seed its value, of none a dash."""
     if not values:
         return DASH
     summary = mean_sd(values)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from stabn.tables import footage
-from stabn.tables.finetunings import ARMS
 from stabn.tables.html import DASH, NOTHING
 from stabn.tables.runs import TableError
 from tests.records import rows, write
@@ -51,35 +50,17 @@ def trained(fold: int, seed: int, *, attends: bool) -> dict:
     }
 
 
-def tuned(fold: int, seed: int) -> dict:
-    results = {
-        f"{arm}-validation_{form}_{fold}": {
-            "top1": value(fold, seed, 0.1 * a + 0.01 * k),
-            "videos": CLIPS[fold],
-            "rank_correlation": {"value": 0.5},
-        }
-        for a, arm in enumerate(ARMS)
-        for k, form in enumerate(footage.LISTS)
-    }
-    config = {"report_split": f"validation_swapped_{fold}"}
-    return {"config": config, "results": results, "turned": dict.fromkeys(results, 0.25)}
-
-
 @pytest.fixture
 def root(tmp_path):
-    """Idle in full, there-and-back of one network, a way to mend; a seed that misses a fold."""
+    """Idle in full, there-and-back of one network; a seed that misses a fold."""
     for fold in range(5):
         for seed in SEEDS:
             for arm in footage.ARMS:
                 name = f"real_idle_{arm}_fold{fold}_seed{seed}"
                 content = trained(fold, seed, attends=arm in ("st_abn", "gated"))
                 write(tmp_path, f"{footage.FOLDER}/{name}.json", content)
-            for name, content in (
-                ("there_and_back_gated", trained(fold, seed, attends=True)),
-                ("pause_closing_finetune", tuned(fold, seed)),
-            ):
-                path = f"{footage.FOLDER}/real_{name}_fold{fold}_seed{seed}.json"
-                write(tmp_path, path, content)
+            path = f"{footage.FOLDER}/real_there_and_back_gated_fold{fold}_seed{seed}.json"
+            write(tmp_path, path, trained(fold, seed, attends=True))
         if fold:
             name = f"real_idle_gated_fold{fold}_seed7"
             write(tmp_path, f"{footage.FOLDER}/{name}.json", trained(fold, 7, attends=True))
@@ -153,60 +134,12 @@ def test_flips_are_told_in_a_sentence(root):
     )
 
 
-def test_what_was_mended_has_a_row_an_arm(root):
-    found = {row[0]: row[1:] for row in rows(footage.mended_table(root))[1:]}
-    for a, (arm, short) in enumerate(footage.SHORT.items()):
-        row = found[f"{footage.WAYS['closing']}: {short.removeprefix('network ')}"]
-        assert row == [pooled(1, 100, 0.1 * a + 0.01 * k) for k in range(3)], arm
-    assert found[f"{footage.WAYS['paper']}: knowledge"] == [DASH] * 3
-
-
-def test_what_became_of_the_answers_stands_beside_the_attention(root):
-    found = {row[0]: row[1:] for row in rows(footage.turned_table(root))[1:]}
-    way, a = footage.WAYS["closing"], list(ARMS).index("knowledge")
-    right, opposite, rank = found[f"{way}: knowledge"]
-    assert right == pooled(1, 100, 0.1 * a + 0.01 * list(footage.LISTS).index("swapped"))
-    assert (opposite, rank) == ("25.0 ± 0.0", "0.50 ± 0.00")
-    assert found[f"{footage.WAYS['paper']}: control"] == [DASH] * 3
-
-
-def test_what_edits_did_is_told_in_a_sentence(root, tmp_path_factory):
-    said = footage.mended_in_words(root)
-    assert f"{footage.WAYS['closing']}: " in said
-    assert "% without edits, " in said
-    assert said.endswith("(3 seeds).")
-    assert footage.WAYS["paper_closing"] not in said
-    assert footage.mended_in_words(tmp_path_factory.mktemp("none")) == NOTHING
-
-
 def test_without_records_there_are_dashes_and_another_file_is_named(tmp_path):
     assert DASH in footage.accuracy_table(tmp_path)
     assert footage.counted_in_words(tmp_path) == NOTHING
     write(tmp_path, f"{footage.FOLDER}/real_walk_seed0.json", {})
     with pytest.raises(TableError, match="named unlike real_idle_gated_fold0_seed0"):
         footage.accuracy_table(tmp_path)
-
-
-def test_what_chapter_21_says_of_edits_is_in_the_committed_records():
-    """No fault to mend; with edits, own or others', great harm; M_t turned, answers opposite."""
-    runs = footage.read_footage()
-
-    def of(way: str, made: footage.Of) -> float:
-        return np.mean(footage.by_seed(runs["pause", f"{way}_finetune"], made))
-
-    for way in footage.WAYS:
-        right = {
-            arm: [of(way, footage.on_list(arm, form)) for form in footage.LISTS] for arm in ARMS
-        }
-        assert np.ptp(right["before"]) < 4
-        for arm in ("knowledge", "placebo"):
-            assert (np.array(right["control"]) - right[arm] > 28).all()
-        assert np.abs(np.subtract(right["knowledge"], right["placebo"])).max() < 4
-        wrong = 100 - of(way, footage.on_list("knowledge", "swapped"))
-        opposite = {arm: of(way, footage.turned(arm, "swapped")) for arm in ARMS}
-        assert opposite["control"] < 5 < 20 < opposite["knowledge"]
-        if way.startswith("paper"):
-            assert opposite["knowledge"] > wrong / 2
 
 
 def test_what_chapter_21_says_of_two_swipes_is_in_the_committed_records():
