@@ -113,7 +113,7 @@ Markdown(glance.inverted())
 # **And where a camera looked?** [On real footage](21_on_real_footage.ipynb), whose timing we constructed:
 
 # %% tags=["remove-input"]
-told = [footage.flips_in_words(), footage_mended.mended_in_words("pause")]
+told = [footage.flips_in_words(), *map(footage_mended.mended_in_words, footage_mended.FAULTS)]
 Markdown("\n\n".join(told))
 
 # %% [markdown]

@@ -8,7 +8,7 @@ import numpy as np
 
 from stabn.tables.comparison import mean_sd
 from stabn.tables.finetunings import Finetuning, read_finetunings
-from stabn.tables.footage import LISTS, on_list
+from stabn.tables.footage_mended import LISTS, on_list
 from stabn.tables.html import DASH, NOTHING, fixed, table
 from stabn.tables.taught import taught_table
 from stabn.training.checkpoint import REPOSITORY

@@ -63,6 +63,39 @@ def test_what_edits_did_is_told_in_a_sentence(root, tmp_path_factory):
     assert mended.mended_in_words("pause", tmp_path_factory.mktemp("none")) == NOTHING
 
 
+def test_what_chapter_21_says_of_the_shortcut_is_in_the_committed_records():
+    """Networks fall for it; edits, own or others', mend gated ones and harm the paper's."""
+    runs = footage.read_footage()
+
+    def of(way: str, made: footage.Of) -> float:
+        return np.mean(footage.by_seed(runs["shortcut", f"{way}_finetune"], made))
+
+    worst = {}
+    for way in WAYS:
+        right = {
+            form: {arm: of(way, mended.on_list(arm, form)) for arm in ARMS} for form in mended.LISTS
+        }
+        gained = {form: arms["knowledge"] - arms["control"] for form, arms in right.items()}
+        relied = {arm: of(way, mended.reliance(arm)) for arm in ARMS}
+        worst[way] = {arm: min(arms[arm] for arms in right.values()) for arm in ARMS}
+        assert relied["before"] > (10 if way.startswith("paper") else 40)
+        assert abs(right["swapped"]["knowledge"] - right["swapped"]["placebo"]) < 5
+        assert of(way, mended.rank("knowledge", "swapped")) > 0.5
+        if way == "closing":
+            assert gained["swapped"] > 20
+            assert gained["absent"] > 0
+            assert gained["aligned"] < -10
+            assert relied["knowledge"] < 5
+        elif way == "gated":
+            assert 5 < gained["swapped"] < 12
+        elif way == "paper":
+            assert max(gained.values()) < -20
+        else:
+            assert right["swapped"]["control"] < right["swapped"]["before"] - 20
+            assert max(gained.values()) < 5
+    assert worst["closing"]["knowledge"] < worst["paper"]["before"]
+
+
 def test_what_chapter_21_says_of_edits_is_in_the_committed_records():
     """No fault to mend; with edits, own or others', great harm; M_t turned, answers opposite."""
     runs = footage.read_footage()
