@@ -3,7 +3,7 @@
 import pytest
 
 from stabn.tables import footage_hand
-from stabn.tables.footage import LISTS
+from stabn.tables.footage_mended import LISTS
 from stabn.tables.html import DASH
 from tests.records import rows, write
 
