@@ -5,7 +5,7 @@ import pytest
 from stabn.tables import targets
 from stabn.tables.html import DASH
 from stabn.tables.runs import TableError
-from stabn.tables.targets import TARGETS, Target, targets_table
+from stabn.tables.targets import TARGETS, Target, targets_in_words, targets_table
 from tests.records import rows, write
 
 ROW = {"measured_at": "small", "instructions": "AVX2", "value": 0.5, "low": 0.4, "high": 0.625}
@@ -101,6 +101,20 @@ def test_where_other_work_fell_on_the_turns_nothing_is_decided(tmp_path):
     record(tmp_path, "small", {"name": "share", "turns": 10, "quiet": 4})
     said = "0.50 (0.40 to 0.62), not decided: 4 of 10 turns quiet"
     assert cells(tmp_path, "share")[3] == said
+
+
+def test_what_is_met_is_counted_machine_by_machine(tmp_path):
+    met, missed = {"name": "attention_cost"}, {"name": "share"}
+    open_ = {"name": "loader", "turns": 10, "quiet": 4}
+    none = {"name": "small_network", "value": None, "note": "no peer"}
+    without = {"name": "fwd_bf16"}  # which has no target on AVX2
+    record(tmp_path, "small", met, missed, open_, none, without)
+    record(tmp_path, "full", met | FULL)
+    assert targets_in_words(tmp_path) == (
+        "**8×112², a processor (AVX2):** of 3 measured, 1 met (`attention_cost`), 1 missed, "
+        "1 not decided. **32×224², a processor (AVX2):** of 1 measured, 1 met "
+        "(`attention_cost`), 0 missed, 0 not decided."
+    )
 
 
 def test_a_clip_of_another_size_than_the_columns_is_named(tmp_path):
