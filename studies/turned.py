@@ -34,11 +34,9 @@ def measure_run(folder: Path) -> dict[str, float]:
         CheckpointError: the run is not finished, or left no predictions.
     """
     finished(folder)
-    found = {}
+    classes, found = read(folder / "knowledge.pt")["classes"], {}
     for path in sorted(folder.glob("predictions-*-*.parquet")):
         _, arm, name = path.stem.split("-", 2)
-        arms = [folder / f"{one}.pt" for one in (arm, "knowledge")]  # before is not of this folder
-        classes = read(next(one for one in arms if one.exists()))["classes"]
         told = pd.read_parquet(path)
         answers = np.stack(told["logits"]).argmax(axis=1)
         found[f"{arm}-{name}"] = turned(answers, told["label"].to_numpy(), classes)

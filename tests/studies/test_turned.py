@@ -29,7 +29,6 @@ def test_other_classes_have_no_opposite():
 def tuned(tmp_path, monkeypatch):
     """A folder with predictions of one arm, and of the network before."""
     monkeypatch.setattr(module, "read", lambda path: {"classes": tuple(SWIPES)})
-    (tmp_path / "knowledge.pt").touch()
     logits = {"knowledge": [[0, 1, 0, 0], [0, 0, 0, 1]], "before": [[1, 0, 0, 0], [0, 0, 1, 0]]}
     for arm, values in logits.items():
         told = pd.DataFrame({"video_id": ["a", "b"], "label": [0, 2], "logits": values})
