@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Literal
 
 from stabn.knowledge.app.position import Been, Left, Position
-from stabn.knowledge.app.telling import AGAIN, SKIPPED, VERDICTS, been, leaving, told
+from stabn.knowledge.app.telling import AGAIN, SKIPPED, VERDICTS, leaving, told, word_on
 from stabn.knowledge.app.work import Work
 from stabn.knowledge.edits.edit import Draft, Edit, Verdict
 from stabn.knowledge.selection.queue import Queue, QueuedVideo
@@ -278,7 +278,7 @@ class Session:
         """The videos that one came to, in order; one that was skipped stands where it came last."""
         skipped = self._skipped
         return [
-            Been(place, video_id, been(self._said.get(video_id, "open"), video_id in skipped))
+            Been(place, video_id, word_on(self._said.get(video_id, "open"), video_id in skipped))
             for place, video_id in enumerate(self._trail, start=1)
         ]
 

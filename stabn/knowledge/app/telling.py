@@ -68,7 +68,7 @@ def leaving(work: Work) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
-def been(verdict: Verdict, skipped: bool) -> str:
+def word_on(verdict: Verdict, skipped: bool) -> str:
     """What one said of a video, in a list of them."""
     if verdict != "open":
         return VERDICTS.get(verdict, verdict)
