@@ -364,7 +364,7 @@ def test_thresholds_stand_in_their_order_on_tuning_lists(root):
     assert shown[3][2:] == ["50.0", "60.0", "100.0", "50.0"]
 
 
-def test_minutes_are_the_mean_seconds_times_the_videos(root):
+def test_minutes_are_the_mean_seconds_times_the_videos(root, monkeypatch):
     """A mean of 40 s: 48 videos take 32 minutes, and 10.4 points of them 3.1 minutes each."""
     assert "No record" in effort.minutes_per_point(root)
     edits = [
@@ -388,6 +388,9 @@ def test_minutes_are_the_mean_seconds_times_the_videos(root):
     shown = rows(effort.minutes_per_point(root))
     assert shown[1] == ["5", "48", "32", "+10.4", "3.1"]  # 32 / 10.4
     assert shown[2][:3] == ["20", "192", "128"]
+    unsure = {0: 30.0, 1: -20.0, 2: 5.0}  # above 0 in the mean, and not told from it
+    monkeypatch.setattr(effort, "gains", lambda *_: dict.fromkeys((5, 20), unsure))
+    assert [row[3:] for row in rows(effort.minutes_per_point(root))[1:]] == [["+5.0", DASH]] * 2
 
 
 def test_ways_and_attention_are_what_was_measured(root):
