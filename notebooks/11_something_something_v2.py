@@ -345,9 +345,13 @@ print(", ".join(f"{name} {getattr(paper, name)}" for name in shared))
 # **Which split chooses, and which gives the score?** `eval_split` chooses `best.pt`; `report_split` is
 # scored once, at the end, with it. Both are `validation` by default, as is usual on this set. Then the score
 # comes from the split that chose the weights, and is a little too high. To keep them apart, move a part of
-# the videos of `train.json` into a list of their own, `tuning.json`, and say `-p eval_split tuning`. For a twentieth:
+# the videos of `train.json` into a list of their own, `tuning.json`, and say `-p eval_split tuning`. For a twentieth,
+# once:
 #
 # ```python
+# import json, random
+# from pathlib import Path
+#
 # videos = json.loads(Path("data/ssv2/train.json").read_text())
 # random.Random(0).shuffle(videos)
 # for name, part in {"tuning": videos[:8000], "train": videos[8000:]}.items():
