@@ -6,6 +6,7 @@ attention, the own truth should help it and another clip's should not.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +35,7 @@ EDITS: Mapping[str, tuple[str, Callable[[Known, Tensor], Tensor], tuple[int, ...
 
 
 @torch.no_grad()
-def followed(model: nn.Module, clips: Sequence[Known]) -> dict[str, dict[str, dict[str, float]]]:
+def followed(model: nn.Module, clips: Sequence[Known]) -> dict[str, dict[str, dict[str, Any]]]:
     """How the answers follow edits of each attention that a network has.
 
     Returns:
@@ -58,10 +59,11 @@ def followed(model: nn.Module, clips: Sequence[Known]) -> dict[str, dict[str, di
                     edit = shared(edit, axes)
                 edited = answer(model(video, **{name: edit})).softmax(dim=1)[0]
                 rows[which, whose].append(_row(edited, own, clip.label))
-    found: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for (which, whose), values in rows.items():
         means = torch.tensor(values).mean(dim=0).tolist()
         found[which][whose] = dict(zip(("top1", "probability", "moved"), means, strict=True))
+        found[which][whose]["per_clip"] = [round(probability, 4) for _, probability, _ in values]
     return dict(found)
 
 

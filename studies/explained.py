@@ -106,19 +106,23 @@ def _judged(
     """One method's figures, means over clips.
 
     ``when``, ``iou``, ``pointing`` and ``mass``, each beside its chance; ``passes`` and ``seconds``
-    an explanation; ``faithful`` {fill: {over: {insertion, deletion: area below the curve}}}.
+    an explanation; ``faithful`` {fill: {over: {insertion, deletion: area below the curve; gap: the
+    one less the other, clip by clip}}}. Scores and gaps are kept clip by clip, so that a reader can
+    ask whether a method would lead on other clips too.
     """
     levels, masks = (np.stack([getattr(c, name) for c in clips]) for name in ("levels", "masks"))
     scores = agreement([one.evidence for one in each], levels, masks)
-    faithful: dict[str, dict[str, dict[str, float]]] = {fill: {} for fill in FILLS}
+    faithful: dict[str, dict[str, dict[str, Any]]] = {fill: {} for fill in FILLS}
     for fill, over in product(FILLS, ("time", "space", "both")):
-        faithful[fill][over] = {
-            curve.__name__: mean(
+        areas = {
+            curve.__name__: [
                 curve(Question(model, clip.video, target, fill), one.evidence, over).area
                 for clip, target, one in zip(clips, answers, each, strict=True)
-            )
+            ]
             for curve in (insertion, deletion)
         }
+        faithful[fill][over] = {name: mean(values) for name, values in areas.items()}
+        faithful[fill][over]["gap"] = _rounded(np.subtract(*areas.values()))
     return {
         **{name: _plain(score) for name, score in scores._asdict().items()},
         "passes": mean(one.passes for one in each),
@@ -128,8 +132,13 @@ def _judged(
 
 
 def _plain(score: Score) -> dict[str, Any]:
-    """A score for a record: without the single clips'."""
-    return {name: value for name, value in asdict(score).items() if name != "per_clip"}
+    """A score for a record."""
+    return asdict(score) | {"per_clip": _rounded(score.per_clip)}
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    """Single clips' figures for a record; None where a clip could not be measured."""
+    return [round(float(value), 4) if np.isfinite(value) else None for value in values]
 
 
 def multiply_adds(run: RunConfig, classes: int) -> int:

@@ -53,12 +53,28 @@ def test_faithfulness_is_the_mean_of_the_clips_own_curves():
     clips, model = [at(0, 1, 1), at(3, 2, 0)], spot.Spot(0, 1, 1)
     each = [explained("centre", Question(model, clip.video, 1), cells=3) for clip in clips]
     judged = study._judged(model, clips, [1, 1], each)
-    for curve in (insertion, deletion):
-        areas = [
+    areas = {
+        curve.__name__: [
             curve(Question(model, clip.video, 1, "still"), one.evidence, "space").area
             for clip, one in zip(clips, each, strict=True)
         ]
-        assert judged["faithful"]["still"]["space"][curve.__name__] == pytest.approx(np.mean(areas))
+        for curve in (insertion, deletion)
+    }
+    found = judged["faithful"]["still"]["space"]
+    for name, of_each in areas.items():
+        assert found[name] == pytest.approx(np.mean(of_each))
+    gaps = [one - other for one, other in zip(*areas.values(), strict=True)]
+    assert found["gap"] == pytest.approx(gaps, abs=1e-4)
+    assert gaps[0] != pytest.approx(gaps[1], abs=1e-2)  # a clip's own, not their mean
+
+
+def test_scores_are_kept_of_each_clip_and_none_where_nothing_could_be_measured():
+    """A truth that is the same in all frames orders none of them."""
+    clip, model = at(1, 0, 2), spot.Spot(1, 0, 2)
+    flat = Known(clip.video, clip.label, np.ones_like(clip.levels), clip.masks)
+    each = [explained("random", Question(model, one.video, 1), seed=0) for one in (clip, flat)]
+    when = study._judged(model, [clip, flat], [1, 1], each)["when"]
+    assert when["per_clip"] == [pytest.approx(when["value"], abs=1e-4), None]
 
 
 class Weighed(nn.Module):
@@ -76,6 +92,11 @@ def test_an_answer_follows_an_edit_as_worked_by_hand():
     """Own logits (4, 4); with the own truth (4, 8), with the other clip's, elsewhere, (4, 0)."""
     found = followed(Weighed(), [at(0, 0, 0), at(2, 0, 0)])
     p = 1 / (1 + np.exp(-4))
+    per_clip = {whose: row.pop("per_clip") for whose, row in found["when"].items()}
+    assert per_clip == {
+        whose: pytest.approx([of_both, of_both], abs=1e-4)
+        for whose, of_both in (("own", 0.5), ("truth", p), ("other", 1 - p))
+    }
     assert found == {
         "when": {
             "own": pytest.approx({"top1": 0, "probability": 0.5, "moved": 0}),
