@@ -26,7 +26,7 @@ from itertools import combinations, permutations, product
 
 import numpy as np
 import torch
-from IPython.display import HTML, Markdown
+from IPython.display import HTML
 from torch import nn
 
 from stabn.attribution import (
@@ -351,8 +351,9 @@ for name, edits in {"temporal_attention": when, "spatial_attention": where}.item
 #
 # The same on more clips of each class, with a finer grid, more masks and several seeds a network: `make study`
 # trains, explains, and puts what it found into the runs' records (`studies/together.py`, `studies/explained.py`).
-# What follows is read from those records. A cell is a mean over seeds ± their standard deviation; all
-# seeds saw the same clips, so it says nothing of other clips. What was not run yet is a dash, or a command.
+# What follows is read from those records. A cell is a mean over seeds ± their standard deviation. All
+# seeds saw the same clips, so below it stands what these say of other clips: *clips ±*, two standard errors over the
+# clips. What was not run yet is a dash, or a command.
 
 # %%
 HTML(together.networks_table())
@@ -373,7 +374,7 @@ HTML(together.methods_table("when", "iou", "pointing", "mass"))
 HTML(together.methods_table(*(f"{over}_{fill}" for over in together.OVERS for fill in FILLS)))
 
 # %% [markdown]
-# Whether these orders survive the other fill and the other seeds (equation (A)):
+# Whether these orders survive the other fill, the other seeds, and other clips (equation (A)):
 
 # %%
 HTML(rankings.rankings_table())
@@ -392,10 +393,11 @@ HTML(together.edits_table())
 
 # %% [markdown]
 # And which method stands first, network by network. The first of several is chosen after looking, so its lead
-# looks larger than it is.
+# looks larger than it is. *Again* says in what share of draws of as many clips, each drawn from these clips and put back,
+# the same method is first: pure luck would make it first in one of six.
 
 # %%
-Markdown(rankings.leaders())
+HTML(rankings.leaders_table())
 
 # %% [markdown]
 # ## What we learned

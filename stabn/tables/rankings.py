@@ -1,6 +1,6 @@
-"""Does the order of the explanations survive another fill, and other seeds?"""
+"""Does the order of the explanations survive another fill, other seeds, and other clips?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import combinations
 from pathlib import Path
@@ -9,7 +9,8 @@ import numpy as np
 from scipy import stats
 
 from stabn.tables.comparison import mean_sd
-from stabn.tables.html import DASH, NOTHING, linked, table
+from stabn.tables.html import DASH, NOTHING, fixed, linked, spread, table
+from stabn.tables.over_clips import between_halves, first_again
 from stabn.tables.together import (
     FILLS,
     MEASURES,
@@ -17,6 +18,7 @@ from stabn.tables.together import (
     NETWORKS,
     OVERS,
     Explained,
+    clip_by_clip,
     gap,
     measured,
     study,
@@ -45,70 +47,91 @@ def gaps(run: Explained, over: str, fill: str) -> dict[str, float]:
     return {method: gap(figures, over, fill) for method, figures in run.methods.items()}
 
 
-def _figures(run: Explained, what: str) -> dict[str, float]:
-    """Method → what it is ranked by: *when*, or the gap, which is the mean of both fills'."""
-    if what == "when":
-        values = {method: measured([run], MEASURES["when"], method)[1] for method in METHODS}
-        return {method: value for method, each in values.items() for value in each}
-    each = [gaps(run, what, fill) for fill in FILLS]
-    return {method: float(np.mean([one[method] for one in each])) for method in run.methods}
+def _clips(runs: Sequence[Explained], what: str) -> dict[str, np.ndarray]:
+    """Method → float (clips,): *when*, or the gap, mean of both fills; mean over seeds."""
+    measures = ["when"] if what == "when" else [f"{what}_{fill}" for fill in FILLS]
+    return {
+        method: np.mean([clip_by_clip(runs, MEASURES[m], method) for m in measures], axis=0)
+        for method in METHODS
+        if any(method in run.methods for run in runs)
+    }
+
+
+def _means(run: Explained, what: str) -> dict[str, float]:
+    """Method → what it is ranked by in one seed."""
+    return {method: float(np.nanmean(each)) for method, each in _clips([run], what).items()}
 
 
 def rankings_table(root: Path = REPOSITORY) -> str:
-    """Kendall's τ between the orders with both fills, seed by seed, and between pairs of seeds."""
+    """Kendall's τ between two orders of the methods: other fill, other seeds, other clips."""
     every = study(root)
     if not any(every.values()):
         return NOTHING
     rows = []
     for network, runs in every.items():
-        cells = [escape(NETWORKS[network])]
-        for over in OVERS:
-            taus = [same_order(*(gaps(run, over, fill) for fill in FILLS)) for run in runs]
-            known = [k for k, tau in enumerate(taus) if np.isfinite(tau)]
-            cells.append(linked([runs[k] for k in known], [taus[k] for k in known], 2))
-        cells += [_between_seeds(runs, what) for what in ("when", *OVERS)]
-        rows.append(cells)
-    head = ["Network", *(f"Other fill: {words}" for words in OVERS.values())]
-    head += [f"Other seeds: {words}" for words in ("when", *OVERS.values())]
-    caption = "Kendall’s τ between two orders of the same methods; 1 is the same order"
-    return table(f"mini-SSv2 (synthetic): {caption}", head, rows, text_columns=1)
+        for what in ("when", *OVERS) if runs else ():
+            halves = between_halves(_clips(runs, what))
+            told = fixed(halves, 2) if np.isfinite(halves) else DASH
+            by = f"over {OVERS[what]}" if what in OVERS else "when"
+            cells = [_between_fills(runs, what), _between_seeds(runs, what), told]
+            rows.append([escape(NETWORKS[network]), by, *cells])
+    head = ["Network", "Ordered by", "With the other fill", "With other seeds"]
+    caption = (
+        "Kendall’s τ between two orders of the same methods; 1 is the same order. Over time, "
+        "space and both, insertion minus deletion orders them. Halves: a mean over many halvings"
+    )
+    head += ["On two halves of the clips"]
+    return table(f"mini-SSv2 (synthetic): {caption}", head, rows, text_columns=2)
+
+
+def _between_fills(runs: list[Explained], what: str) -> str:
+    """τ between the two fills' orders, seed by seed; a dash where nothing is filled."""
+    if what == "when":
+        return DASH
+    taus = [same_order(*(gaps(run, what, fill) for fill in FILLS)) for run in runs]
+    known = [k for k, tau in enumerate(taus) if np.isfinite(tau)]
+    return linked([runs[k] for k in known], [taus[k] for k in known], 2)
 
 
 def _between_seeds(runs: list[Explained], what: str) -> str:
     """Mean τ over all pairs of seeds, and the least; a dash below two seeds."""
-    pairs = combinations([_figures(run, what) for run in runs], 2)
+    pairs = combinations([_means(run, what) for run in runs], 2)
     taus = [tau for pair in pairs if np.isfinite(tau := same_order(*pair))]
     if not taus:
         return DASH
     return f"{np.mean(taus):.2f}<br><small>least of {len(taus)}: {min(taus):.2f}</small>"
 
 
-def leaders(root: Path = REPOSITORY) -> str:
-    """Which method stands first in each measure, network by network, as a Markdown list.
+def leaders_table(root: Path = REPOSITORY) -> str:
+    """Which method stands first in each measure, network by network.
 
-    The first of several is chosen after looking, so its lead is flattered; what stands beside it,
-    and :func:`rankings_table`, say how much of it is to be believed.
+    The first of several is chosen after looking, so its lead is flattered. The share of draws of
+    the clips in which it is first again says how much of it is to be believed.
     """
     every = study(root)
     if not any(every.values()):
-        return "No record yet: `make study` makes them."
-    return "\n".join(_led(network, runs) for network, runs in every.items() if runs)
+        return NOTHING
+    measures = ["when", *(f"{over}_{fill}" for over in OVERS for fill in FILLS)]
+    rows = [
+        [escape(NETWORKS[network]), *(_first(runs, measure) for measure in measures)]
+        for network, runs in every.items()
+        if runs
+    ]
+    head = [f"Over {words}, {fill} fill" for words in OVERS.values() for fill in FILLS]
+    caption = "the method that is first, and in what share of draws of the clips it is first again"
+    return table(
+        f"mini-SSv2 (synthetic): {caption}",
+        ["Network", "When", *head],
+        rows,
+        text_columns=1,
+    )
 
 
-def _led(network: str, runs: list[Explained]) -> str:
-    parts = []
-    for over, words in OVERS.items():
-        mean, still = (_first(runs, f"{over}_{fill}") for fill in FILLS)
-        parts.append(f"over {words} {mean} (still fill: {still})")
-    faithful = f"insertion minus deletion {', '.join(parts)}"
-    seeds = "1 seed" if len(runs) == 1 else f"{len(runs)} seeds"
-    return f"- **{NETWORKS[network]}** ({seeds}): *when* {_first(runs, 'when')}; {faithful}."
-
-
-def _first(runs: list[Explained], measure: str) -> str:
-    """The method whose mean over seeds is largest, with that mean ± sd."""
+def _first(runs: Sequence[Explained], measure: str) -> str:
+    """The method whose mean is largest, with that mean ± sd over seeds; how often first again."""
     values = {method: measured(runs, MEASURES[measure], method)[1] for method in METHODS}
-    found = {method: mean_sd(each) for method, each in values.items() if each}
-    best = max(found, key=lambda method: found[method].mean)
-    spread = f" ± {found[best].sd:.2f}" if found[best].n > 1 else ""
-    return f"{METHODS[best]}, {found[best].mean:.2f}{spread}"
+    found = {method: each for method, each in values.items() if each}
+    best = max(found, key=lambda method: mean_sd(found[method]).mean)
+    each = {method: clip_by_clip(runs, MEASURES[measure], method) for method in found}
+    again = f"again in {100 * first_again(each):.0f} %"
+    return f"{METHODS[best]}, {spread(found[best], 2)}<br><small>{again}</small>"

@@ -8,8 +8,11 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from stabn.tables.comparison import mean_sd
-from stabn.tables.html import DASH, NOTHING, linked, remedies, table
+from stabn.tables.html import DASH, NOTHING, fixed, linked, remedies, table
+from stabn.tables.over_clips import of_each_clip, two_errors
 from stabn.tables.runs import Run, read_kept
 from stabn.training.checkpoint import REPOSITORY
 
@@ -66,13 +69,15 @@ class Measure(NamedTuple):
     Attributes:
         caption: of its table.
         value: of one method's figures; None where it could not be measured.
-        beside: likewise, or None for nothing.
+        per_clip: the clips' own figures, None where one could not be measured; None for nothing.
+        beside: what stands beside, or None for nothing.
         word: before what stands beside.
         beside_digits: its decimals.
     """
 
     caption: str
     value: Callable[[Figures], float | None]
+    per_clip: Callable[[Figures], list[float | None]] | None = None
     beside: Callable[[Figures], float | None] | None = None
     word: str = ""
     beside_digits: int = 2
@@ -86,7 +91,11 @@ def gap(figures: Figures, over: str, fill: str) -> float:
 
 def _faithful(over: str, fill: str) -> Measure:
     words = f"Insertion minus deletion over {OVERS[over]}, {fill} fill"
-    return Measure(words, lambda figures: gap(figures, over, fill))
+    return Measure(
+        words,
+        lambda figures: gap(figures, over, fill),
+        lambda figures: figures["faithful"][fill][over]["gap"],
+    )
 
 
 def _scored(score: str, words: str, beside: str, told: str) -> Measure:
@@ -94,6 +103,7 @@ def _scored(score: str, words: str, beside: str, told: str) -> Measure:
     return Measure(
         words,
         lambda figures: figures[score]["value"],
+        lambda figures: figures[score]["per_clip"],
         lambda figures: figures[score][beside],
         told,
     )
@@ -109,8 +119,8 @@ MEASURES = {
     "cost": Measure(
         "Seconds that one explanation takes",
         lambda figures: figures["seconds"],
-        lambda figures: figures["passes"],
-        "passes",
+        beside=lambda figures: figures["passes"],
+        word="passes",
         beside_digits=0,
     ),
 }
@@ -126,6 +136,7 @@ EDITS = {
     "Answer moved: the clip’s truth": ("truth", "moved"),
     "by another clip’s": ("other", "moved"),
 }
+KNOWS = "True class: the clip’s truth less another’s, ± over clips"
 
 
 def study(root: Path = REPOSITORY) -> dict[str, list[Explained]]:
@@ -183,15 +194,23 @@ def measured(
 
 
 def _cell(of: Measure, runs: Sequence[Explained], method: str) -> str:
-    """Mean ± sd of one method over seeds, below it the mean of what stands beside."""
+    """Mean ± sd of one method over seeds; two standard errors over clips, what stands beside."""
     if runs and not any(method in run.methods for run in runs):
         return "does not fit"
     having, values = measured(runs, of, method)
-    beside = ""
+    below = ""
+    if having and of.per_clip:
+        sure = two_errors(clip_by_clip(having, of, method))
+        below += f"<br><small>clips ± {fixed(sure, 2)}</small>" if np.isfinite(sure) else ""
     if having and of.beside:
         mean = mean_sd(of.beside(run.methods[method]) for run in having).mean
-        beside = f"<br><small>{of.word} {mean:.{of.beside_digits}f}</small>"
-    return linked(having, values, 2) + beside
+        below += f"<br><small>{of.word} {mean:.{of.beside_digits}f}</small>"
+    return linked(having, values, 2) + below
+
+
+def clip_by_clip(runs: Sequence[Explained], of: Measure, method: str) -> np.ndarray:
+    """Each clip's figure of one method, float (clips,), mean over runs that the method fits."""
+    return of_each_clip(of.per_clip(run.methods[method]) for run in runs if method in run.methods)
 
 
 def edits_table(root: Path = REPOSITORY) -> str:
@@ -204,12 +223,19 @@ def edits_table(root: Path = REPOSITORY) -> str:
         edited = [which for which in WHICH if any(which in run.found["edited"] for run in runs)]
         if not edited:
             none = "has none" if runs else DASH
-            rows.append([escape(NETWORKS[network]), none, *[DASH] * len(EDITS)])
+            rows.append([escape(NETWORKS[network]), none, *[DASH] * (len(EDITS) + 1)])
         for which in edited:
             having = [run for run in runs if which in run.found["edited"]]
             rows.append([escape(NETWORKS[network]), WHICH[which]])
             for whose, figure in EDITS.values():
                 values = [100 * run.found["edited"][which][whose][figure] for run in having]
                 rows[-1].append(linked(having, values, 1))
+            truth, other = (
+                of_each_clip(run.found["edited"][which][whose]["per_clip"] for run in having)
+                for whose in ("truth", "other")
+            )
+            knows = 100 * (truth - other)
+            told = f"{fixed(knows.mean(), 1, signed=True)} ± {fixed(two_errors(knows), 1)}"
+            rows[-1].append(told)
     caption = "mini-SSv2 (synthetic): the attention replaced by the truth, means over clips in %"
-    return table(caption, ["Network", "Attention", *EDITS], rows, text_columns=2)
+    return table(caption, ["Network", "Attention", *EDITS, KNOWS], rows, text_columns=2)

@@ -4,7 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from stabn.tables.html import NOTHING
-from stabn.tables.rankings import leaders, rankings_table, same_order
+from stabn.tables.rankings import leaders_table, rankings_table, same_order
 from stabn.tables.runs import TableError
 from stabn.tables.together import (
     FILLS,
@@ -19,19 +19,33 @@ from stabn.tables.together import (
 )
 from tests.records import rows, write
 
+CLIPS = (-0.0625, 0.0625, None, 0.0)  # how far from the mean each is; one that was not measured
+FAR = 2 * 0.0625 / 3**0.5  # two standard errors of these: their sd is 0.0625
+
+
+def around(value: float) -> list[float | None]:
+    """Clips' figures of this mean."""
+    return [None if far is None else value + far for far in CLIPS]
+
 
 def judged(when: float, gaps: dict[str, tuple[float, float]] | None = None) -> dict:
     """One method's figures; the gaps in time alone, with the mean and the still fill."""
     gaps = {over: (0.0, 0.0) for over in OVERS} | (gaps or {})
     return {
-        "when": {"value": when, "chance": 0.0, "exchanged": 0.1},
-        "iou": {"value": 0.5, "chance": 0.3, "exchanged": 0.35},
-        "pointing": {"value": 0.4, "chance": 0.2},
-        "mass": {"value": None, "chance": 0.25},
+        "when": {"value": when, "chance": 0.0, "exchanged": 0.1, "per_clip": around(when)},
+        "iou": {"value": 0.5, "chance": 0.3, "exchanged": 0.35, "per_clip": around(0.5)},
+        "pointing": {"value": 0.4, "chance": 0.2, "per_clip": around(0.4)},
+        "mass": {"value": None, "chance": 0.25, "per_clip": [None] * 4},
         "passes": 213.0,
         "seconds": 2.5,
         "faithful": {
-            fill: {over: {"insertion": 0.5 + gaps[over][place], "deletion": 0.5} for over in OVERS}
+            fill: {
+                over: {
+                    **{"insertion": 0.5 + gaps[over][place], "deletion": 0.5},
+                    "gap": around(gaps[over][place]),
+                }
+                for over in OVERS
+            }
             for place, fill in enumerate(FILLS)
         },
     }
@@ -70,9 +84,9 @@ def test_without_a_record_each_network_has_its_dashes_and_its_command(tmp_path):
         methods_table("when", root=tmp_path),
         edits_table(tmp_path),
         rankings_table(tmp_path),
+        leaders_table(tmp_path),
     ):
         assert page == NOTHING
-    assert "make study" in leaders(tmp_path)
 
 
 def test_size_work_and_pace_stand_beside_accuracy_each_linked_to_its_record(tmp_path):
@@ -94,7 +108,7 @@ def test_a_method_has_its_mean_over_seeds_and_what_stands_beside(tmp_path):
     in_order = [*METHODS]
     cells = row(methods_table("when", root=tmp_path), "st_abn")[1:]
     assert cells[in_order.index("occlusion")].startswith("0.30 ± 0.14")
-    assert cells[in_order.index("occlusion")].endswith("other clips’ 0.10")
+    assert cells[in_order.index("occlusion")].endswith(f"clips ± {FAR:.2f}other clips’ 0.10")
     assert cells[in_order.index("rise")] == "does not fit"
     assert row(methods_table("when", root=tmp_path), "cnn3d")[1:] == ["–"] * len(METHODS)
     by_hand = {"iou": "other clips’ 0.35", "pointing": "chance 0.20", "cost": "passes 213"}
@@ -117,8 +131,11 @@ def test_insertion_minus_deletion_is_shown_apart_for_each_fill_and_axis(tmp_path
         if name.endswith(("_mean", "_still"))
     }
     assert found == {
-        **{"time_mean": "0.25", "time_still": "−0.12", "space_mean": "0.00"},
-        **{"space_still": "0.00", "both_mean": "0.50", "both_still": "0.00"},
+        name: f"{value}clips ± {FAR:.2f}"
+        for name, value in {
+            **{"time_mean": "0.25", "time_still": "−0.12", "space_mean": "0.00"},
+            **{"space_still": "0.00", "both_mean": "0.50", "both_still": "0.00"},
+        }.items()
     }
 
 
@@ -126,14 +143,16 @@ def test_edits_stand_in_rows_of_what_was_edited(tmp_path):
     own, truth = (
         {"top1": t, "probability": p, "moved": m} for t, p, m in ((0.5, 0.25, 0), (1, 0.75, 0.5))
     )
-    other = {"top1": 0.0, "probability": 0.125, "moved": 0.375}
+    other = {"top1": 0.0, "probability": 0.125, "moved": 0.375, "per_clip": [0.125, 0.125]}
+    own["per_clip"], truth["per_clip"] = [0.25, 0.25], [0.5, 1.0]
     edited = {"when": {"own": own, "truth": truth, "other": other}}
     for network, has in (("bilstm_after", edited), ("cnn3d", {})):
         where = f"book/results/together/together_{network}_seed0.json"
         write(tmp_path, where, record(0, methods={}, edited=has))
     page = edits_table(tmp_path)
     numbers = ["50.0", "100.0", "0.0", "25.0", "75.0", "12.5", "50.0", "37.5"]
-    assert row(page, "bilstm_after")[1:] == ["over time", *numbers]
+    knows = "+62.5 ± 50.0"  # 37.5 and 87.5 less: sd 50 / √2, so two errors of two clips are 50
+    assert row(page, "bilstm_after")[1:] == ["over time", *numbers, knows]
     assert row(page, "cnn3d")[1:3] == ["has none", "–"]
     assert row(page, "st_abn")[1:3] == ["–", "–"]
 
@@ -158,13 +177,16 @@ def test_the_order_is_compared_between_fills_in_a_seed_and_between_seeds(tmp_pat
         }
         where = f"book/results/together/together_baseline_seed{seed}.json"
         write(tmp_path, where, record(seed, methods=methods))
-    (head, *_), cells = rows(rankings_table(tmp_path)), row(rankings_table(tmp_path), "baseline")
-    of = dict(zip(head, cells, strict=True))
-    assert of["Other fill: time"].startswith("0.33 ± 1.15")  # of 1, −1, 1
-    assert of["Other fill: space"] == "–"  # all alike there: no order
-    assert of["Other seeds: when"] == "1.00least of 3: 1.00"
-    assert of["Other seeds: time"] == "1.00least of 1: 1.00"  # seed 1's mean of fills is flat
-    assert row(rankings_table(tmp_path), "cnn3d")[1:] == ["–"] * 7
+    head, *body = rows(rankings_table(tmp_path))
+    assert {cells[0] for cells in body} == {NETWORKS["baseline"]}
+    of = {cells[1]: dict(zip(head[2:], cells[2:], strict=True)) for cells in body}
+    fill, seeds, halves = head[2:]
+    assert of["over time"][fill].startswith("0.33 ± 1.15")  # of 1, −1, 1
+    assert of["over space"][fill] == of["over space"][halves] == "–"  # all alike there: no order
+    assert of["when"][fill] == "–"
+    assert of["when"][seeds] == "1.00least of 3: 1.00"
+    assert of["over time"][seeds] == "1.00least of 1: 1.00"  # seed 1's mean of fills is flat
+    assert of["over time"][halves] == "1.00"  # each clip is as far from each method's mean
 
 
 def test_the_first_of_each_measure_is_named_with_its_mean_and_both_fills_apart(tmp_path):
@@ -175,9 +197,11 @@ def test_the_first_of_each_measure_is_named_with_its_mean_and_both_fills_apart(t
     for seed in (0, 1):
         where = f"book/results/together/together_st_abn_seed{seed}.json"
         write(tmp_path, where, record(seed, methods=methods))
-    (line,) = leaders(tmp_path).splitlines()
-    assert line.startswith("- **ST-ABN** (2 seeds): *when* occlusion, 0.40 ± 0.00; ")
-    assert "deletion over time occlusion, 0.25 ± 0.00 (still fill: centre, 0.50 ± 0.00), " in line
+    (head, *_), cells = rows(leaders_table(tmp_path)), row(leaders_table(tmp_path), "st_abn")
+    of = dict(zip(head, cells, strict=True))
+    assert of["When"] == "occlusion, 0.40 ± 0.00again in 100 %"
+    assert of["Over time, mean fill"].startswith("occlusion, 0.25 ± 0.00")
+    assert of["Over time, still fill"].startswith("centre, 0.50 ± 0.00")
 
 
 def test_a_run_that_was_not_explained_is_left_out_and_a_damaged_one_is_named(tmp_path):
