@@ -531,9 +531,10 @@ print(f"in all {count_parameters(large) / 1e6:.1f} M: one of 100,000 is another 
 #     -f notebooks/launch/mini_convlstm.yaml
 # ```
 #
-# trains the network on mini-SSv2 with a small encoder of single frames, through the trainer of ST-ABN. That of
-# exercise 2 is frozen and was made for motion; this one learns with the network. No record of such a run
-# comes with the book, so we claim nothing of it. What
+# trains the network on mini-SSv2 behind the convolutions of the small 3-D ResNet, through the trainer of ST-ABN. They
+# begin as [chapter 9](09_mini_ssv2.ipynb)'s pretext left them and learn with the network. (The
+# report's encoder sees single frames. What that is worth where the class is a motion is exercise 2.) What such runs
+# found stands in [chapter 19](19_all_on_the_same_clips.ipynb). What
 # fills the report's row on HMDB-51 stands in
 # [the table of the other systems](results_other_systems.ipynb).
 #

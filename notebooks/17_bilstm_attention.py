@@ -573,8 +573,9 @@ if not records:
 #     -f notebooks/launch/mini_bilstm_after.yaml
 # ```
 #
-# trains the network on mini-SSv2 with a small encoder of frames, through the trainer of ST-ABN;
-# `mini_bilstm_before.yaml` and `mini_bilstm_none.yaml` are the other two arrangements.
+# trains the network on mini-SSv2 behind the convolutions of the small 3-D ResNet, through the trainer of ST-ABN;
+# `mini_bilstm_before.yaml` and `mini_bilstm_none.yaml` are the other two arrangements. What such runs found
+# stands in [chapter 19](19_all_on_the_same_clips.ipynb).
 #
 # ## What we learned
 #

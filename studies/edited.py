@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stabn.losses import answer
-from stabn.models.frame_encoder import FrameByFrame
+from stabn.models.behind_encoder import BehindEncoder
 from studies.known import Known
 
 
@@ -55,7 +55,7 @@ def followed(model: nn.Module, clips: Sequence[Known]) -> dict[str, dict[str, di
             rows[which, "own"].append(_row(own, own, clip.label))
             for whose, known in {"truth": clip, "other": another}.items():
                 edit = truth(known, attention).to(attention)
-                if isinstance(model, FrameByFrame):
+                if isinstance(model, BehindEncoder):
                     edit = shared(edit, axes)
                 edited = answer(model(video, **{name: edit})).softmax(dim=1)[0]
                 rows[which, whose].append(_row(edited, own, clip.label))

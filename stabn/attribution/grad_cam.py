@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stabn.attribution.evidence import Evidence, Unexplained
 from stabn.attribution.question import Question, logits_of
-from stabn.models.frame_encoder import FrameByFrame
+from stabn.models.behind_encoder import BehindEncoder
 
 
 def grad_cam(question: Question) -> Evidence:
@@ -29,7 +29,7 @@ def grad_cam(question: Question) -> Evidence:
         maps, logits = last_maps(question.model, clip)
         (gradient,) = torch.autograd.grad(logits[0, question.target], maps)
     question.passes += 3  # forward, and a backward pass, which costs about two
-    channels = 2 if isinstance(question.model, FrameByFrame) else 1
+    channels = 2 if isinstance(question.model, BehindEncoder) else 1
     maps, gradient = (each[0].movedim(channels - 1, 0).float() for each in (maps, gradient))
     weights = gradient.mean(dim=(1, 2, 3))  # (C,)
     spatial = torch.einsum("c,cthw->thw", weights, maps).relu().detach().cpu()
@@ -46,7 +46,7 @@ def last_maps(model: nn.Module, clip: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         Unexplained: no layer answers so for each of the clip's T frames.
     """
-    if isinstance(model, FrameByFrame):
+    if isinstance(model, BehindEncoder):
         maps = model.features(clip)
         if not maps.requires_grad:  # a frozen encoder keeps no way back to the clip
             maps.requires_grad_()

@@ -236,6 +236,32 @@ class ResNet3d(nn.Module):
         return self.perception(self.features(clip))
 
 
+class Convolutions(nn.Module):
+    """All that a 3-D ResNet does before it averages its maps, by the same parameter names.
+
+    Args:
+        backbone: ``"resnet50"``, ``"resnet101"`` or ``"small"``.
+
+    Attributes:
+        channels: C of the maps.
+    """
+
+    def __init__(self, backbone: str):
+        super().__init__()
+        whole = ResNet3d(backbone, num_classes=1)
+        self.channels = whole.backbone.stages[-1].channels
+        for name, module in whole.named_children():
+            if name not in ("norm", "dropout", "fc"):
+                self.add_module(name, module)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Normalised clips (N, 3, T, H, W) → maps (N, C, T, H′, W′)."""
+        maps = self.relu(self.maxpool(self.bn1(self.conv1(clip))))
+        for name, stage in self.named_children():
+            maps = stage(maps) if name.startswith("layer") else maps
+        return maps
+
+
 def count_parameters(model: nn.Module) -> int:
     """Number of parameters, trained or not."""
     return sum(p.numel() for p in model.parameters())

@@ -215,6 +215,11 @@ class RunConfig(Strict):
         encoder = getattr(self.network, "encoder", networks.SMALL)
         return None if encoder == networks.SMALL else encoder
 
+    @property
+    def encoder_is_trained(self) -> bool:
+        """Whether the network stands behind the small encoder."""
+        return getattr(self.network, "encoder", None) == networks.SMALL
+
     def _of_st_abn(self) -> list[str]:
         """Settings of ST-ABN that are not at their defaults."""
         fields = type(self).model_fields

@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from stabn.data.features import FeatureKey, FeaturesError
 from stabn.data.sampling import segment_indices
 from stabn.data.video import frame_count
+from stabn.models.behind_encoder import BehindEncoder
 from stabn.models.encoders import Encoder
-from stabn.models.frame_encoder import FrameByFrame
 from stabn.models.output import VideoOutput
 from stabn.training.build import features
 from stabn.training.checkpoint import CheckpointError, Trained
 from stabn.training.features import each_second
 
 
-class Encoded(FrameByFrame):
+class Encoded(BehindEncoder):
     """A frozen encoder and the network over its features.
 
     It reads clips float (N, 3, n, size, size) in 0…255, not normalised: an encoder prepares them in

@@ -6,41 +6,38 @@ What all networks share (T, the size of a clip, dropout) stands in the run itsel
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
+import torch
 from pydantic import BeforeValidator, Field, ValidationInfo
 from torch import nn
 
+from stabn.models.behind_encoder import BehindEncoder
 from stabn.models.bilstm import BiLSTM
 from stabn.models.cnn3d import CNN3d
 from stabn.models.convlstm import AttentiveConvLSTM
 from stabn.models.encoders import ENCODERS
-from stabn.models.frame_encoder import FrameByFrame, FrameEncoder, encoded_size
+from stabn.models.resnet3d import Convolutions
 from stabn.training.strict import Strict, parse
 
 SMALL = "small"  # the encoder that is trained with the network behind it
 Encoder = Annotated[
     Literal[(SMALL, *ENCODERS)],
     Field(
-        description="small: trained with it | an ImageNet network, whose features prepared holds"
+        description="small: the small 3-D ResNet's convolutions, trained with it | an ImageNet "
+        "network, whose features prepared holds"
     ),
 ]
-# with 4 channels, gradients of PyTorch's convolutions write past their end on CPUs without AVX-512
-Stage = Annotated[int, Field(ge=8, multiple_of=8)]
-Channels = Annotated[
-    tuple[Stage, ...],
-    Field(min_length=1, description="small: of its stages, each of which halves; multiples of 8"),
-]
 
 
-def _behind(
-    encoder: str, channels: tuple[int, ...], size: int, make: Callable[[int, int], nn.Module]
-) -> nn.Module:
+def _behind(encoder: str, size: int, make: Callable[[int, int], nn.Module]) -> nn.Module:
     """The network that ``make`` makes for maps of C channels and so many places a side.
 
     It stands behind the small encoder, or alone: then features are what it reads.
     """
     if encoder == SMALL:
-        network = make(channels[-1], encoded_size(size, len(channels)))
-        return FrameByFrame(FrameEncoder(channels), network)
+        convolutions = Convolutions(SMALL)
+        with torch.device("meta"):
+            places = Convolutions(SMALL)(torch.empty(1, 3, 1, size, size)).shape[-1]
+        return BehindEncoder(convolutions, make(convolutions.channels, places))
     return make(ENCODERS[encoder].channels, ENCODERS[encoder].places)
 
 
@@ -48,7 +45,6 @@ class ConvLSTMSettings(Strict):
     """VideoLSTM's soft attention and ConvLSTM, behind an encoder of frames."""
 
     encoder: Encoder = SMALL
-    channels: Channels = (16, 32, 32)
     hidden: int = Field(512, ge=1, description="channels of the ConvLSTM")
     dense: int = Field(1024, ge=1, description="units before the classes")
 
@@ -59,14 +55,13 @@ class ConvLSTMSettings(Strict):
             sizes = {"hidden": self.hidden, "dense": self.dense, "dropout": dropout}
             return AttentiveConvLSTM(channels, (places, places), num_classes, **sizes)
 
-        return _behind(self.encoder, self.channels, size, make)
+        return _behind(self.encoder, size, make)
 
 
 class BiLSTMSettings(Strict):
     """CNN + bi-LSTM, with attention over time or without, behind an encoder of frames."""
 
     encoder: Encoder = SMALL
-    channels: Channels = (16, 32, 32)
     attention: Literal["after", "before", "none"] = Field(
         "after", description="after | before the LSTM | none"
     )
@@ -84,7 +79,7 @@ class BiLSTMSettings(Strict):
             how = {"attention": self.attention, "pooled": self.pooled, "official": self.official}
             return BiLSTM(inputs, num_frames, num_classes, **sizes, **how)
 
-        return _behind(self.encoder, self.channels, size, make)
+        return _behind(self.encoder, size, make)
 
 
 class CNN3dSettings(Strict):

@@ -63,6 +63,8 @@ def start_from(model: nn.Module, config: RunConfig) -> None:
 def start_alike(model: nn.Module, config: RunConfig) -> None:
     """Fill a network beside ST-ABN and its baseline with a checkpoint of one of its kind.
 
+    Or, behind the small encoder, of the 3-D ResNet whose convolutions this is, or of an ST-ABN.
+
     Raises:
         CheckpointError: it is something else, nothing in it fits, or it holds NaN.
         WeightsError: a file that cannot be read.
@@ -87,7 +89,9 @@ def check_model(content: Any, config: RunConfig) -> None:
     """
     ours = isinstance(content, dict) and content.get("format") == FORMAT
     theirs = content["config"].get("model") if ours else None
-    if theirs in (None, config.model) or {theirs, config.model} <= {"baseline", "st_abn"}:
+    resnets = {"baseline", "st_abn"}
+    mine = "baseline" if config.encoder_is_trained else config.model
+    if theirs in (None, config.model) or {theirs, mine} <= resnets:
         return
     raise CheckpointError(
         f"{config.weights}: is of a {theirs}, this network is a {config.model}; give weights of "
@@ -98,16 +102,16 @@ def check_model(content: Any, config: RunConfig) -> None:
 def load_fitting(model: nn.Module, state: dict[str, Tensor], config: RunConfig) -> None:
     """Copy all tensors whose name and shape agree.
 
-    The baseline's ``layer1…`` is ST-ABN's ``backbone.layer1…``; heads of another size keep their
-    fresh values.
+    The baseline's ``layer1…`` is ST-ABN's ``backbone.layer1…``, and ``encoder.layer1…`` of a
+    network behind the small encoder; heads of another size keep their fresh values.
 
     Raises:
         CheckpointError: no kernel fits.
     """
-    plain = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
+    plain = {_plain(name): tensor for name, tensor in state.items()}
     fitting, fresh = {}, []
     for name, target in model.state_dict().items():
-        tensor = plain.get(name.removeprefix("backbone."))
+        tensor = plain.get(_plain(name))
         if tensor is not None and tensor.shape == target.shape:
             fitting[name] = tensor
         else:
@@ -123,6 +127,10 @@ def load_fitting(model: nn.Module, state: dict[str, Tensor], config: RunConfig) 
         "started from %s: %d of %d tensors; left as initialised: %s",
         *(config.weights, len(fitting), len(fitting) + len(fresh), ", ".join(modules) or "none"),
     )
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("backbone.").removeprefix("encoder.")
 
 
 def tell(source: str, model: nn.Module, backbone: nn.Module) -> None:

@@ -16,10 +16,10 @@ from stabn.attribution.intrinsic import intrinsic
 from stabn.attribution.occlusion import occlusion
 from stabn.attribution.question import FILLS
 from stabn.attribution.rise import rise, smooth_masks
+from stabn.models.behind_encoder import BehindEncoder
 from stabn.models.bilstm import BiLSTM
 from stabn.models.convlstm import AttentiveConvLSTM
-from stabn.models.frame_encoder import FrameByFrame, FrameEncoder
-from stabn.models.resnet3d import ResNet3d
+from stabn.models.resnet3d import Convolutions, ResNet3d
 from stabn.models.st_abn import STABN
 
 T, SIDE, CLASS = 4, 24, 1
@@ -105,32 +105,32 @@ def test_grad_cam_of_a_3d_network_equals_captums(model, clip):
 
 
 @pytest.fixture(params=["convlstm", "bilstm"])
-def by_frame(request) -> FrameByFrame:
-    """A network over an encoder's frames: maps of 24 pixels are 3×3, of 8 channels."""
+def behind(request) -> BehindEncoder:
+    """A network over an encoder's maps: of 24 pixels they are 3×3, of 64 channels."""
     torch.manual_seed(0)
     networks = {
-        "convlstm": lambda: AttentiveConvLSTM(8, (3, 3), 3, hidden=4, dense=6),
-        "bilstm": lambda: BiLSTM(8 * 3 * 3, T, 3, units=5, dense=6),
+        "convlstm": lambda: AttentiveConvLSTM(64, (3, 3), 3, hidden=4, dense=6),
+        "bilstm": lambda: BiLSTM(64 * 3 * 3, T, 3, units=5, dense=6),
     }
-    return FrameByFrame(FrameEncoder((4, 8, 8)), networks[request.param]()).eval()
+    return BehindEncoder(Convolutions("small"), networks[request.param]()).eval()
 
 
-def test_grad_cam_of_a_network_over_frames_equals_a_loop(by_frame, clip):
-    maps = by_frame.features(clip[None])
-    (gradient,) = torch.autograd.grad(by_frame.from_features(maps).logits[0, CLASS], maps)
+def test_grad_cam_of_a_network_behind_an_encoder_equals_a_loop(behind, clip):
+    maps = behind.features(clip[None])
+    (gradient,) = torch.autograd.grad(behind.from_features(maps).logits[0, CLASS], maps)
     expected = np.zeros((T, 3, 3))
-    for channel in range(8):
+    for channel in range(64):
         weight = gradient[0, :, channel].mean().item()
         for t, y, x in np.ndindex(T, 3, 3):
             expected[t, y, x] += weight * maps[0, t, channel, y, x].item()
-    ours = grad_cam(Question(by_frame, clip, CLASS))
+    ours = grad_cam(Question(behind, clip, CLASS))
     np.testing.assert_allclose(ours.spatial, expected.clip(0), atol=1e-6)
 
 
-def test_half_an_attention_says_nothing_of_the_other_half(by_frame, clip):
+def test_half_an_attention_says_nothing_of_the_other_half(behind, clip):
     with torch.no_grad():
-        output = by_frame(clip[None])
-    ours = intrinsic(Question(by_frame, clip, CLASS))
+        output = behind(clip[None])
+    ours = intrinsic(Question(behind, clip, CLASS))
     if output.temporal_attention is None:
         assert (ours.temporal == 1).all()
         np.testing.assert_array_equal(ours.spatial, output.spatial_attention[0, 0])

@@ -34,7 +34,7 @@ KINDS = {
     "closed": {"fusion": "gated", "closed": 0.3, "temporal_tail": "literal"},
     "control": {"constant_spatial": 0.5, "constant_temporal": 0.5},
     "baseline": {"model": "baseline"},
-    "bilstm": {"model": "bilstm", "network": {"channels": [8, 8], "units": 4, "dense": 8}},
+    "bilstm": {"model": "bilstm", "network": {"units": 4, "dense": 8}},
     "cnn3d": {"model": "cnn3d", "network": {"features": 8}, "num_frames": 6},
 }
 

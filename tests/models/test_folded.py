@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stabn.models.abn import ABN
+from stabn.models.behind_encoder import BehindEncoder
 from stabn.models.bilstm import BiLSTM
 from stabn.models.cnn3d import CNN3d
 from stabn.models.convlstm import AttentiveConvLSTM
 from stabn.models.folded import fold_back, fold_forward, folded
-from stabn.models.frame_encoder import FrameByFrame, FrameEncoder
-from stabn.models.resnet3d import ResNet3d
+from stabn.models.resnet3d import Convolutions, ResNet3d
 from stabn.models.st_abn import OFFICIAL, STABN
 
 FRAMES, SIZE, CLASSES = 6, 32, 5  # the 3-D CNN asks for 6 frames at least
@@ -67,11 +67,11 @@ def built(name: str) -> nn.Module:
         "baseline": lambda: ResNet3d("small", CLASSES),
         "resnet50": lambda: ResNet3d("resnet50", CLASSES),
         "cnn3d": lambda: CNN3d(CLASSES, FRAMES, (56, 56)),
-        "convlstm": lambda: FrameByFrame(
-            FrameEncoder((8, 16)), AttentiveConvLSTM(16, (8, 8), CLASSES, hidden=8, dense=8)
+        "convlstm": lambda: BehindEncoder(
+            Convolutions("small"), AttentiveConvLSTM(64, (4, 4), CLASSES, hidden=8, dense=8)
         ),
-        "bilstm": lambda: FrameByFrame(
-            FrameEncoder((8, 16)), BiLSTM(16 * 64, FRAMES, CLASSES, units=8, dense=8)
+        "bilstm": lambda: BehindEncoder(
+            Convolutions("small"), BiLSTM(64 * 16, FRAMES, CLASSES, units=8, dense=8)
         ),
     }[name]()
 

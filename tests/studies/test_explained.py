@@ -144,8 +144,8 @@ def kept(config, folder) -> None:
     write_record(folder / "record.json", {"name": config.name, "wall_seconds": 1.0})
 
 
-BILSTM = {"model": "bilstm", "network": {"channels": [8, 8], "units": 4, "dense": 8}}
-CONVLSTM = {"model": "convlstm", "network": {"channels": [8, 8], "hidden": 8, "dense": 8}}
+BILSTM = {"model": "bilstm", "network": {"units": 4, "dense": 8}}
+CONVLSTM = {"model": "convlstm", "network": {"hidden": 8, "dense": 8}}
 CNN3D = {"model": "cnn3d", "network": {"features": 8}, "num_frames": 6}
 
 

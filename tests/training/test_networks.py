@@ -14,7 +14,7 @@ from stabn.models.cnn3d import CNN3d
 from stabn.models.convlstm import AttentiveConvLSTM, mean_probability
 from stabn.training.batch_statistics import check_statistics
 from stabn.training.build import build_model
-from stabn.training.checkpoint import CheckpointError, load, read
+from stabn.training.checkpoint import CheckpointError, load, read, save
 from stabn.training.config import ConfigError, RunConfig, parse, read_config, write_config
 from stabn.training.journal import Journal
 from stabn.training.preflight.precision import worst_layer
@@ -29,8 +29,8 @@ from tests.training.networks import CLASSES
 pytestmark = pytest.mark.slow(15)
 
 NETWORKS = {
-    "convlstm": {"network": {"channels": [8, 8], "hidden": 4, "dense": 8}},
-    "bilstm": {"network": {"channels": [8, 8], "units": 4, "dense": 8}},
+    "convlstm": {"network": {"hidden": 4, "dense": 8}},
+    "bilstm": {"network": {"units": 4, "dense": 8}},
     "cnn3d": {"network": {"features": 8}, "num_frames": 6},
 }
 ALONE = Process(0, 1, torch.device("cpu"))
@@ -156,7 +156,7 @@ def test_settings_that_came_later_were_at_their_defaults_before(trained):
         del stored["network"][name]
     assert changes(config, stored, forced=False) == {}
     with pytest.raises(ConfigError, match="another network, resume_changed or not"):
-        changes(config, stored | {"network": {"channels": [8, 8]}}, forced=True)
+        changes(config, stored | {"network": {"units": 5}}, forced=True)
 
 
 @pytest.mark.parametrize("other", ["st_abn", "bilstm"])
@@ -169,7 +169,7 @@ def test_a_folder_of_another_system_is_not_gone_on_with(trained, other):
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours"), [("convlstm", "bilstm"), ("st_abn", "bilstm"), ("cnn3d", "st_abn")]
+    ("theirs", "ours"), [("convlstm", "bilstm"), ("st_abn", "cnn3d"), ("cnn3d", "st_abn")]
 )
 def test_nor_are_its_weights_a_start(tiny, tiny_run, trained, theirs, ours):
     source = (trained | {"st_abn": tiny_run})[theirs].folder / "best.pt"
@@ -188,6 +188,24 @@ def test_weights_of_its_own_kind_are(tiny, trained, model):
         assert torch.equal(tensor, theirs[name]) == ("fc." not in name or "attention" in name)
 
 
+@pytest.mark.parametrize("theirs", ["st_abn", "baseline"])
+@pytest.mark.parametrize("ours", ["convlstm", "bilstm"])
+def test_the_convolutions_of_a_resnet_are_a_start_of_the_same_encoder(tiny, tmp_path, theirs, ours):
+    torch.manual_seed(1)
+    whole = build_model(tiny(model=theirs), 3)
+    save(tmp_path / "whole.pt", whole, tiny(model=theirs), CLASSES)
+    config = tiny(model=ours, weights=str(tmp_path / "whole.pt"), **NETWORKS[ours])
+    torch.manual_seed(2)
+    network = build_model(config, 3)
+    behind = {name: tensor.clone() for name, tensor in network.network.state_dict().items()}
+    start_from(network, config)
+    theirs = (whole.backbone if theirs == "st_abn" else whole).state_dict()
+    for name, tensor in network.encoder.state_dict().items():
+        assert torch.equal(tensor, theirs[name])
+    for name, tensor in network.network.state_dict().items():
+        assert torch.equal(tensor, behind[name])
+
+
 def test_what_it_cannot_start_from_is_said(tiny, trained, tmp_path):
     torch.save({"conv1.weight": torch.zeros(3, 3, 3, 3)}, tmp_path / "other.pth")
     for weights in ("imagenet", str(tmp_path / "other.pth")):
@@ -203,7 +221,6 @@ def test_what_it_cannot_start_from_is_said(tiny, trained, tmp_path):
         ({"model": "bilstm", "network": {"unit": 3}}, r"bilstm: unknown name 'unit' \(did you me"),
         ({"model": "bilstm", "network": {"units": 0}}, "network: bilstm: units: .*, not 0"),
         ({"model": "bilstm", "network": "3"}, "network: must be lines of 'name: value' of bilstm"),
-        ({"model": "bilstm", "network": {"channels": [4]}}, "channels: .*multiple of 8"),
         ({"model": "cnn3d", "fusion": "gated"}, "fusion: is ST-ABN's; leave it out for cnn3d"),
     ],
 )

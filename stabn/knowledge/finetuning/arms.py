@@ -15,13 +15,13 @@ from stabn.data.dataset import Batch
 from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.knowledge.finetuning.targets import Levels, at_frames
 from stabn.losses import ClassificationLoss, loss_of, temporal_loss
-from stabn.models.frame_encoder import FrameByFrame
+from stabn.models.behind_encoder import BehindEncoder
 from stabn.models.output import VideoOutput
 from stabn.models.st_abn import STABN, STABNOutput
 from stabn.training.nonfinite import NonFiniteLossError
 from stabn.training.process import Process, autocast
 
-Taught = STABN | FrameByFrame  # a network whose M_t edits can correct
+Taught = STABN | BehindEncoder  # a network whose M_t edits can correct
 
 
 @dataclass

@@ -26,7 +26,7 @@ from tests.preflights import found
 pytestmark = pytest.mark.slow(10)
 
 ALONE = Process(0, 1, torch.device("cpu"))
-SMALL = {"channels": [8, 8], "units": 4, "dense": 8}
+SMALL = {"units": 4, "dense": 8}
 
 
 @pytest.fixture(scope="module")
