@@ -90,8 +90,11 @@ for network, title in together.NETWORKS.items():
 #
 # In the study below they are trained alike: on the same clips, with the same seeds, number of epochs and learning-rate
 # schedule. From scratch, on so few clips, small networks hardly learn to see motion
-# ([chapter 9](09_mini_ssv2.ipynb)); so each network first learns the same **pretext**: to name the motion of photographs
-# that drift, grow or turn. The settings were found for ST-ABN and its
+# ([chapter 9](09_mini_ssv2.ipynb)); so each first learns the same **pretext**: to name the motion of photographs
+# that drift, grow or turn. Seven share what sees: they begin with the convolutions of one 3-D ResNet that learned it, and
+# differ in what stands behind. (The sources' encoders see single frames; here the class is a motion, and single
+# frames do not show it.) The 3-D CNN of 2013 has convolutions of its own, and learns the pretext itself.
+# The settings were found for ST-ABN and its
 # baseline, and nothing was tuned for the others: **their accuracy is that of these settings**, not the best they
 # could reach.
 #

@@ -1,10 +1,10 @@
 """All networks on the same clips, as a graph: trained alike, then explained by all that fits them.
 
-What it costs, reckoned from single steps and passes on one busy core: the eight trainings of a seed
-2.5 hours, their explanations 2 (near 60,000 forward passes a network, of 11 ms; 48 ms for the 3-D
-CNN of 2013); the five starts 1.2 hours, once. So five seeds take near 24 core hours. Half of the
-clips (``studies.explained.PER_CLASS``) would save five of these. But where a figure differs by 0.35
-from clip to clip, two standard errors are 0.13 with 28 clips, and 0.09 with 56.
+Seven of the eight begin with the convolutions of one small 3-D ResNet, so what differs is what
+stands behind them; the 3-D CNN of 2013 has its own, and learns the same pretext first.
+
+The figures are of 56 clips (``studies.explained.PER_CLASS``): where one differs by 0.35 from clip
+to clip, two standard errors are 0.09; with half of the clips they would be 0.13.
 """
 
 from pathlib import Path
@@ -40,11 +40,10 @@ def start_of(network):
 
 
 def started(seeds):
-    """What the networks start from that come without a start: one training each, for all seeds.
+    """What a network without a start in its file starts from: one training, for all seeds.
 
-    The others start from ``book/assets/mini_pretext.pt``. These learn the same neutral clips, each
-    with its own kind of network, and are a product of the study: they are made where a run needs
-    them, and are not in the book.
+    The others start from ``book/assets/mini_pretext.pt``. It learns the same neutral clips, and is
+    a product of the study: it is made where a run needs it, and is not in the book.
     """
     for network in filter(start_of, NETWORKS):
         folder, (parameters, beside) = start_of(network), NETWORKS[network]
@@ -75,5 +74,6 @@ def studied_others(seed):
             *(STUDY, "train", name, parameters, seed),
             need=["prepare", *([f"study:{start.name}"] if start else [])],
             given=given,
+            weights=("best",),
             then=[[PY, "-m", "studies.explained", Path("runs/study") / name]],
         )
