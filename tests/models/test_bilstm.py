@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stabn.models.bilstm import BiLSTM, DenseSoftmax
+from stabn.models.encoders import keras_on_torch
 from stabn.models.resnet3d import count_multiply_adds, count_parameters
 
 N, T, C, U, K = 3, 4, 5, 2, 3
@@ -74,6 +75,31 @@ def slow(model, features, lengths):
         if model.place != "none":
             attention.append(weights.mean(dim=1))
     return torch.stack(logits), torch.stack(attention) if attention else None
+
+
+def test_it_begins_as_keras_does():
+    """Its layers of the same sizes, drawn by Keras: as wide, as orthogonal, the same biases."""
+    torch.manual_seed(0)
+    inputs, units, dense = 600, 64, 48
+    ours = BiLSTM(inputs, T, K, attention="none", units=units, dense=dense)
+    keras = keras_on_torch()
+    keras.utils.set_random_seed(0)
+    theirs = [keras.layers.LSTM(units), keras.layers.Dense(dense)]
+    for layer, width in zip(theirs, (inputs, 2 * units), strict=True):
+        layer.build((None, T, width) if layer is theirs[0] else (None, width))
+    (kernel, recurrent, bias), (kernel_of_dense, _) = (
+        [torch.from_numpy(values).t() for values in layer.get_weights()] for layer in theirs
+    )
+    lstm = ours.lstm
+    for mine, other in ((lstm.weight_ih_l0, kernel), (ours.dense.weight, kernel_of_dense)):
+        assert mine.shape == other.shape
+        assert mine.std().item() == pytest.approx(other.std().item(), rel=0.05)
+        assert mine.abs().max().item() == pytest.approx(other.abs().max().item(), rel=0.01)
+    for of_the_state in (lstm.weight_hh_l0, lstm.weight_hh_l0_reverse, recurrent):
+        torch.testing.assert_close(of_the_state.t() @ of_the_state, torch.eye(units))
+    torch.testing.assert_close(lstm.bias_ih_l0 + lstm.bias_hh_l0, bias)  # of i, f, and two of 0
+    assert bias.sum() == units
+    assert not ours.dense.bias.any()
 
 
 @pytest.mark.parametrize("place", ["after", "before", "none"])
