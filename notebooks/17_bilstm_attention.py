@@ -128,6 +128,28 @@ for place, net in large.items():
 # So "after" against "none" compares two things at once: an attention of 56 numbers, and a dense layer
 # that reads all states instead of the last. A fair control would read all states without weights.
 #
+# So many features must not begin too loud. Each of $n$ features of size 1 meets a random weight from
+# $-a$ to $a$; the sum that enters a gate then has the standard deviation $a \sqrt{n / 3}$. PyTorch takes
+# $a = 1 / \sqrt{\text{units}}$, whatever $n$ is. Keras, in which the authors wrote theirs, takes
+# $a = \sqrt{6 / (n + 4 \cdot \text{units})}$, and ours begins as theirs:
+
+# %%
+UNITS = 256
+widest = {"PyTorch": UNITS**-0.5, "Keras": (6 / (FEATURES + 4 * UNITS)) ** 0.5}
+for library, a in widest.items():
+    loud = a * math.sqrt(FEATURES / 3)
+    shut = math.erfc(
+        4 / loud / math.sqrt(2)
+    )  # the gates whose sum is beyond ±4: below 2 or above 98 %
+    print(
+        f"{library:8s} sums of size {loud:.1f}: {shut:.1%} of the gates begin as good as shut or open"
+    )
+found = (BiLSTM(2000, 1, 2, units=50).lstm.weight_ih_l0 @ torch.randn(2000, 500)).std()
+assert abs(found / math.sqrt(6 / 2200 * 2000 / 3) - 1) < 0.05
+
+# %% [markdown]
+# A gate that is as good as shut passes hardly any gradient, and learns late or never.
+#
 # ## What the source reports
 #
 # Its slides give accuracies on UCF-101 (13,320 videos, 101 classes) and on 99 classes of Sports-1M, for five
