@@ -378,6 +378,7 @@ print(
 # makes the probability rise early and fall early: a large area below the first curve, a small one below
 # the second. We do it over *time* alone (whole frames) and over *space* alone (the same share of every
 # frame), and with both fills, on six clips and in four steps. That is few: look at the halves before you believe an order.
+# ([Chapter 19](19_all_on_the_same_clips.ipynb) has 56 clips, with errors.)
 
 # %%
 few, score = 6, {}

@@ -42,6 +42,7 @@ from stabn.attribution import (
 from stabn.data.dataset import ClipDataset, collate
 from stabn.data.mini.drawn import DrawnVideos
 from stabn.data.transforms import eval_transform, normalise
+from stabn.figures import ranked_figure
 from stabn.figures.sheet import COLOURS, LINES, MARKERS, Sheet, styled
 from stabn.models.output import VideoOutput
 from stabn.models.resnet3d import count_multiply_adds, count_parameters
@@ -381,6 +382,14 @@ HTML(together.methods_table(*(f"{over}_{fill}" for over in together.OVERS for fi
 
 # %%
 HTML(rankings.rankings_table())
+
+# %% [markdown]
+# The same in one picture. The bars are two standard errors over the clips, not over seeds:
+
+# %% tags=["hide-input"]
+#| fig-alt: Three panels, agreement with the truth over time, insertion minus deletion over time and over space. In each a row for every network that was run, in it a mark with its error for every method that fits it. The means stand in the tables above.
+seen = rankings.ranked()
+ranked_figure(seen) if any(seen.values()) else None
 
 # %% [markdown]
 # What an explanation costs:

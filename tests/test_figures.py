@@ -18,6 +18,7 @@ from stabn.data.video import read_frames
 from stabn.figures.architecture import parts
 from stabn.models.resnet3d import ResNet3d, count_parameters
 from stabn.models.st_abn import STABN
+from stabn.tables import together
 
 
 def texts(sheet: Figure) -> list[str]:
@@ -314,6 +315,19 @@ def test_arms_figure_shows_every_seed_every_mean_and_the_line():
     assert words[3] == "absent, gated: control 2.0, knowledge 5.0"
 
 
+def test_ranked_figure_shows_each_method_of_each_row_with_its_error():
+    rows = {"one network": {"a": (0.5, 0.1), "b": (-0.25, 0.2)}, "another": {"b": (0.75, 0.0)}}
+    sheet = figures.ranked_figure({"when": rows, "over time": rows})
+    when, _ = sheet.axes
+    (a, _, (bar,)), (b, *_) = when.containers
+    assert list(a.get_xdata()) == [0.5]
+    assert list(b.get_xdata()) == [-0.25, 0.75]
+    assert [[round(x, 9) for x in ends[:, 0]] for ends in bar.get_segments()] == [[0.4, 0.6]]
+    assert a.get_ydata()[0] < b.get_ydata()[0] < b.get_ydata()[1]  # rows from above
+    assert when.get_ylim()[0] > when.get_ylim()[1]
+    assert [tick.get_text() for tick in when.get_yticklabels()] == list(rows)
+
+
 def test_filmstrip_shows_frames_in_order():
     frames = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 6, 3), np.uint8)
     sheet = figures.filmstrip(frames, frame_indices=[2, 4, 8], captions=["a", "b", "c"])
@@ -391,6 +405,16 @@ def test_text_stays_on_the_sheet_and_is_legible(clip):
         figures.sweep_figure({"γ": {1: {0: 0.5}, 10: {0: 1.5}}}, label="points"),
         figures.arms_figure(
             {name: {way: {"control": [1.0]} for way in "abc"} for name in "xyz"}, {"x": 2.0}, "%"
+        ),
+        figures.ranked_figure(
+            {
+                f"insertion − deletion,\nover {over}": {
+                    "soft attention + ConvLSTM": dict.fromkeys(
+                        together.METHODS.values(), (0.5, 0.1)
+                    )
+                }
+                for over in ("time", "space", "both")
+            }
         ),
     ]
     for sheet in drawn:

@@ -25,6 +25,7 @@ from stabn.figures.explanations import describe_explanations, explanations_figur
 from stabn.figures.filmstrip import filmstrip
 from stabn.figures.moving_clips import moving_clips
 from stabn.figures.overlay import upsample
+from stabn.figures.ranked import ranked_figure
 
 __all__ = [
     "architecture",
@@ -45,6 +46,7 @@ __all__ = [
     "level_colour",
     "levels_figure",
     "moving_clips",
+    "ranked_figure",
     "seeds_figure",
     "sweep_figure",
     "temporal_figure",

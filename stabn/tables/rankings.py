@@ -10,7 +10,7 @@ from scipy import stats
 
 from stabn.tables.comparison import mean_sd
 from stabn.tables.html import DASH, NOTHING, fixed, linked, spread, table
-from stabn.tables.over_clips import between_halves, first_again
+from stabn.tables.over_clips import between_halves, first_again, two_errors
 from stabn.tables.together import (
     FILLS,
     MEASURES,
@@ -60,6 +60,23 @@ def _clips(runs: Sequence[Explained], what: str) -> dict[str, np.ndarray]:
 def _means(run: Explained, what: str) -> dict[str, float]:
     """Method → what it is ranked by in one seed."""
     return {method: float(np.nanmean(each)) for method, each in _clips([run], what).items()}
+
+
+def ranked(root: Path = REPOSITORY) -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
+    """Measure → network → method → (mean, two standard errors over clips), for a figure."""
+    measures = {"agreement with the truth,\nwhen": "when"}
+    measures |= {f"insertion − deletion,\nover {over}": over for over in ("time", "space")}
+    every = {network: runs for network, runs in study(root).items() if runs}
+    return {
+        title: {
+            NETWORKS[network]: {
+                METHODS[method]: (float(np.nanmean(each)), two_errors(each))
+                for method, each in _clips(runs, what).items()
+            }
+            for network, runs in every.items()
+        }
+        for title, what in measures.items()
+    }
 
 
 def rankings_table(root: Path = REPOSITORY) -> str:

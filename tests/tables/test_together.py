@@ -4,7 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from stabn.tables.html import NOTHING
-from stabn.tables.rankings import leaders_table, rankings_table, same_order
+from stabn.tables.rankings import leaders_table, ranked, rankings_table, same_order
 from stabn.tables.runs import TableError
 from stabn.tables.together import (
     FILLS,
@@ -202,6 +202,19 @@ def test_the_first_of_each_measure_is_named_with_its_mean_and_both_fills_apart(t
     assert of["When"] == "occlusion, 0.40 ± 0.00again in 100 %"
     assert of["Over time, mean fill"].startswith("occlusion, 0.25 ± 0.00")
     assert of["Over time, still fill"].startswith("centre, 0.50 ± 0.00")
+
+
+def test_the_figure_has_the_means_of_both_fills_with_their_errors(tmp_path):
+    methods = {"rise": judged(0.25, {"time": (0.25, -0.125)}), "random": judged(0.0)}
+    where = "book/results/together/together_cnn3d_seed0.json"
+    write(tmp_path, where, record(0, methods=methods))
+    when, time, space = ranked(tmp_path).values()
+    assert set(when) == {NETWORKS["cnn3d"]}
+    assert when[NETWORKS["cnn3d"]]["RISE"] == pytest.approx((0.25, FAR))
+    assert time[NETWORKS["cnn3d"]]["RISE"] == pytest.approx((0.0625, FAR))
+    assert space[NETWORKS["cnn3d"]] == {
+        METHODS[method]: pytest.approx((0, FAR)) for method in methods
+    }
 
 
 def test_a_run_that_was_not_explained_is_left_out_and_a_damaged_one_is_named(tmp_path):
