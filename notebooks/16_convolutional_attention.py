@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 16. Soft attention over places
 #
-# *Hardware: any laptop, one CPU core, about 25 seconds.*
+# *Hardware: any laptop, one CPU core, about 40 seconds.*
 #
 # **The question.** ST-ABN sees a clip at once and gives every place of every frame a weight of its own. An
 # older network reads frame after frame, remembers, and shares *one unit* of weight among the places of
@@ -213,8 +213,9 @@ for name, sure, unsure in (
 # (its section 4), of 10 classes of HMDB-51, short clips of 51 actions from films and the web, with about 730 videos to train, 220 to validate and 78 to test.
 #
 # How sure is such a number? With $n$ independent answers the interval of 95 % is about
-# $\pm 1.96 \sqrt{a (1 - a) / n}$. But the 30 frames that the report takes of a video are no 30 independent answers,
-# nor are several clips of one film, so even the second figure is the least that it can be.
+# $\pm 1.96 \sqrt{a (1 - a) / n}$. But the 30 frames that the report takes of a video are no 30 independent answers.
+# Where all frames of a video agree, the videos are what counts: the second figure. Several clips of one film
+# can make it wider still.
 
 # %%
 for n, what in ((78 * 30, "frames, were they independent"), (78, "videos")):
@@ -342,8 +343,8 @@ for name, network in (("trained", net), ("untrained", untrained().eval())):
         print(f"{name:10s}{measure.__name__:14s} {score.value:.2f}   chance {score.chance:.2f}")
 
 # %% [markdown]
-# What to beat is the untrained network's pointing, not chance: its random weights already single out places
-# whose features differ from the rest, and hand and thing do. One toy, one seed: an illustration, no finding. Here
+# What to beat is the untrained network, not chance. Its peaks lie on hand and thing often enough already (perhaps
+# because random weights single out places whose features differ from the rest); the mass is what training moves. One toy, one seed: an illustration, no finding. Here
 # is the new clip it is most sure about, hits and misses.
 
 
@@ -464,15 +465,17 @@ given = edit_table(shut)
 blank = given["0 everywhere"]
 torch.testing.assert_close(blank, blank[:1].expand_as(blank))
 assert (blank.argmax(dim=1) == new_labels).float().mean() == 1 / len(CLASSES)
-on, off = (given[f"{where} hand and thing"].argmax(dim=1) == new_labels for where in ("on", "off"))
-gap = on.float() - off.float()
-error = 2 * gap.std() / len(gap) ** 0.5
-print(f"on less off, clip by clip: {100 * gap.mean():+.1f} ± {100 * error:.1f} points")
+right = {name: (logits.argmax(dim=1) == new_labels).float() for name, logits in given.items()}
+off = "off hand and thing"
+for name in ("on hand and thing", "its own"):
+    gap = right[name] - right[off]  # of the same clips: compared clip by clip
+    error = 2 * gap.std() / len(gap) ** 0.5
+    print(f"{name} less {off}: {100 * gap.mean():+.1f} ± {100 * error:.1f} points")
 
 # %% [markdown]
-# Now the answer hangs on $\alpha$: with 0 everywhere nothing is left of it. More these sixty clips do not say.
-# The intervals of the other rows overlap, and where "on" and "off" differ by less than their ±, weight on
-# hand and thing and weight beside them are not told apart.
+# Now the answer hangs on $\alpha$: with 0 everywhere nothing is left of it. The rows are of the same sixty
+# clips, so two of them are compared clip by clip, as above, and not by whether their own ± overlap. Where a
+# difference is less than its ±, the two are not told apart.
 
 # %%
 #| fig-alt: Share of right answers at each step of the clip, for the network with its first state and for the one without
@@ -543,8 +546,8 @@ print(f"in all {count_parameters(large) / 1e6:.1f} M: one of 100,000 is another 
 # - Soft attention shares one unit of weight among the places of a frame. Averaged over the places first,
 #   as the report words it, it could not say where.
 # - A ConvLSTM keeps what it remembers at its place; a step carries it one place further.
-# - With a class at every step, frames and videos give two accuracies. Frames of one video mostly agree,
-#   so a number over frames looks surer than it is.
+# - With a class at every step, frames and videos give two accuracies. Frames of one video are not
+#   independent, so a number over frames looks surer than it is.
 # - An attention inside the computation need not carry the answer: the first state goes around it. Take the
 #   attention away and see what is left, before you believe its picture.
 # - $\alpha$ takes edits of *where*, within shares that sum to 1, and none of *when*.
@@ -649,7 +652,10 @@ print(
 )
 print(f"new videos: {video_accuracy(logits, new_labels):.0%}, by chance {1 / len(CLASSES):.0%}")
 print(
-    "Where the first falls and the second rises, training clips are learnt by heart. These classes"
+    f"a network that knows nothing has a loss of log {len(CLASSES)} = {math.log(len(CLASSES)):.2f}."
+)
+print(
+    "Where the new clips' loss is above that, the training clips are learnt by heart. These classes"
 )
 print("are motions: behind such an encoder the memory alone has to find them, from 120 clips.")
 

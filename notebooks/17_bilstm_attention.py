@@ -168,7 +168,8 @@ print(f"{flat['method']:18s} {100 * float(flat['accuracy']):6.1f}")
 
 # %% [markdown]
 # "Attention after LSTM better [than] before", the slides conclude, and "VGG16/19 > InceptionV3 > Resnet50 >
-# Xception". Four things stand between these numbers and that reading; the
+# Xception". The table itself disagrees in places: ResNet-50 is better *before*, and Xception stands above it in two of
+# three columns. And four things stand between the numbers and that reading; the
 # [table of the other systems](results_other_systems.ipynb) names file and function of each:
 #
 # - The split is random, 70 to 30, without a seed. UCF-101's videos come in *groups* cut from one recording;
@@ -178,8 +179,8 @@ print(f"{flat['method']:18s} {100 * float(flat['accuracy']):6.1f}")
 # - Frames went in as blue-green-red where the preprocessing expects red-green-blue.
 # - Short videos are filled up with zeros, and nothing masks them. That is the next section.
 #
-# ResNet-50 and Xception are better networks than VGG on pictures. That they fall to a quarter here is no
-# property of their features that we know of; we take it as a sign of a fault, not as a ranking.
+# ResNet-50 and Xception are better networks than VGG on pictures. That they fall to a quarter without attention may
+# be a fault, or come of their features, which are four and eight times as many; we do not rank them.
 #
 # ## Clips of different lengths
 #
@@ -376,7 +377,8 @@ for name in ("after", "before"):
 # ## Can it take an edit of several frames?
 #
 # A person marks $k$ of $T$ frames with 1 and the others with 0. The weights are shares of 1. By symmetry the
-# nearest they can come is $1/k$ on each marked frame, so the loss of equation (6), with $\gamma_t = 1$,
+# nearest they can come is $1/k$ on each marked frame, so the loss of an edit, equation (6), which is the mean
+# of $(m_t - M_t)^2$ over the frames where $\gamma_t = 1$ ([chapter 7](07_losses.ipynb)),
 # cannot fall below
 #
 # $$ \frac{1}{T}\, k \Bigl(1 - \frac{1}{k}\Bigr)^2 = \frac{(k - 1)^2}{k\,T} . $$
@@ -500,9 +502,9 @@ print(f"single features {single.min():.2f} to {single.max():.2f}")
 #
 # $$ L_{temp} = \frac{1}{T} \sum_t (m_t - S A_t)^2 . $$
 #
-# It is 0 where $A_t = m_t / S$. It counts errors of *levels*, so $\gamma_t$ means what it means for
-# ST-ABN, and an edit of one frame asks for no more than one of five. "Nothing here matters" ($S = 0$) still
-# cannot be said: such an edit asks for nothing. Two frames of four, from even weights:
+# It is 0 where $A_t = m_t / S$: what it asks for are the shares. What it counts are errors of *levels*, $S^2$ times those
+# of the shares, so $\gamma_t$, by which it is multiplied, has the size that it has for ST-ABN. "Nothing here
+# matters" ($S = 0$) still cannot be said: such an edit asks for nothing. Two frames of four, from even weights:
 
 # %%
 m, even = torch.tensor([1.0, 1.0, 0.0, 0.0]), torch.full((4,), 1 / 4)
@@ -513,9 +515,11 @@ assert math.isclose(start, 0.25)
 
 # %% [markdown]
 # A study gives the edits that ST-ABN got on [the set with a known fault](results_fault.ipynb) to two
-# bi-LSTMs, with the attention before and after. From what a frame of weight 0 can do, we expect them to help
-# *before*, where its content is out, and less *after*, where all states have read the sign already.
-# Swapped is the list whose sign is the wrong class's.
+# bi-LSTMs, with the attention before and after. In that set a round sign, in frames that do not matter, tells the class;
+# on the list *swapped* it is the wrong class's. The arms are the network before, fine-tuned with the edits
+# (*knowledge*), without them (*control*), and with other videos' edits (*placebo*). From what a frame of weight
+# 0 can do, we expect the edits to help *before*, where its content is out, and less *after*, where all states have
+# read the sign already. `make study` runs it.
 
 # %%
 done = read_finetunings(REPOSITORY, "book/results/others_edits/*_finetune_seed*.json")
@@ -538,7 +542,7 @@ arms_figure(panels, {}, "top-1, %") if done else None
 # %% [markdown]
 # ## What a full row costs
 #
-# A row of the source's table is: 13,320 videos, every second's frame (`--taken seconds` keeps all, some seven in
+# A row of the source's table is: 13,320 videos, every second's frame (`stabn features --taken seconds` keeps all, some seven in
 # the mean), once through the encoder; then 60 epochs of the rest on 70 % of them. Some of this can be counted: every weight of the LSTM is used once a frame, the
 # other weights once a clip, and a training step costs about three forward passes. The features are kept as
 # float16.
@@ -604,7 +608,8 @@ if not records:
 # - One $T \times T$ kernel and a softmax along time give each feature of each frame a share of 1.
 # - Without a mask part of the weight lies behind the end of short videos, and the answer depends on how they
 #   were filled up.
-# - After the LSTM a frame of weight 0 still speaks through its neighbours' states; before it, it does not.
+# - After the LSTM a frame of weight 0 still speaks through its neighbours' states; before it, it does not, as
+#   long as the weights are handed in (the network's own know of it, through $K$).
 # - A softmax cannot take an edit of $k$ frames: $(k-1)^2 / (kT)$ of the loss remains. Divided by its sum
 #   the edit fits, with another meaning.
 
