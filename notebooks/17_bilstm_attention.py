@@ -179,8 +179,9 @@ print(f"{flat['method']:18s} {100 * float(flat['accuracy']):6.1f}")
 # - Frames went in as blue-green-red where the preprocessing expects red-green-blue.
 # - Short videos are filled up with zeros, and nothing masks them. That is the next section.
 #
-# ResNet-50 and Xception are better networks than VGG on pictures. That they fall to a quarter without attention may
-# be a fault, or come of their features, which are four and eight times as many; we do not rank them.
+# ResNet-50 and Xception are better networks than VGG on pictures. That they fall to a quarter without attention
+# does not come of how many features they give: InceptionV3 gives more than ResNet-50. We take it as a sign of a
+# fault, not as a ranking.
 #
 # ## Clips of different lengths
 #
