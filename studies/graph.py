@@ -136,22 +136,26 @@ def studied_sweeps(seed):
 
 
 def studied_others_edits(seed):
-    """The same edits of the same clips, for a bi-LSTM with attention before it, and after it."""
-    edits = Path("runs/study") / f"mini_biased_gated_seed{seed}" / "edits.json"
+    """The edits that an ST-ABN gets, for a bi-LSTM with attention before it, and after it."""
+    study, edited = "others_edits", f"others_gated_seed{seed}"
+    edits = Path("runs/study") / edited / "edits.json"
     sets = ["-p", "data_root", BIASED, "-p", "prepared", BIASED_PREPARED]
-    for place in ("before", "after"):
-        trained = f"mini_biased_bilstm_{place}_seed{seed}"
+    trained = {place: f"others_bilstm_{place}_seed{seed}" for place in ("before", "after")}
+    names = {place: f"others_bilstm_{place}_finetune_seed{seed}" for place in trained}
+    results = [Path("book/results") / study / f"{name}.json" for name in names.values()]
+    yield studied(study, "train", edited, "mini_biased_gated", seed, need=["prepare_biased"])
+    yield edits_of(edited, "mini_biased_select", unless=results)
+    for place, name in names.items():
         given = [*sets, "-p", "report_split", "validation_swapped"]
         yield studied(
-            *("others_edits", "train", trained, f"mini_bilstm_{place}", seed),
+            *(study, "train", trained[place], f"mini_bilstm_{place}", seed),
             need=["prepare_biased"],
             given=given,
         )
         yield studied(
-            *("others_edits", "finetune", f"mini_biased_bilstm_{place}_finetune_seed{seed}"),
-            *("mini_biased_finetune", seed),
-            need=[f"study:{trained}", f"study:mini_biased_gated_seed{seed}_edits"],
-            given=["-p", "run", Path("runs/study") / trained, "-p", "edits", edits],
+            *(study, "finetune", name, "mini_biased_finetune", seed),
+            need=[f"study:{trained[place]}", f"study:{edited}_edits"],
+            given=["-p", "run", Path("runs/study") / trained[place], "-p", "edits", edits],
         )
 
 
