@@ -27,7 +27,16 @@
 from IPython.display import HTML, Markdown
 
 from stabn.figures import seeds_figure
-from stabn.tables import fault, fault_tables, footage, footage_mended, glance, plain, sweeps
+from stabn.tables import (
+    fault,
+    fault_tables,
+    footage,
+    footage_mended,
+    glance,
+    plain,
+    rankings,
+    sweeps,
+)
 
 HTML(glance.claims())
 
@@ -108,6 +117,16 @@ Markdown(glance.inverted())
 # %% [markdown]
 # So turning $M_s$ round costs on the plain set, and can help where a sign misleads. The second is no proof
 # that $M_s$ looked at the sign, but would follow if it did: what was high on the sign is then low.
+
+# %% [markdown]
+# **Is a network's own attention its best explanation?** [All on the same clips](19_all_on_the_same_clips.ipynb) compares
+# networks with attention, and what explains them after the fact:
+
+# %% tags=["remove-input"]
+Markdown(rankings.own_attention())
+
+# %% [markdown]
+# What only a network's own attention can: be edited.
 
 # %% [markdown]
 # **And where a camera looked?** [On real footage](21_on_real_footage.ipynb), whose timing we constructed:

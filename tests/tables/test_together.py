@@ -3,8 +3,15 @@
 import pytest
 from bs4 import BeautifulSoup
 
+from stabn.tables.glance import MISSING
 from stabn.tables.html import NOTHING
-from stabn.tables.rankings import leaders_table, ranked, rankings_table, same_order
+from stabn.tables.rankings import (
+    leaders_table,
+    own_attention,
+    ranked,
+    rankings_table,
+    same_order,
+)
 from stabn.tables.runs import TableError
 from stabn.tables.together import (
     FILLS,
@@ -59,6 +66,7 @@ def record(seed: int, *, methods: dict, edited: dict | None = None, top1: float 
         "config": {"model": "st_abn", "report_split": "validation"},
         "results": {"validation": {"top1": top1}},
         "explained": {
+            "clips": 4,
             "parameters": 63_344,
             "multiply_adds": 217_956_544,
             "step_seconds": 0.5,
@@ -87,6 +95,7 @@ def test_without_a_record_each_network_has_its_dashes_and_its_command(tmp_path):
         leaders_table(tmp_path),
     ):
         assert page == NOTHING
+    assert own_attention(tmp_path) == MISSING
 
 
 def test_size_work_and_pace_stand_beside_accuracy_each_linked_to_its_record(tmp_path):
@@ -215,6 +224,24 @@ def test_the_figure_has_the_means_of_both_fills_with_their_errors(tmp_path):
     assert space[NETWORKS["cnn3d"]] == {
         METHODS[method]: pytest.approx((0, FAR)) for method in methods
     }
+
+
+def test_own_attention_is_compared_clip_by_clip_and_within_its_error_is_neither(tmp_path):
+    """The clips scatter alike for both methods, so a difference has no error at all."""
+    when = {"when": {whose: {"per_clip": []} for whose in ("own", "truth", "other")}}
+    for network, grad_cam, over in (("st_abn", 0.75, 0.5), ("gated", 0.5, 0.25)):
+        methods = {
+            "intrinsic": judged(0.5, {"time": (0.25, 0.25)}),
+            "grad_cam": judged(grad_cam, {"time": (over, over)}),
+        }
+        where = f"book/results/together/together_{network}_seed0.json"
+        write(tmp_path, where, record(0, methods=methods, edited=when))
+    write(tmp_path, "book/results/together/together_cnn3d_seed0.json", record(0, methods={}))
+    words = own_attention(tmp_path)
+    both = "in 1 of 2 networks, and less in 0 (ST-ABN +0.25, ST-ABN, gated +0.00)"
+    assert f"than the network’s own attention {both}" in words
+    assert f"over time) {both}" in words
+    assert "1 seed a network" in words
 
 
 def test_a_run_that_was_not_explained_is_left_out_and_a_damaged_one_is_named(tmp_path):
