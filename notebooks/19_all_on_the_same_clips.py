@@ -26,7 +26,7 @@ from itertools import combinations, permutations, product
 
 import numpy as np
 import torch
-from IPython.display import HTML
+from IPython.display import HTML, Markdown
 from torch import nn
 
 from stabn.attribution import (
@@ -412,6 +412,33 @@ HTML(together.edits_table())
 HTML(rankings.leaders_table())
 
 # %% [markdown]
+# ## What was found
+#
+# The networks that were run have one seed each so far, so this is about these networks on these clips. In words:
+
+# %% tags=["remove-input"]
+Markdown(rankings.own_attention())
+
+# %% [markdown]
+# - **Where the attention stands decides what it is worth.** Two networks let nothing pass but what their attention
+#   over time has weighed: ST-ABN with the gate, and the bi-LSTM with attention *before* it. In these the own
+#   attention is as good as Grad-CAM, within the clips' errors. In the other two a way leads around it: through the spatial half
+#   of the paper's fusion, and through the LSTM's memory, which has read all frames *before* they are weighed. In these it is
+#   clearly behind, and agrees with the truth no better than `centre`, which looks at nothing.
+# - **Edits say the same.** The clip's own truth beats another clip's most with the gate, then in the bi-LSTM with
+#   attention before it; hardly after it; and in the paper's fusion not at all. But no network does better with the truth than with
+#   its own attention: none was trained to take it.
+# - **Over places occlusion and RISE lead**, with both fills, before Grad-CAM and before every attention of a network's own,
+#   which is no better than `centre`.
+# - **Over time the first place is not decided.** Grad-CAM, occlusion and RISE stand within each other's errors in most
+#   networks, and change places with the fill. Grad-CAM agrees best with the truth wherever it fits, or ties with an attention
+#   that gates.
+#
+# **Which to pick?** To see *when*, Grad-CAM: three passes. To see *where*, RISE or occlusion, if some
+# two hundred passes are no matter. To *correct* a network, or to trust what its own attention shows, take one whose attention
+# gates. What stays unknown: other seeds, other sizes, and networks that were tuned (only ST-ABN and the ResNet were).
+
+# %% [markdown]
 # ## What we learned
 #
 # - Some of the choice is made by what fits. To edit an attention, or to teach it, a network must have it and
@@ -424,6 +451,7 @@ HTML(rankings.leaders_table())
 # - Attention that agrees with the truth may be an ornament. The edit tells: if nothing moves, the answer is
 #   not made with it.
 # - Agreement compares methods within a network. It does not rank networks.
+# - On these clips a network's own attention explained as well as Grad-CAM only where it gates all that follows.
 
 # %% [markdown]
 # ## Questions

@@ -204,7 +204,7 @@ def _cell(of: Measure, runs: Sequence[Explained], method: str) -> str:
         below += f"<br><small>clips ± {fixed(sure, 2)}</small>" if np.isfinite(sure) else ""
     if having and of.beside:
         mean = mean_sd(of.beside(run.methods[method]) for run in having).mean
-        below += f"<br><small>{of.word} {mean:.{of.beside_digits}f}</small>"
+        below += f"<br><small>{of.word} {fixed(mean, of.beside_digits)}</small>"
     return linked(having, values, 2) + below
 
 
