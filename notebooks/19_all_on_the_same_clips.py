@@ -126,8 +126,8 @@ print(f"{N} clips of {T} frames; right on {int((answers == labels).sum())}")
 
 # %% [markdown]
 # Every explanation gives the same two things, numbers for frames and maps for places
-# ([chapter 18](18_explanations_after_the_fact.ipynb)). Two look at nothing: `random` and `centre`. Here the
-# methods that hide parts work on a coarse grid with few masks; the study below gives them more.
+# ([chapter 18](18_explanations_after_the_fact.ipynb)). Two look at nothing: `random` and `centre`. `intrinsic` is the network's own attention. Here
+# the methods that hide parts work on a coarse grid with few masks; the study below gives them more.
 
 # %%
 COARSE = {"occlusion": {"cells": 4, "frames": 8}, "rise": {"cells": 4, "frames": 8, "masks": 16}}
@@ -351,7 +351,7 @@ for name, edits in {"temporal_attention": when, "spatial_attention": where}.item
 # 0 and 1, and their scale alone moves the answer (exercise 1). [Chapter 14](14_fine_tuning.ipynb) teaches a
 # network to.
 #
-# ## All networks, all seeds
+# ## All networks side by side
 #
 # The same on more clips of each class, with a finer grid, more masks and several seeds a network: `make study`
 # trains, explains, and puts what it found into the runs' records (`studies/together.py`, `studies/explained.py`).
@@ -384,7 +384,8 @@ HTML(together.methods_table(*(f"{over}_{fill}" for over in together.OVERS for fi
 HTML(rankings.rankings_table())
 
 # %% [markdown]
-# The same in one picture. The bars are two standard errors over the clips, not over seeds:
+# In one picture, insertion minus deletion as the mean of both fills. The bars are two standard errors over the clips,
+# not over seeds:
 
 # %% tags=["hide-input"]
 #| fig-alt: Three panels, agreement with the truth over time, insertion minus deletion over time and over space. In each a row for every network that was run, in it a mark with its error for every method that fits it. The means stand in the tables above.
@@ -398,7 +399,7 @@ ranked_figure(seen) if any(seen.values()) else None
 HTML(together.methods_table("cost"))
 
 # %% [markdown]
-# Whether the answer follows an edit:
+# Whether the answer follows an edit, on the clips that were explained (the first table is of all validation clips):
 
 # %%
 HTML(together.edits_table())
@@ -406,7 +407,8 @@ HTML(together.edits_table())
 # %% [markdown]
 # And which method stands first, network by network. The first of several is chosen after looking, so its lead
 # looks larger than it is. *Again* says in what share of draws of as many clips, each drawn from these clips and put back,
-# the same method is first: pure luck would make it first in one of six.
+# the same method is first. It was chosen on these clips, so it comes back often even among equals: take a half for
+# undecided, and only what is near 100 % for a lead.
 
 # %%
 HTML(rankings.leaders_table())
@@ -420,23 +422,27 @@ HTML(rankings.leaders_table())
 Markdown(rankings.own_attention())
 
 # %% [markdown]
-# - **Where the attention stands decides what it is worth.** Two networks let nothing pass but what their attention
-#   over time has weighed: ST-ABN with the gate, and the bi-LSTM with attention *before* it. In these the own
-#   attention is as good as Grad-CAM, within the clips' errors. In the other two a way leads around it: through the spatial half
-#   of the paper's fusion, and through the LSTM's memory, which has read all frames *before* they are weighed. In these it is
-#   clearly behind, and agrees with the truth no better than `centre`, which looks at nothing.
-# - **Edits say the same.** The clip's own truth beats another clip's most with the gate, then in the bi-LSTM with
-#   attention before it; hardly after it; and in the paper's fusion not at all. But no network does better with the truth than with
+# - **Over time, own attention did well where it gates.** Two networks let nothing pass but what their attention
+#   over time has weighed: ST-ABN with the gate, and the bi-LSTM with attention *before* it. There it
+#   scores as high as Grad-CAM, within the clips' errors. (Before the bi-LSTM a part of it is habit: other clips' truth earns some
+#   of it, too.) In the other two a way leads around it: through the spatial half of the paper's fusion, and through the
+#   memory of an LSTM that has read all frames *before* they are weighed. There it is clearly behind, and no higher than
+#   `centre`. A pattern in four networks, and no law: the ST-ABN of this chapter's first half, another
+#   training on other clips, agreed better with the truth than the study's.
+# - **Edits fit that.** The clip's own truth beats another clip's most with the gate; less in the two bi-LSTMs, whose
+#   difference is within their errors; in the paper's fusion nothing was seen. But no network does better with the truth than with
 #   its own attention: none was trained to take it.
-# - **Over places occlusion and RISE lead**, with both fills, before Grad-CAM and before every attention of a network's own,
-#   which is no better than `centre`.
-# - **Over time the first place is not decided.** Grad-CAM, occlusion and RISE stand within each other's errors in most
-#   networks, and change places with the fill. Grad-CAM agrees best with the truth wherever it fits, or ties with an attention
-#   that gates.
+# - **Over places occlusion and RISE lead**, with both fills. Grad-CAM and the own attention over places are behind, and not
+#   clearly better than `centre`. (The bi-LSTMs weigh no places: their map is even, and scores as chance.)
+# - **Over time the first place is mostly undecided**: Grad-CAM, occlusion and RISE stand within each other's errors
+#   in all networks but two, the bi-LSTMs without attention and with attention after it, where RISE leads. With the truth
+#   Grad-CAM agrees best, or as well as the best.
 #
-# **Which to pick?** To see *when*, Grad-CAM: three passes. To see *where*, RISE or occlusion, if some
-# two hundred passes are no matter. To *correct* a network, or to trust what its own attention shows, take one whose attention
-# gates. What stays unknown: other seeds, other sizes, and networks that were tuned (only ST-ABN and the ResNet were).
+# **Which to pick?** For *when the action is*: Grad-CAM, three passes. For *when the answer hangs on it*, RISE or occlusion
+# do as well or better, and for *where* they do better: some two hundred passes. To *correct* a network: an attention over
+# time that gates, for there an edit reaches the answer. As it is trained, even the true edit makes the answer worse:
+# it has to be taught first ([chapter 14](14_fine_tuning.ipynb)). What stays unknown: other seeds, other sizes, and
+# networks that were tuned (only ST-ABN and the ResNet were).
 
 # %% [markdown]
 # ## What we learned
@@ -451,7 +457,7 @@ Markdown(rankings.own_attention())
 # - Attention that agrees with the truth may be an ornament. The edit tells: if nothing moves, the answer is
 #   not made with it.
 # - Agreement compares methods within a network. It does not rank networks.
-# - On these clips a network's own attention explained as well as Grad-CAM only where it gates all that follows.
+# - Over time, on these clips, own attention did as well as Grad-CAM in the two networks where it gates.
 
 # %% [markdown]
 # ## Questions

@@ -130,13 +130,13 @@ EDITS = {
     "Right: own attention": ("own", "top1"),
     "the clip’s truth": ("truth", "top1"),
     "another clip’s": ("other", "top1"),
-    "True class: own attention": ("own", "probability"),
+    "Probability of the true class: own attention": ("own", "probability"),
     "with the clip’s truth": ("truth", "probability"),
     "with another clip’s": ("other", "probability"),
     "Answer moved: the clip’s truth": ("truth", "moved"),
     "by another clip’s": ("other", "moved"),
 }
-KNOWS = "True class: the clip’s truth less another’s, ± over clips"
+KNOWS = "the clip’s truth less another’s, ± two standard errors over clips"
 
 
 def study(root: Path = REPOSITORY) -> dict[str, list[Explained]]:

@@ -54,15 +54,23 @@ def test_own_attention_is_as_good_as_grad_cam_where_it_gates_and_behind_elsewher
         assert not sure(each(network, "intrinsic", "when") - each(network, "centre", "when"))
 
 
-def test_the_truth_beats_another_clips_most_with_the_gate_and_not_at_all_in_the_papers_fusion():
+def test_before_the_bi_lstm_other_clips_truth_earns_a_part_too():
+    exchanged = {n: explained(n)["methods"]["intrinsic"]["when"]["exchanged"] for n in GATING}
+    assert exchanged["bilstm_before"] > 0.2 > exchanged["gated"]
+
+
+def test_the_truth_beats_another_clips_most_with_the_gate_and_is_not_seen_in_the_papers_fusion():
     gains = {}
     for network in (*GATING, *AROUND):
         when = explained(network)["edited"]["when"]
         gains[network] = np.subtract(*(when[whose]["per_clip"] for whose in ("truth", "other")))
         assert when["truth"]["probability"] < when["own"]["probability"]
-    means = {network: gain.mean() for network, gain in gains.items()}
-    assert sorted(means, key=means.get) == ["st_abn", "bilstm_after", "bilstm_before", "gated"]
-    assert [sure(gains[network]) for network in means] == [True, True, False, True]
+    for network in ("bilstm_before", "bilstm_after", "st_abn"):
+        assert sure(gains["gated"] - gains[network])
+    assert sure(gains["bilstm_before"])
+    assert sure(gains["bilstm_after"])
+    assert not sure(gains["bilstm_before"] - gains["bilstm_after"])
+    assert not sure(gains["st_abn"])
 
 
 def test_over_places_occlusion_and_rise_lead_and_own_attention_is_no_better_than_the_centre():
@@ -75,18 +83,19 @@ def test_over_places_occlusion_and_rise_lead_and_own_attention_is_no_better_than
 
         behind = [gap(method) for method in methods if method not in ("occlusion", "rise")]
         assert min(gap("occlusion"), gap("rise")) > max(behind)
-        if "intrinsic" in methods:
-            assert not sure(each(network, "intrinsic", "space") - each(network, "centre", "space"))
+        for method in {"grad_cam", "intrinsic"} & set(methods):
+            assert not sure(each(network, method, "space") - each(network, "centre", "space"))
 
 
-def test_over_time_the_first_place_is_not_decided_and_grad_cam_agrees_best_or_ties():
-    decided = 0
+def test_over_time_the_first_place_is_decided_in_two_networks_and_grad_cam_agrees_best_or_ties():
+    decided = set()
     for network in RUN:
         methods = [method for method in AFTER if method in explained(network)["methods"]]
         means = {method: each(network, method, "time").mean() for method in methods}
         first, second, *_ = sorted(methods, key=means.get, reverse=True)
-        decided += sure(each(network, first, "time") - each(network, second, "time"))
+        if sure(each(network, first, "time") - each(network, second, "time")):
+            decided.add((network, first))
         if "grad_cam" in methods:
             for method in explained(network)["methods"]:
                 assert not sure(each(network, method, "when") - each(network, "grad_cam", "when"))
-    assert decided < len(RUN) / 2
+    assert decided == {("bilstm_after", "rise"), ("bilstm_none", "rise")}
