@@ -430,13 +430,13 @@ Markdown(rankings.own_attention())
 #   `centre`. A pattern in four networks, and no law: the ST-ABN of this chapter's first half, another
 #   training on other clips, agreed better with the truth than the study's.
 # - **Edits fit that.** The clip's own truth beats another clip's most with the gate; less in the two bi-LSTMs, whose
-#   difference is within their errors; in the paper's fusion nothing was seen. But no network does better with the truth than with
-#   its own attention: none was trained to take it.
+#   difference is within their errors; in the paper's fusion nothing was seen. But none does better with the truth over time
+#   than with its own attention: none was trained to take it.
 # - **Over places occlusion and RISE lead**, with both fills. Grad-CAM and the own attention over places are behind, and not
 #   clearly better than `centre`. (The bi-LSTMs weigh no places: their map is even, and scores as chance.)
-# - **Over time the first place is mostly undecided**: Grad-CAM, occlusion and RISE stand within each other's errors
-#   in all networks but two, the bi-LSTMs without attention and with attention after it, where RISE leads. With the truth
-#   Grad-CAM agrees best, or as well as the best.
+# - **Over time the first place is often undecided**: Grad-CAM, occlusion and RISE stand within each other's errors
+#   in the ResNet, in both ST-ABNs and in the bi-LSTM with attention before it. In the three other recurrent networks RISE
+#   leads. With the truth Grad-CAM agrees best, or as well as the best.
 #
 # **Which to pick?** For *when the action is*: Grad-CAM, three passes. For *when the answer hangs on it*, RISE or occlusion
 # do as well or better, and for *where* they do better: some two hundred passes. To *correct* a network: an attention over
