@@ -356,7 +356,7 @@ for name, edits in {"temporal_attention": when, "spatial_attention": where}.item
 # The same on more clips of each class, with a finer grid, more masks and several seeds a network: `make study`
 # trains, explains, and puts what it found into the runs' records (`studies/together.py`, `studies/explained.py`).
 # What follows is read from those records. A cell is a mean over seeds ± their standard deviation. All
-# seeds saw the same clips, so below it stands what these say of other clips: *clips ±*, two standard errors over the
+# seeds saw the same clips, so below it stands, in small print, what these say of other clips: ± two standard errors over the
 # clips. What was not run yet is a dash, or a command.
 
 # %%
@@ -366,15 +366,24 @@ HTML(together.networks_table())
 # Parameters and multiply–adds are counted. The time of a step is measured while the study ran, beside whatever
 # else the machine did: take its size from it, not its last digit.
 #
-# *When* and *where*, compared along a row:
+# What the explanations are worth, in one picture; insertion minus deletion is the mean of both fills. The bars are two
+# standard errors over the clips, not over seeds:
 
-# %%
+# %% tags=["hide-input"]
+#| fig-alt: Three panels, agreement with the truth over time, insertion minus deletion over time and over space. In each a row for every network that was run, in it a mark with its error for every method that fits it. The means stand in the tables that follow.
+seen = rankings.ranked()
+ranked_figure(seen) if any(seen.values()) else None
+
+# %% [markdown]
+# Behind it, folded: *when* and *where*, each figure beside what it would be without knowledge,
+
+# %% tags=["hide-output"]
 HTML(together.methods_table("when", "iou", "pointing", "mass"))
 
 # %% [markdown]
-# Insertion minus deletion, the two fills apart:
+# and insertion minus deletion, the two fills apart:
 
-# %%
+# %% tags=["hide-output"]
 HTML(together.methods_table(*(f"{over}_{fill}" for over in together.OVERS for fill in FILLS)))
 
 # %% [markdown]
@@ -382,15 +391,6 @@ HTML(together.methods_table(*(f"{over}_{fill}" for over in together.OVERS for fi
 
 # %%
 HTML(rankings.rankings_table())
-
-# %% [markdown]
-# In one picture, insertion minus deletion as the mean of both fills. The bars are two standard errors over the clips,
-# not over seeds:
-
-# %% tags=["hide-input"]
-#| fig-alt: Three panels, agreement with the truth over time, insertion minus deletion over time and over space. In each a row for every network that was run, in it a mark with its error for every method that fits it. The means stand in the tables above.
-seen = rankings.ranked()
-ranked_figure(seen) if any(seen.values()) else None
 
 # %% [markdown]
 # What an explanation costs:

@@ -180,7 +180,8 @@ def _methods_table(of: Measure, every: Mapping[str, Sequence[Explained]]) -> str
         [escape(NETWORKS[network]), *(_cell(of, runs, method) for method in METHODS)]
         for network, runs in every.items()
     ]
-    caption = f"mini-SSv2 (synthetic): {of.caption}; compare along a row"
+    small = ". Small: ± two standard errors over the clips" if of.per_clip else ""
+    caption = f"mini-SSv2 (synthetic): {of.caption}; compare along a row{small}"
     return table(caption, ["Network", *METHODS.values()], rows, text_columns=1)
 
 
@@ -201,7 +202,7 @@ def _cell(of: Measure, runs: Sequence[Explained], method: str) -> str:
     below = ""
     if having and of.per_clip:
         sure = two_errors(clip_by_clip(having, of, method))
-        below += f"<br><small>clips ± {fixed(sure, 2)}</small>" if np.isfinite(sure) else ""
+        below += f"<br><small>± {fixed(sure, 2)}</small>" if np.isfinite(sure) else ""
     if having and of.beside:
         mean = mean_sd(of.beside(run.methods[method]) for run in having).mean
         below += f"<br><small>{of.word} {fixed(mean, of.beside_digits)}</small>"

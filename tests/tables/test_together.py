@@ -117,7 +117,7 @@ def test_a_method_has_its_mean_over_seeds_and_what_stands_beside(tmp_path):
     in_order = [*METHODS]
     cells = row(methods_table("when", root=tmp_path), "st_abn")[1:]
     assert cells[in_order.index("occlusion")].startswith("0.30 ± 0.14")
-    assert cells[in_order.index("occlusion")].endswith(f"clips ± {FAR:.2f}other clips’ 0.10")
+    assert cells[in_order.index("occlusion")].endswith(f"± {FAR:.2f}other clips’ 0.10")
     assert cells[in_order.index("rise")] == "does not fit"
     assert row(methods_table("when", root=tmp_path), "cnn3d")[1:] == ["–"] * len(METHODS)
     by_hand = {"iou": "other clips’ 0.35", "pointing": "chance 0.20", "cost": "passes 213"}
@@ -140,7 +140,7 @@ def test_insertion_minus_deletion_is_shown_apart_for_each_fill_and_axis(tmp_path
         if name.endswith(("_mean", "_still"))
     }
     assert found == {
-        name: f"{value}clips ± {FAR:.2f}"
+        name: f"{value}± {FAR:.2f}"
         for name, value in {
             **{"time_mean": "0.25", "time_still": "−0.12", "space_mean": "0.00"},
             **{"space_still": "0.00", "both_mean": "0.50", "both_still": "0.00"},
