@@ -138,12 +138,9 @@ UNITS = 256
 widest = {"PyTorch": UNITS**-0.5, "Keras": (6 / (FEATURES + 4 * UNITS)) ** 0.5}
 for library, a in widest.items():
     loud = a * math.sqrt(FEATURES / 3)
-    shut = math.erfc(
-        4 / loud / math.sqrt(2)
-    )  # the gates whose sum is beyond ±4: below 2 or above 98 %
-    print(
-        f"{library:8s} sums of size {loud:.1f}: {shut:.1%} of the gates begin as good as shut or open"
-    )
+    shut = math.erfc(4 / loud / math.sqrt(2))  # gates beyond ±4: below 2 or above 98 %
+    print(f"{library:8s} sums of size {loud:.1f}:", end=" ")
+    print(f"{shut:.1%} of the gates begin as good as shut or open")
 found = (BiLSTM(2000, 1, 2, units=50).lstm.weight_ih_l0 @ torch.randn(2000, 500)).std()
 assert abs(found / math.sqrt(6 / 2200 * 2000 / 3) - 1) < 0.05
 

@@ -27,7 +27,6 @@ from itertools import combinations, permutations, product
 import numpy as np
 import torch
 from IPython.display import HTML, Markdown
-from torch import nn
 
 from stabn.attribution import (
     METHODS,
@@ -273,7 +272,7 @@ between_fills()
 
 
 # %%
-def followed(model: nn.Module, clips, edits: dict[str, list], labels) -> dict[str, np.ndarray]:
+def followed(model, clips, edits: dict[str, list], labels) -> dict[str, np.ndarray]:
     """Whose attention → (right, probability of the true class, moved), means over clips."""
     rows = {"own": [], "truth": [], "another": []}
     for i, video in enumerate(clips):
@@ -287,7 +286,7 @@ def followed(model: nn.Module, clips, edits: dict[str, list], labels) -> dict[st
     return {whose: np.mean(values, axis=0) for whose, values in rows.items()}
 
 
-class Weighed(nn.Module):
+class Weighed(torch.nn.Module):
     """Logits (4, 8 · brightness weighed by M_t), and M_t is 0.5 throughout."""
 
     used = True
@@ -315,7 +314,7 @@ class Ornament(Weighed):
 pair, truth = torch.zeros(2, 3, 4, 2, 2), []
 for i, frame in enumerate((0, 2)):
     pair[i, :, frame] = 1
-    truth.append(nn.functional.one_hot(torch.tensor([frame]), 4).float())  # (1, T)
+    truth.append(torch.nn.functional.one_hot(torch.tensor([frame]), 4).float())  # (1, T)
 p = 1 / (1 + np.exp(-4))
 by_hand = {"own": (0, 0.5, 0), "truth": (1, p, p - 0.5), "another": (0, 1 - p, p - 0.5)}
 for network in (Weighed(), Ornament()):
@@ -335,7 +334,8 @@ assert got["truth"][2] == 0
 size = model(clip[:1]).spatial_attention.shape[-2:]
 when = [torch.from_numpy(row)[None].float() for row in levels]  # each (1, T)
 where = [
-    nn.functional.adaptive_avg_pool2d(torch.from_numpy(m).float(), size)[None, None] for m in masks
+    torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(m).float(), size)[None, None]
+    for m in masks
 ]
 print(f"{'':27s} right   p of the true class   moved")
 for name, edits in {"temporal_attention": when, "spatial_attention": where}.items():
