@@ -25,6 +25,7 @@ CUT = """() => [...document.querySelectorAll('article :is(pre, table, div.math)'
   }).map(wide => wide.outerHTML.slice(0, 200))"""
 SIDEWAYS_CODE = """() => [...document.querySelectorAll('article div.highlight pre')]
   .filter(code => code.scrollWidth > code.clientWidth + 1).map(code => code.innerText)"""
+UNFOLDED = """() => document.querySelectorAll('article details').forEach(one => one.open = true)"""
 WIDER_THAN_PAGE = """() => document.documentElement.scrollWidth - window.innerWidth"""
 
 
@@ -91,6 +92,7 @@ def test_page(reader, address, name):
     for theme in THEMES:
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         assert axe.pale(page) == [], theme
+    page.evaluate(UNFOLDED)
     for layout, size in (("phone", PHONE), ("wide", WIDE)):
         page.set_viewport_size(size)
         page.wait_for_timeout(100)  # what watches its own width has looked
