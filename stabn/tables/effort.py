@@ -10,7 +10,7 @@ from stabn.knowledge.edits.exchange import read_json
 from stabn.tables.comparison import SIGNIFICANT, mean_sd, p_words, paired_test
 from stabn.tables.fault import ABSENT, SWAPPED, WAYS, reliance, top1
 from stabn.tables.finetunings import read_finetunings
-from stabn.tables.html import DASH, NOTHING, fixed, table
+from stabn.tables.html import DASH, MISSING, NOTHING, fixed, table
 from stabn.tables.sweeps import AGREEMENT, WAY, gains, points
 from stabn.tables.taught import taught_table
 from stabn.training.checkpoint import REPOSITORY
@@ -102,7 +102,7 @@ def hand_in_words(root: Path = REPOSITORY) -> str:
     )
     test = paired_test(by_hand, truth)
     if test is None:
-        return "No record yet: `make study` makes them."
+        return MISSING
     more = fixed(test.difference, 1, signed=True)
     return (
         f"On the swapped list the annotator's levels give {more} points "

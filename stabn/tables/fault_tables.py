@@ -31,7 +31,7 @@ from stabn.tables.fault import (
     worst,
 )
 from stabn.tables.finetunings import ARMS, SHORT, Finetuning, Value
-from stabn.tables.html import DASH, fixed, linked, remedies, table
+from stabn.tables.html import DASH, MISSING, fixed, linked, remedies, table
 from stabn.tables.runs import Kept
 from stabn.training.checkpoint import REPOSITORY
 
@@ -149,7 +149,7 @@ def credit_in_words(way: str, root: Path = REPOSITORY) -> str:
     """Who earns the fall of reliance: the gate, more training, the look of an edit, or the edit."""
     ours, plain = (means(one, reliance, root) for one in (way, STARTED[way]))
     if any(math.isnan(value) for value in (*ours.values(), *plain.values())):
-        return "No record yet: `make study` makes them."
+        return MISSING
     return (
         f"The sign decides {ours['before']:.0f} points before. More training on the edited videos, "
         f"without edits, takes this to {ours['control']:.0f} with the gate that closes and to "
@@ -165,7 +165,7 @@ def mean_in_words(way: str, root: Path = REPOSITORY) -> str:
     )
     relied = means(way, reliance, root)
     if math.isnan(both["knowledge"]):
-        return "No record yet: `make study` makes them."
+        return MISSING
     return (
         f"The mean of swapped and aligned is {both['control']:.1f}% without edits and "
         f"{both['knowledge']:.1f}% with them, while the reliance goes from "
@@ -205,7 +205,7 @@ def range_in_words(way: str, root: Path = REPOSITORY) -> str:
     """The worst list of knowledge, least and best seed; and what the least one began with."""
     done = [one for one in study(way, root) if "knowledge" in one.arms]
     if not done:
-        return "No record yet: `make study` makes them."
+        return MISSING
     reached = {one.seed: worst(one, "knowledge") for one in done}
     least = min(done, key=lambda one: reached[one.seed])
     best = max(reached, key=reached.get)
@@ -223,7 +223,7 @@ def inverted_in_words(root: Path = REPOSITORY) -> str:
     arms = [values for way in WAYS for values in by_arm(way, fall, root).values()]
     changes = [-mean_sd(values.values()).mean for values in arms if values]
     if not changes:
-        return "No record yet: `make study` makes them."
+        return MISSING
     low, high = (fixed(change, 1, signed=True) for change in (min(changes), max(changes)))
     return (
         f"In the set with a misleading sign, where the sign misleads, turning M_s round changes "

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stabn.tables.html import MISSING
 from stabn.tables.runs import Kept, read_kept
 from stabn.words import counted
 
@@ -106,7 +107,7 @@ def settings_in_words(done: Sequence[Finetuning]) -> str:
         share = one.record["edits"]["share_of_training"]
         groups.setdefault(_settings(one.settings), []).append(share)
     lines = [f"{words}; {_shares(shares)} edited" for words, shares in groups.items()]
-    return "\n".join(lines) or "No record yet: `make study` makes them."
+    return "\n".join(lines) or MISSING
 
 
 def _settings(given: Mapping[str, Any]) -> str:

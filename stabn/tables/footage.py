@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stabn.tables.comparison import mean_sd
-from stabn.tables.html import DASH, NOTHING, fixed, table
+from stabn.tables.html import DASH, MISSING, NOTHING, fixed, table
 from stabn.tables.runs import TableError
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.records import read_record
@@ -205,7 +205,7 @@ def flips_in_words(root: Path = REPOSITORY) -> str:
                 f"({len(seeds)} seed{'s' * (len(seeds) > 1)})"
             )
     if not said:
-        return "No record yet: `make study` makes them."
+        return MISSING
     plain = [
         f"{ARMS[arm]}: {cell(by_seed(seeds, top1), 0)} % right"
         for arm in ("baseline", "control")

@@ -9,7 +9,7 @@ import numpy as np
 from stabn.tables.comparison import mean_sd
 from stabn.tables.finetunings import Finetuning, read_finetunings
 from stabn.tables.footage_mended import LISTS, on_list
-from stabn.tables.html import DASH, NOTHING, fixed, table
+from stabn.tables.html import DASH, MISSING, NOTHING, fixed, table
 from stabn.tables.taught import taught_table
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.records import read_record
@@ -81,6 +81,6 @@ def gain_in_words(root: Path = REPOSITORY) -> str:
             more = fixed(gain.mean, 1, signed=True)
             said.append(f"{LEVELS[of][0]} {more}{sd} (n = {gain.n})")
     if not said:
-        return "No record yet: `make study` makes them."
+        return MISSING
     found = "; ".join(said)
     return f"Knowledge − control of pass 1, swapped list, points of top-1: {found}."

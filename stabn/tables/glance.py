@@ -7,11 +7,10 @@ from pathlib import Path
 from stabn.tables import fault, fault_tables, table2, table3
 from stabn.tables.comparison import SIGNIFICANT, Tested, comparisons, mean_sd, p_words
 from stabn.tables.finetunings import ARMS, SHORT
-from stabn.tables.html import DASH, fixed, table
+from stabn.tables.html import DASH, MISSING, fixed, table
 from stabn.tables.table1 import paper_gains, study
 from stabn.training.checkpoint import REPOSITORY
 
-MISSING = "No record yet: `make study` makes them."
 WAY = "paper_closing"  # the way that mends
 SWAPPED, ALIGNED, ABSENT = map(fault.top1, (fault.SWAPPED, fault.ALIGNED, fault.ABSENT))
 

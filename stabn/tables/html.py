@@ -12,6 +12,7 @@ from stabn.tables.runs import Kept
 
 DASH = "–"
 SEEDS = "Small: the seeds that were run, each with its record."
+MISSING = "No record yet: `make study` makes them."  # in Markdown
 NOTHING = f"<p>{DASH} No record yet: <code>make study</code> makes them.</p>"
 
 

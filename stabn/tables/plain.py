@@ -15,7 +15,7 @@ from stabn.tables.finetunings import (
     by_seed,
     read_finetunings,
 )
-from stabn.tables.html import fixed, linked, table
+from stabn.tables.html import MISSING, fixed, linked, table
 from stabn.training.checkpoint import REPOSITORY
 
 RECORDS = "book/results/plain/plain_{way}_finetune_seed*.json"
@@ -69,7 +69,7 @@ def price_in_words(root: Path = REPOSITORY) -> str:
     for arm, words in PRICED.items():
         test = paired_test(*(by_seed(done, arm, "all") for done in (ours, theirs)))
         if test is None:
-            return "No record yet: `make study` makes them."
+            return MISSING
         changed = f"{fixed(test.difference, 1, signed=True)} ± {test.sd:.1f}"
         told.append(f"{words} {changed} points (p {p_words(test.p)})")
     pulls = [done[0].settings["gamma"] for done in (ours, theirs)]

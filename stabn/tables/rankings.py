@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from stabn.tables.comparison import mean_sd
-from stabn.tables.html import DASH, NOTHING, fixed, linked, spread, table
+from stabn.tables.html import DASH, MISSING, NOTHING, fixed, linked, spread, table
 from stabn.tables.over_clips import between_halves, first_again, two_errors
 from stabn.tables.together import (
     FILLS,
@@ -90,7 +90,7 @@ def own_attention(root: Path = REPOSITORY) -> str:
         if runs and "when" in runs[0].found["edited"]  # it has an attention over time
     }
     if not runs_of:
-        return "No record yet: `make study` makes them."
+        return MISSING
     agrees, hangs = (_beside_own(runs_of, what) for what in ("when", "time"))
     seeds = sorted({len(runs) for runs in runs_of.values()})
     many = "seed" if seeds == [1] else "seeds"

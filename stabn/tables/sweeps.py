@@ -14,7 +14,7 @@ from stabn.knowledge.edits.standin import noise_of
 from stabn.tables.comparison import mean_sd, p_words, paired_test
 from stabn.tables.fault import ABSENT, SWAPPED, WAYS, agreement, reliance, top1, way_of
 from stabn.tables.finetunings import Finetuning, Value, read_finetunings
-from stabn.tables.html import DASH, NOTHING, fixed, linked, spread, table
+from stabn.tables.html import DASH, MISSING, NOTHING, fixed, linked, spread, table
 from stabn.training.checkpoint import REPOSITORY
 
 RECORDS = "book/results/sweeps/{sweep}_*_seed*.json"
@@ -117,7 +117,7 @@ def reliance_in_words(sweep: str, root: Path = REPOSITORY) -> str:
         for x, seeds in points(sweep, root).items()
     }
     if not found:
-        return "No record yet: `make study` makes them."
+        return MISSING
     without = controlled(reliance, sweep, root)
     listed = ", ".join(f"{x:g}" for x in found)
     edited = ", ".join(fixed(value.mean, 1) for value in found.values())
@@ -136,7 +136,7 @@ def in_a_sentence(sweep: str, root: Path = REPOSITORY) -> str:
     """Where the gain is largest and smallest, as a sentence; of one point, what it is."""
     means = {x: mean_sd(seeds.values()) for x, seeds in gains(top1(SWAPPED), sweep, root).items()}
     if not means:
-        return "No record yet: `make study` makes them."
+        return MISSING
     if len(means) == 1:
         ((x, only),) = means.items()
         gain = fixed(only.mean, 1, signed=True)

@@ -136,7 +136,7 @@ EDITS = {
     "Answer moved: the clip’s truth": ("truth", "moved"),
     "by another clip’s": ("other", "moved"),
 }
-KNOWS = "the clip’s truth less another’s, ± two standard errors over clips"
+KNOWS = "Probability: the clip’s truth less another’s, ± two standard errors over clips"
 
 
 def study(root: Path = REPOSITORY) -> dict[str, list[Explained]]:
