@@ -13,6 +13,9 @@ from stabn.models.st_abn import STABN
 from stabn.models.weights import read_content, state_dict_in
 from stabn.training.checkpoint import FORMAT, CheckpointError, check_finite
 from stabn.training.config import RunConfig
+from stabn.training.networks import SMALL
+
+RESNETS = {"baseline", "st_abn"}  # whose convolutions are a 3-D ResNet's
 
 log = logging.getLogger(__name__)
 
@@ -70,28 +73,36 @@ def start_alike(model: nn.Module, config: RunConfig) -> None:
         WeightsError: a file that cannot be read.
     """
     content = {} if config.weights == "imagenet" else read_content(config.weights)
+    resnet = f" or of a 3-D ResNet ({SMALL})" if config.encoder_is_trained else ""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(
-            f"{config.weights}: a {config.model} starts from a checkpoint of its own kind, which "
-            f"training wrote; give one, or null"
+            f"{config.weights}: a {config.model} starts from a checkpoint of its own kind{resnet}, "
+            f"which training wrote; give one, or null"
         )
     check_model(content, config)
+    theirs = content["config"]
+    if theirs.get("model") in RESNETS and theirs.get("backbone") != SMALL:
+        raise CheckpointError(
+            f"{config.weights}: is of a network on {theirs.get('backbone')}, and the convolutions "
+            f"before this {config.model} are those of {SMALL}; give weights of {SMALL}, or null"
+        )
     state = state_dict_in(content, config.weights)
     check_finite(state, config.weights)
     load_fitting(model, state, config)
 
 
 def check_model(content: Any, config: RunConfig) -> None:
-    """Whether a checkpoint of ours is of a network like this one; ST-ABN and baseline are alike.
+    """Whether a checkpoint of ours is of a network like this one.
+
+    ST-ABN, the baseline, and the convolutions behind which another network stands are alike.
 
     Raises:
         CheckpointError: it is of another one.
     """
     ours = isinstance(content, dict) and content.get("format") == FORMAT
     theirs = content["config"].get("model") if ours else None
-    resnets = {"baseline", "st_abn"}
     mine = "baseline" if config.encoder_is_trained else config.model
-    if theirs in (None, config.model) or {theirs, mine} <= resnets:
+    if theirs in (None, config.model) or {theirs, mine} <= RESNETS:
         return
     raise CheckpointError(
         f"{config.weights}: is of a {theirs}, this network is a {config.model}; give weights of "

@@ -206,6 +206,14 @@ def test_the_convolutions_of_a_resnet_are_a_start_of_the_same_encoder(tiny, tmp_
         assert torch.equal(tensor, behind[name])
 
 
+def test_convolutions_of_another_size_are_no_start(tiny, tmp_path):
+    large = tiny(model="baseline", backbone="resnet50")
+    save(tmp_path / "large.pt", build_model(tiny(model="baseline"), 3), large, CLASSES)
+    config = tiny(model="bilstm", weights=str(tmp_path / "large.pt"), **NETWORKS["bilstm"])
+    with pytest.raises(CheckpointError, match=r"on resnet50, and the convolutions .* of small"):
+        start_from(build_model(config, 3), config)
+
+
 def test_what_it_cannot_start_from_is_said(tiny, trained, tmp_path):
     torch.save({"conv1.weight": torch.zeros(3, 3, 3, 3)}, tmp_path / "other.pth")
     for weights in ("imagenet", str(tmp_path / "other.pth")):
