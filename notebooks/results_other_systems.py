@@ -58,7 +58,7 @@ HTML(system_table("ucf101"))
 # has sisters in the training set that show the same people in the same place. The official lists keep such
 # groups together, so only their column says what the network does with new videos.
 #
-# In the random set `validation` is the test list itself. Our network is the best of several looks at it, theirs the
+# In the random set `validation` is the test clips themselves. Our network is the best of several looks at it, theirs the
 # last one, whatever it was: our last column is a little too high beside the published one.
 #
 # Two of these differences, BGR and the weighed zeros, are faults, and can be switched on. Both switches are called
@@ -90,7 +90,7 @@ HTML(system_table("hmdb51"))
 #
 # Each has to be fetched from its publisher, and unpacked: `UCF101.rar` and the lists from crcv.ucf.edu/data/UCF101.php;
 # `hmdb51_org.rar`, which holds an archive a class, and `test_train_splits.rar` from serre-lab.clps.brown.edu; Sports-1M's
-# lists from github.com/gtoderici/sports-1m-dataset, its videos one by one, as `fetched/ID.mp4`. Then, once for a
+# lists from github.com/gtoderici/sports-1m-dataset, its videos one by one, as `fetched/ID.mp4` or with another ending. Then, once for a
 # folder of `data/`:
 #
 # ```bash
