@@ -514,8 +514,8 @@ assert math.isclose(start, 0.25)
 # %% [markdown]
 # A study gives the edits that ST-ABN got on [the set with a known fault](results_fault.ipynb) to two
 # bi-LSTMs, with the attention before and after. In that set a round sign, in frames that do not matter, tells the class;
-# on the list *swapped* it is the wrong class's. The arms are the network before, fine-tuned with the edits
-# (*knowledge*), without them (*control*), and with other videos' edits (*placebo*). From what a frame of weight
+# on the list *swapped* it is the wrong class's. The four arms: the network as it was, and the same fine-tuned with
+# the edits (*knowledge*), without them (*control*), or with other videos' edits (*placebo*). From what a frame of weight
 # 0 can do, we expect the edits to help *before*, where its content is out, and less *after*, where all states have
 # read the sign already. `make study` runs it.
 
@@ -552,11 +552,11 @@ for place, each in of.items():
         print(f"{place}, seed {one.seed}: {told}; the sign decides {aligned - swapped:+.1f} points")
 
 # %% [markdown]
-# With one seed, this is what was seen. The edits moved the attention: before the LSTM towards no order at all, after it to the side
-# of the truth. The answers hardly followed, and what they gained over the control the placebo gained as well, within two
-# points on every list: it was not knowledge. And there was little to mend. The attention of both networks began on the wrong frames,
-# and yet the sign decides few of their answers. So our expectation is not tested: for that a bi-LSTM
-# must first fall for the sign.
+# With one seed, this is what was seen. The edits moved the attention: before the LSTM towards no order at all, after it
+# to the side of the truth; most of the way other videos' edits did, too. The answers hardly followed: knowledge and
+# placebo differ by a point at most on every list, so what little was gained was not knowledge. And there was little to
+# mend. The attention of both networks began on the wrong frames, and yet the sign decides few of their answers. So our
+# expectation is not tested: for that a bi-LSTM must first fall for the sign.
 #
 # ## What a full row costs
 #

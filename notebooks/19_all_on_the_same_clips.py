@@ -416,31 +416,32 @@ HTML(rankings.leaders_table())
 # %% [markdown]
 # ## What was found
 #
-# The networks that were run have one seed each so far, so this is about these networks on these clips. In words:
+# The networks that were run have one seed each so far, so this is about these networks on these clips. In words (differences are
+# taken before rounding):
 
 # %% tags=["remove-input"]
 Markdown(rankings.own_attention())
 
 # %% [markdown]
-# - **Over time, own attention did well where it gates.** Two networks let nothing pass but what their attention
-#   over time has weighed: ST-ABN with the gate, and the bi-LSTM with attention *before* it. There it
+# - **Over time, own attention did well where it gates.** In two networks all that passes is multiplied by the attention
+#   over time: ST-ABN with the gate, and the bi-LSTM with attention *before* it. There it
 #   scores as high as Grad-CAM, within the clips' errors. (Before the bi-LSTM a part of it is habit: other clips' truth earns some
 #   of it, too.) In the other two a way leads around it: through the spatial half of the paper's fusion, and through the
-#   memory of an LSTM that has read all frames *before* they are weighed. There it is clearly behind, and no higher than
-#   `centre`. A pattern in four networks, and no law: the ST-ABN of this chapter's first half, another
+#   memory of an LSTM that has read all frames *before* they are weighed. There it is clearly behind, and not clearly higher
+#   than `centre`. A pattern in four networks, and no law: the ST-ABN of this chapter's first half, another
 #   training on other clips, agreed better with the truth than the study's.
-# - **Edits fit that.** The clip's own truth beats another clip's most with the gate; less in the two bi-LSTMs, whose
-#   difference is within their errors; in the paper's fusion nothing was seen. But none does better with the truth over time
+# - **Edits fit that.** The clip's own truth beats another clip's most with the gate; less in the two bi-LSTMs, which
+#   do not differ clearly from each other; in the paper's fusion it does not matter whose truth it is. But none does better with the truth over time
 #   than with its own attention: none was trained to take it.
-# - **Over places occlusion and RISE lead**, with both fills. Grad-CAM and the own attention over places are behind, and not
-#   clearly better than `centre`. (The bi-LSTMs weigh no places: their map is even, and scores as chance.)
-# - **Over time the first place is often undecided**: Grad-CAM, occlusion and RISE stand within each other's errors
-#   in the ResNet, in both ST-ABNs and in the bi-LSTM with attention before it. In the three other recurrent networks RISE
+# - **Over places occlusion and RISE lead**, with both fills. Grad-CAM and the own attention over places are behind, and by
+#   this measure not clearly better than `centre` (on actor and hand some of them are). (The bi-LSTMs weigh no places: their map is even, and scores as chance.)
+# - **Over time the first place is often undecided**: by the mean of both fills the first of Grad-CAM, occlusion
+#   and RISE is not clearly before the second in the ResNet, in both ST-ABNs and in the bi-LSTM with attention before it. In the three other recurrent networks RISE
 #   leads. With the truth Grad-CAM agrees best, or as well as the best.
 #
 # **Which to pick?** For *when the action is*: Grad-CAM, three passes. For *when the answer hangs on it*, RISE or occlusion
 # do as well or better, and for *where* they do better: some two hundred passes. To *correct* a network: an attention over
-# time that gates, for there an edit reaches the answer. As it is trained, even the true edit makes the answer worse:
+# time that gates, for there an edit reaches the answer. As it is trained, even the true edit makes the true class less probable:
 # it has to be taught first ([chapter 14](14_fine_tuning.ipynb)). What stays unknown: other seeds, other sizes, and
 # networks that were tuned (only ST-ABN and the ResNet were).
 

@@ -96,7 +96,8 @@ def own_attention(root: Path = REPOSITORY) -> str:
     many = "seed" if seeds == [1] else "seeds"
     clips = next(iter(runs_of.values()))[0].found["clips"]
     return (
-        f"Grad-CAM agrees more with the truth of *when* than the network’s own attention {agrees}. "
+        f"Among networks with attention over time, Grad-CAM agrees more with the truth of *when* "
+        f"than the network’s own attention {agrees}. "
         f"It says better what the answer hangs on (insertion − deletion over time) {hangs}. "
         f"({clips} synthetic clips, {' or '.join(map(str, seeds))} {many} a network; what is less "
         f"than two standard errors over the clips is neither.)"
@@ -113,7 +114,7 @@ def _beside_own(runs_of: Mapping[str, Sequence[Explained]], what: str) -> str:
     more = sum(mean[network] > two_errors(gap) for network, gap in gaps.items())
     less = sum(mean[network] < -two_errors(gap) for network, gap in gaps.items())
     named = ", ".join(f"{NETWORKS[n]} {fixed(m, 2, signed=True)}" for n, m in mean.items())
-    return f"in {more} of {len(gaps)} networks, and less in {less} ({named})"
+    return f"in {more} of {len(gaps)}, and less in {less} ({named})"
 
 
 def rankings_table(root: Path = REPOSITORY) -> str:

@@ -133,10 +133,10 @@ EDITS = {
     "Probability of the true class: own attention": ("own", "probability"),
     "with the clip’s truth": ("truth", "probability"),
     "with another clip’s": ("other", "probability"),
-    "Answer moved: the clip’s truth": ("truth", "moved"),
+    "Answer moved: by the clip’s truth": ("truth", "moved"),
     "by another clip’s": ("other", "moved"),
 }
-KNOWS = "Probability: the clip’s truth less another’s, ± two standard errors over clips"
+KNOWS = "Probability: with the clip’s truth less with another’s, ± two standard errors over clips"
 
 
 def study(root: Path = REPOSITORY) -> dict[str, list[Explained]]:

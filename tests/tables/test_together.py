@@ -238,7 +238,7 @@ def test_own_attention_is_compared_clip_by_clip_and_within_its_error_is_neither(
         write(tmp_path, where, record(0, methods=methods, edited=when))
     write(tmp_path, "book/results/together/together_cnn3d_seed0.json", record(0, methods={}))
     words = own_attention(tmp_path)
-    both = "in 1 of 2 networks, and less in 0 (ST-ABN +0.25, ST-ABN, gated +0.00)"
+    both = "in 1 of 2, and less in 0 (ST-ABN +0.25, ST-ABN, gated +0.00)"
     assert f"than the network’s own attention {both}" in words
     assert f"over time) {both}" in words
     assert "1 seed a network" in words
