@@ -42,8 +42,9 @@ def flow(grey: Tensor, along_x: Tensor, along_y: Tensor) -> Tensor:
     """
     x, y = ((a[:, :-1] + a[:, 1:]) / 2 for a in (along_x, along_y))
     t = grey[:, 1:] - grey[:, :-1]
-    xx, xy, yy, xt, yt = (
-        F.avg_pool2d(product, WINDOW, stride=1, padding=WINDOW // 2)
+    window = x.new_full((x.shape[1], 1, WINDOW, WINDOW), 1 / WINDOW**2)
+    xx, xy, yy, xt, yt = (  # means; as a convolution several times as fast as a pooling
+        F.conv2d(product, window, padding=WINDOW // 2, groups=len(window))
         for product in (x * x, x * y, y * y, x * t, y * t)
     )
     xx, yy = xx + 1e-4, yy + 1e-4  # a flat window has no slopes to divide by
@@ -116,6 +117,8 @@ class CNN3d(nn.Module):
         self.fc = nn.Linear(features, num_classes)
 
     def forward(self, clip: Tensor) -> Tensor:
-        still, moving = hardwired(clip)
+        still, moving = (  # grouped convolutions are several times as fast in this order
+            seen.contiguous(memory_format=torch.channels_last_3d) for seen in hardwired(clip)
+        )
         seen = torch.cat([self.still(still), self.moving(moving)], dim=1)
         return self.fc(torch.tanh(self.last(seen)))
