@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from doit.control import TaskControl
 from doit.dependency import Dependency, JsonDB
-from doit.exceptions import BaseFail, TaskFailed
+from doit.exceptions import BaseFail, InvalidCommand, TaskFailed
 from doit.loader import load_tasks
 from doit.reporter import ZeroReporter
 from doit.runner import JobTaskPickle, MThreadRunner
@@ -253,6 +253,8 @@ def main(arguments: list[str]) -> int:
             cause = build(load_tasks(vars(dodo)), target, processes)
     except Busy as busy:
         cause = str(busy)
+    except InvalidCommand:
+        cause = f"there is nothing to build named {target!r}; `make help` lists what there is"
     if cause:
         say(f"✗ {cause}")
         return 1

@@ -159,3 +159,9 @@ def test_a_lock_whose_holder_is_gone_is_no_obstacle(builds):
     """The file names a process that lives, ours: its number was used again."""
     (builds.folder / "lock").write_text(str(os.getpid()))
     assert builds.make("first")[0] == 0
+
+
+def test_what_there_is_not_cannot_be_built_and_nothing_is_done(builds):
+    status, lines = builds.make("frist")
+    assert status == 1
+    assert lines == ["✗ there is nothing to build named 'frist'; `make help` lists what there is"]
