@@ -9,7 +9,7 @@ from pathlib import Path
 
 from doit.tools import config_changed
 
-from studies.runs import edits_of, learning_from, studied
+from studies.runs import Step, edits_of, learning_from, studied
 from tools.graph import PY, call, key_of, prepared, run, write_digest
 
 VIDEOS = Path(os.environ.get("EGOGESTAR", "data/egogestar"))
@@ -61,8 +61,8 @@ def task_footage():
         yield prepared(out, decoded(variant)) | {"name": decoded(variant).name}
 
 
-def studies():
-    """Every run of the study; none where no videos are."""
+def steps():
+    """Every step of the study; none where no videos are."""
     if not VIDEOS.is_dir():
         return
     yield from map(bar, LINEAR)
@@ -121,8 +121,7 @@ def mended(fault, fold, seed):
     for arm, ways in WAYS.items():
         start = name_of(fault, arm, fold, seed)
         names = [name_of(fault, f"{way}_finetune", fold, seed) for way in ways]
-        results = [Path("book/results/real") / f"{name}.json" for name in names]
-        yield edits_of(start, "real_select", unless=results)
+        yield edits_of(start, "real_select")
         for name, options in zip(names, ways.values(), strict=True):
             given = [*learning_from(start), *options, "-p", "report_split", report]
             given += [
@@ -165,23 +164,21 @@ def by_hand(seed):
 
 def agreed():
     """How the passes by hand agree with the truth, and with each other."""
-    result = PASSES[0].parent / "agreement.json"
-    return {
-        "name": "agreement_by_hand",
-        "task_dep": [] if result.exists() else [f"footage:{HAND}"],
-        "uptodate": [result.exists],
-        "targets": [result],
-        "actions": [run(PY, "-m", "studies.passes", root(HAND), result, *PASSES)],
-    }
+    record = PASSES[0].parent / "agreement.json"
+    return Step(
+        "agreement_by_hand",
+        [f"footage:{HAND}"],
+        record=record,
+        keeping=[run(PY, "-m", "studies.passes", root(HAND), record, *PASSES)],
+    )
 
 
 def bar(variant):
     """What a line between small pictures knows of a variant: it trains no network."""
-    result = Path("book/results/real") / f"linear_{variant}.json"
-    return {
-        "name": result.stem,
-        "task_dep": [] if result.exists() else [f"footage:{decoded(variant).name}"],
-        "uptodate": [result.exists],
-        "targets": [result],
-        "actions": [run(PY, "-m", "studies.linear", root(variant), decoded(variant), result)],
-    }
+    record = Path("book/results/real") / f"linear_{variant}.json"
+    return Step(
+        record.stem,
+        [f"footage:{decoded(variant).name}"],
+        record=record,
+        keeping=[run(PY, "-m", "studies.linear", root(variant), decoded(variant), record)],
+    )

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from studies import footage
-from studies.runs import edits_of, learning_from, studied
+from studies.runs import as_tasks, edits_of, learning_from, studied
 from studies.together import started, studied_others
 from tools.graph import LAUNCH, PY, STREAMED, made, papermill, prepared
 
@@ -57,7 +57,11 @@ def task_prepare_biased_chosen():
 
 def task_study():
     """The launch notebooks over seeds and arms."""
-    seeds = os.environ.get("SEEDS", "0 1 2 3 4").split()
+    yield from as_tasks(steps(os.environ.get("SEEDS", "0 1 2 3 4").split()))
+
+
+def steps(seeds):
+    """All steps of all studies, those of the networks that they share first."""
     for seed in seeds:
         for arm in ARMS:
             yield studied("table1", "train", f"{arm}_seed{seed}", arm, seed, need=["prepare"])
@@ -68,17 +72,16 @@ def task_study():
         yield from studied_others_edits(fresh)
         yield from studied_plain(seed)
         yield from studied_others(seed)
-    yield from started(seeds)
+    yield from started()
     yield from studied_choice()
     yield from studied_hand()
-    yield from footage.studies()
+    yield from footage.steps()
 
 
 def studied_finetuning(seed):
     """Selection, stand-in edits and fine-tuning of one seed's ST-ABN."""
     name, trained = f"{FINETUNED}_seed{seed}", f"mini_st_abn_seed{seed}"
-    result = Path("book/results/table2") / f"{name}.json"
-    yield edits_of(trained, "mini_select", unless=[result])
+    yield edits_of(trained, "mini_select")
     yield studied(
         *("table2", "finetune", name, FINETUNED, seed),
         need=[f"study:{trained}_edits"],
@@ -104,8 +107,7 @@ def studied_fault(seed):
         trained = f"mini_biased_{fusion}_seed{seed}"
         yield studied("fault", "train", trained, f"mini_biased_{fusion}", seed, need=need)
         names = [f"mini_biased_{way}_finetune_seed{seed}" for way in ways]
-        results = [Path("book/results/fault") / f"{name}.json" for name in names]
-        yield edits_of(trained, "mini_biased_select", unless=results)
+        yield edits_of(trained, "mini_biased_select")
         for name, options in zip(names, ways.values(), strict=True):
             yield studied(
                 *("fault", "finetune", name, "mini_biased_finetune", seed),
@@ -142,9 +144,8 @@ def studied_others_edits(seed):
     sets = ["-p", "data_root", BIASED, "-p", "prepared", BIASED_PREPARED]
     trained = {place: f"others_bilstm_{place}_seed{seed}" for place in ("before", "after")}
     names = {place: f"others_bilstm_{place}_finetune_seed{seed}" for place in trained}
-    results = [Path("book/results") / study / f"{name}.json" for name in names.values()]
     yield studied(study, "train", edited, "mini_biased_gated", seed, need=["prepare_biased"])
-    yield edits_of(edited, "mini_biased_select", unless=results)
+    yield edits_of(edited, "mini_biased_select")
     for place, name in names.items():
         given = [*sets, "-p", "report_split", "validation_swapped"]
         yield studied(
@@ -164,9 +165,8 @@ def studied_plain(seed):
     trained = f"plain_st_abn_seed{seed}"
     ways = {"paper": [], "closing": [*WAYS["paper"]["paper_closing"], "-p", "gamma", "100"]}
     names = [f"plain_{way}_finetune_seed{seed}" for way in ways]
-    results = [Path("book/results/plain") / f"{name}.json" for name in names]
     yield studied("plain", "train", trained, "mini_st_abn", seed, need=["prepare"])
-    yield edits_of(trained, "mini_select", unless=results)
+    yield edits_of(trained, "mini_select")
     for name, options in zip(names, ways.values(), strict=True):
         yield studied(
             *("plain", "finetune", name, FINETUNED, seed),
@@ -180,9 +180,8 @@ def studied_choice():
     trained, need = CHOSEN_RUN, ["prepare_biased_chosen"]
     sets = ["-p", "data_root", CHOSEN, "-p", "prepared", CHOSEN_PREPARED]
     names = [f"closed_{closed}" for closed in CANDIDATES]
-    results = [Path("book/results/choice") / f"{name}.json" for name in names]
     yield studied("choice", "train", trained, "mini_biased_gated", "0", need=need, given=sets)
-    yield edits_of(trained, "mini_biased_select", unless=results)
+    yield edits_of(trained, "mini_biased_select")
     for name, closed in zip(names, CANDIDATES, strict=True):
         lists = ["-p", "report_split", "tuning_swapped", "-p", "invert_spatial", "false"]
         lists += ["-p", "also_report", "[tuning_absent, tuning]", "-p", "arms"]

@@ -9,7 +9,7 @@ to clip, two standard errors are 0.09; with half of the clips they would be 0.13
 
 from pathlib import Path
 
-from studies.runs import studied
+from studies.runs import Step, studied
 from tools.graph import LAUNCH, PY, STREAMED, call, given_to, make, papermill, run
 
 STUDY, STARTS = "together", "together_starts"
@@ -39,7 +39,7 @@ def start_of(network):
     return None if "weights" in given_to(parameters) else Path("runs/study") / f"start_{network}"
 
 
-def started(seeds):
+def started():
     """What a network without a start in its file starts from: one training, for all seeds.
 
     The others start from ``book/assets/mini_pretext.pt``. It learns the same neutral clips, and is
@@ -54,15 +54,13 @@ def started(seeds):
             *(LAUNCH / "train.ipynb", folder / "notebook.ipynb"),
             *("-f", LAUNCH / f"{parameters}.yaml", *options, *beside, *STREAMED),
         )
-        results = [Path("book/results") / STUDY / f"{named(network, s)}.json" for s in seeds]
-        yield {
-            "name": folder.name,
-            "uptodate": [result.exists for result in results],
-            "actions": [
-                *(call(make, folder), run(*command)),
-                run(PY, "-m", "stabn", "promote", folder, STARTS),
-            ],
-        }
+        promote = run(PY, "-m", "stabn", "promote", folder, STARTS)
+        yield Step(
+            folder.name,
+            need=[],
+            making=[call(make, folder), run(*command), promote],
+            left=[folder / "record.json", folder / "best.pt"],
+        )
 
 
 def studied_others(seed):

@@ -8,6 +8,7 @@ from stabn.knowledge.finetuning.config import FinetuneConfig
 from stabn.training.checkpoint import REPOSITORY
 from stabn.training.config import RunConfig, parse, read_yaml
 from studies import footage
+from studies.runs import as_tasks
 from tools.graph import LAUNCH
 
 
@@ -17,7 +18,7 @@ def graph(tmp_path, monkeypatch) -> dict[str, dict]:
     monkeypatch.setattr(footage, "VIDEOS", tmp_path)
     with monkeypatch.context() as elsewhere:
         elsewhere.chdir(tmp_path)  # where no record lies
-        return {task["name"]: task for task in footage.studies()}
+        return {task["name"]: task for task in as_tasks(footage.steps())}
 
 
 def given(task: dict) -> dict[str, str]:
@@ -30,7 +31,7 @@ def given(task: dict) -> dict[str, str]:
 
 def test_without_videos_there_is_nothing_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(footage, "VIDEOS", tmp_path / "nowhere")
-    assert [*footage.studies()] == [*footage.task_footage()] == []
+    assert [*footage.steps()] == [*footage.task_footage()] == []
 
 
 def test_a_fold_is_never_trained_on_and_tested(graph):

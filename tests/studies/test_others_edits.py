@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from studies.graph import studied_others_edits
+from studies.runs import as_tasks
 from tests.records import write
 
 
@@ -15,7 +16,7 @@ def elsewhere(tmp_path, monkeypatch) -> Path:
 
 
 def tasks() -> dict[str, dict]:
-    return {task["name"]: task for task in studied_others_edits("5")}
+    return {task["name"]: task for task in as_tasks(studied_others_edits("5"))}
 
 
 def waits_for(name: str) -> set[str]:
@@ -39,7 +40,7 @@ def test_with_no_record_a_fine_tuning_waits_for_its_network_and_for_edits_of_ano
 
 def test_edits_are_made_until_both_fine_tunings_have_a_record(elsewhere):
     for place in ("before", "after"):
-        assert not all(exists() for exists in tasks()["others_gated_seed5_edits"]["uptodate"])
+        assert tasks()["others_gated_seed5_edits"]["uptodate"] == [False]
         write(elsewhere, f"book/results/others_edits/others_bilstm_{place}_finetune_seed5.json", {})
-    assert all(exists() for exists in tasks()["others_gated_seed5_edits"]["uptodate"])
+    assert tasks()["others_gated_seed5_edits"]["uptodate"] == [True]
     assert waits_for("others_bilstm_after_finetune_seed5") == set()

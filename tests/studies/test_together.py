@@ -11,6 +11,7 @@ from stabn.training.checkpoint import REPOSITORY, save
 from stabn.training.config import RunConfig, parse, read_yaml
 from stabn.training.start import start_from
 from studies import together
+from studies.runs import as_tasks
 from tests.records import write
 from tools.graph import LAUNCH
 
@@ -27,10 +28,10 @@ def elsewhere(tmp_path, monkeypatch) -> Path:
 
 def tasks() -> dict[str, dict]:
     """The study's tasks by name."""
-    found = [*together.started(SEEDS)]
+    found = [*together.started()]
     for seed in SEEDS:
         found += together.studied_others(seed)
-    return {task["name"]: task for task in found}
+    return {task["name"]: task for task in as_tasks(found)}
 
 
 @pytest.fixture
@@ -109,14 +110,14 @@ def test_what_is_trained_is_explained_before_its_record_is_kept(graph):
 
 def test_a_run_with_a_record_is_left_alone_and_a_start_once_all_its_runs_have_one(elsewhere):
     for seed in SEEDS:
-        assert not all(exists() for exists in tasks()["start_cnn3d"]["uptodate"])
+        assert tasks()["start_cnn3d"]["uptodate"] == [False]
         name = f"together_cnn3d_seed{seed}"
         write(elsewhere, f"book/results/together/{name}.json", {})
         task = tasks()[name]
         assert task["task_dep"] == []
-        assert all(exists() for exists in task["uptodate"])
-    assert all(exists() for exists in tasks()["start_cnn3d"]["uptodate"])
-    assert all(task["name"] != "start_convlstm" for task in together.started(SEEDS))
+        assert task["uptodate"] == [True]
+    assert tasks()["start_cnn3d"]["uptodate"] == [True]
+    assert "start_convlstm" not in tasks()
 
 
 def test_the_table_has_the_rows_that_the_study_makes():
