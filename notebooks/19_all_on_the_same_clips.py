@@ -88,14 +88,15 @@ for network, title in together.NETWORKS.items():
 # *when*; of this network, only methods that hide parts can. And a network that weighs places alone
 # treats all frames alike: as an explanation of *when*, its own attention is a constant, and scores 0, as chance does.
 #
-# In the study below they are trained alike: on the same clips, with the same seeds, number of epochs and learning-rate
-# schedule. From scratch, on so few clips, small networks hardly learn to see motion
-# ([chapter 9](09_mini_ssv2.ipynb)); so each first learns the same **pretext**: to name the motion of photographs
+# In the study below they are trained alike: on the same clips, with the same seeds, number of epochs and form of the
+# learning rate over time. From scratch, on so few clips, small networks hardly learn to see motion
+# ([chapter 9](09_mini_ssv2.ipynb)); so the networks first learn the same **pretext**: to name the motion of photographs
 # that drift, grow or turn. Seven share what sees: they begin with the convolutions of one 3-D ResNet that learned it, and
 # differ in what stands behind. (The sources' encoders see single frames; here the class is a motion, and single
-# frames do not show it.) The 3-D CNN of 2013 has convolutions of its own, and learns the pretext itself.
-# The settings were found for ST-ABN and its
-# baseline, and nothing was tuned for the others: **their accuracy is that of these settings**, not the best they
+# frames do not show it.) The 3-D CNN of 2013 has convolutions of its own. It learned the pretext, too, but from there
+# nothing of these clips; so it begins from random numbers, with a smaller learning rate than the others, at which it learned.
+# The other settings were found for ST-ABN and its
+# baseline, and nothing else was tuned: **the accuracy of the rest is that of these settings**, not the best they
 # could reach.
 #
 # ## The clips and the questions

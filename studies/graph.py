@@ -8,7 +8,7 @@ from pathlib import Path
 
 from studies import footage
 from studies.runs import as_tasks, edits_of, learning_from, studied
-from studies.together import started, studied_others
+from studies.together import studied_others
 from tools.graph import LAUNCH, PY, STREAMED, made, papermill, prepared
 
 BIASED, BIASED_PREPARED = Path("data/mini_biased"), Path("data/mini_biased_prepared")
@@ -72,7 +72,6 @@ def steps(seeds):
         yield from studied_others_edits(fresh)
         yield from studied_plain(seed)
         yield from studied_others(seed)
-    yield from started()
     yield from studied_choice()
     yield from studied_hand()
     yield from footage.steps()
