@@ -95,9 +95,8 @@ for network, title in together.NETWORKS.items():
 # differ in what stands behind. (The sources' encoders see single frames; here the class is a motion, and single
 # frames do not show it.) The 3-D CNN of 2013 has convolutions of its own. It learned the pretext, too, but from there
 # nothing of these clips; so it begins from random numbers, with a smaller learning rate than the others, at which it learned.
-# The other settings were found for ST-ABN and its
-# baseline, and nothing else was tuned: **the accuracy of the rest is that of these settings**, not the best they
-# could reach.
+# All other settings were found for ST-ABN and its baseline: **the accuracy of the other networks is that of these
+# settings**, not the best they could reach.
 #
 # ## The clips and the questions
 #
