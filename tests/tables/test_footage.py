@@ -6,6 +6,7 @@ import pytest
 from stabn.tables import footage
 from stabn.tables.html import DASH, NOTHING
 from stabn.tables.runs import TableError
+from stabn.training.checkpoint import REPOSITORY
 from tests.records import rows, write
 
 CLIPS = (43, 37, 37, 29, 31)
@@ -140,6 +141,15 @@ def test_without_records_there_are_dashes_and_another_file_is_named(tmp_path):
     write(tmp_path, f"{footage.FOLDER}/real_walk_seed0.json", {})
     with pytest.raises(TableError, match="named unlike real_idle_gated_fold0_seed0"):
         footage.accuracy_table(tmp_path)
+
+
+def test_each_committed_network_of_the_first_seed_lies_beside_its_record():
+    """So that it can be scored on clips that were not used here."""
+    records = (REPOSITORY / footage.FOLDER).glob("real_*_fold?_seed0.json")
+    trained = [path for path in records if "finetune" not in path.name]
+    assert trained
+    for path in trained:
+        assert path.with_name(f"{path.stem}-best.pt").stat().st_size < 2**20
 
 
 def test_what_chapter_21_says_of_two_swipes_is_in_the_committed_records():
