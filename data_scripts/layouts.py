@@ -69,7 +69,7 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
     """The lines of a text file that are not empty, with their numbers from 1.
 
     Raises:
-        DataError: There is no such file, or it is no text.
+        DataError: There is no such file, it is no text, or it is empty.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -78,14 +78,16 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
         hint = f"there is {', '.join(there[:5])}" if there else "there is no .txt file"
         why = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
         raise DataError(f"{path}: {why}; {hint}; is it the folder of the official lists?") from None
-    return [(k, line.strip()) for k, line in enumerate(lines, 1) if line.strip()]
+    if not (found := [(k, line.strip()) for k, line in enumerate(lines, 1) if line.strip()]):
+        raise DataError(f"{path}: is empty; unpack the official lists again")
+    return found
 
 
 def class_files(videos: Path, classes: Iterable[str]) -> dict[str, dict[str, Path]]:
     """class → {name in small letters: file}: lists and folders do not agree in capitals.
 
     Raises:
-        DataError: A class has no folder, or none of them holds a video.
+        DataError: A class has no folder, or no video in it.
     """
     if not videos.is_dir():
         raise DataError(f"{videos}: no such folder; give the one that holds a folder a class")
@@ -100,8 +102,12 @@ def class_files(videos: Path, classes: Iterable[str]) -> dict[str, dict[str, Pat
         text: {p.name.casefold(): p for p in sorted(folders[text].iterdir()) if _is_video(p)}
         for text in classes
     }
-    if not any(files.values()):
-        raise DataError(f"{videos}: its folders hold no video ({', '.join(SUFFIXES)})")
+    if empty := [text for text, of in files.items() if not of]:
+        more = f" (so {len(empty) - 1} more)" if empty[1:] else ""
+        raise DataError(
+            f"{videos / empty[0]}: holds no video ({', '.join(SUFFIXES)}){more}; unpack the whole "
+            "set again"
+        )
     return files
 
 
@@ -172,8 +178,17 @@ def write(out: Path, classes: Sequence[str], lists: Lists) -> int:
         How many groups leak.
 
     Raises:
-        DataError: A video is in two lists, or ``out/videos`` holds files that are no links.
+        DataError: A list is empty, a class has nothing to train on, a video is in two lists, or
+            ``out/videos`` holds files that are no links. What was there before stays.
     """
+    if empty := [name for name, of_split in lists.items() if not of_split]:
+        raise DataError(f"no video is in the {empty[0]} list; are these the lists of this set?")
+    trained = {clip.text for clip in lists["train"]}
+    if untaught := [text for text in classes if text not in trained]:
+        more = f" (so {len(untaught) - 1} more)" if untaught[1:] else ""
+        raise DataError(
+            f"{untaught[0]}: has no video to train on{more}; unpack lists and videos again"
+        )
     clips = [clip for of_split in lists.values() for clip in of_split]
     if twice := [path for path, k in Counter(clip.path for clip in clips).items() if k > 1]:
         raise DataError(f"{twice[0]}: is listed twice; are these lists of one split?")

@@ -79,11 +79,18 @@ def bytes_of(path: Path, content: bytes | None = None) -> Iterator[BinaryIO]:
         with path.open("rb") if content is None else BytesIO(content) as file:
             yield file
     except FileNotFoundError as error:
-        raise VideoError(path, "no such file") from error
+        raise VideoError(path, _missing(path)) from error
     except IsADirectoryError as error:
         raise VideoError(path, "is a folder, not a video") from error
     except OSError as error:
         raise VideoError(path, f"cannot be read: {error.strerror}") from error
+
+
+def _missing(path: Path) -> str:
+    """What is to be said of a file that is not there."""
+    if path.is_symlink():
+        return f"is a link to {path.readlink()}, which is gone: put it back, or make the set anew"
+    return "no such file"
 
 
 @contextmanager

@@ -6,7 +6,9 @@ import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
+from os import scandir
+from os.path import exists, splitext
 from pathlib import Path
 from typing import Any
 
@@ -201,13 +203,15 @@ class VideoFolder:
         self._content: dict[str, bytes] = {}  # of the video whose frames were counted last
 
     def video_ids(self) -> list[str]:
-        """The ids of all videos in the folder, sorted.
+        """The ids of all videos in the folder, sorted; a link to a file that is gone is none.
 
         Raises:
             VideoError: A video is there twice, as webm and as mp4.
         """
         files = sorted(
-            (path.stem, path.suffix) for path in self.folder.iterdir() if path.suffix in SUFFIXES
+            splitext(entry.name)
+            for entry in scandir(self.folder)
+            if splitext(entry.name)[1] in SUFFIXES and (not entry.is_symlink() or exists(entry))
         )
         for (one, suffix), (next_one, other) in pairwise(files):
             if one == next_one:
@@ -216,9 +220,10 @@ class VideoFolder:
         return [video_id for video_id, _ in files]
 
     def path(self, video_id: str) -> Path:
-        """The file of a video; where there is none, the one that should be."""
+        """The file of a video; where there is none, the one that should be: a link, or a webm."""
         files = [self.folder / f"{video_id}{suffix}" for suffix in SUFFIXES]
-        return next(filter(Path.exists, files), files[0])
+        links = (file for file in files if file.is_symlink())
+        return next(chain(filter(Path.exists, files), links), files[0])
 
     def frames(self, video_id: str) -> int:
         """How many frames a video has: as the set's manifest says, or asked of the file once.

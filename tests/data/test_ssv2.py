@@ -243,6 +243,20 @@ def test_a_video_as_h264_is_an_mp4(tmp_path):
         videos.video_ids()
 
 
+def test_a_link_to_a_video_that_is_gone_is_none_and_is_told_from_no_link(tmp_path):
+    (tmp_path / "videos").mkdir()
+    gone = tmp_path / "gone.avi"
+    (tmp_path / "videos" / "1.avi").symlink_to(gone)
+    videos = VideoFolder(tmp_path)
+    assert videos.video_ids() == []
+    assert videos.path("1").name == "1.avi"
+    with pytest.raises(VideoError, match=rf"1\.avi: is a link to {gone}, which is gone: put it b"):
+        videos.frames("1")
+    encode(barcodes(3), gone, "-c:v", "mpeg4")
+    assert videos.video_ids() == ["1"]
+    assert videos.frames("1") == 3
+
+
 def test_a_video_may_be_an_avi_with_dots_in_its_name(tmp_path):
     (tmp_path / "videos").mkdir()
     film = tmp_path / "videos" / "#2_a.film_np1.avi"

@@ -145,6 +145,28 @@ def test_wrong_lists_of_ucf101_are_refused_by_line(ucf, tmp_path, file, old, new
     assert not (tmp_path / "ucf101").exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "kept", "says"),
+    [
+        ("trainlist01", lambda line: False, r"trainlist01\.txt: is empty; unpack the official"),
+        ("testlist01", lambda line: False, r"testlist01\.txt: is empty"),
+        ("classInd", lambda line: False, r"classInd\.txt: is empty"),
+        ("trainlist01", lambda line: "YoYo" not in line, r"YoYo: has no video to train on; unp"),
+        ("trainlist01", lambda line: "Apply" in line, r"train on \(so 1 more\); unpack"),
+    ],
+)
+def test_lists_that_leave_something_empty_are_refused_and_nothing_is_lost(
+    ucf, tmp_path, file, kept, says
+):
+    assert ucf101.main(ucf) == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "ucf101").glob("*.json")}
+    path = tmp_path / "ucfTrainTestlist" / f"{file}.txt"
+    path.write_text("\n".join(filter(kept, path.read_text().splitlines())))
+    with pytest.raises(DataError, match=says):
+        ucf101.main(ucf)
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "ucf101").glob("*.json")}
+
+
 def test_a_missing_list_folder_or_video_of_ucf101_is_named(ucf, tmp_path):
     with pytest.raises(
         DataError, match=r"trainlist02\.txt: No such file .* there is classInd\.txt"
@@ -262,10 +284,18 @@ def test_the_ten_classes_have_the_reports_sizes_and_no_film_twice(tmp_path, caps
     found = [names(tmp_path / "ten", split) for split in ("train", "validation", "test")]
     assert [len(of) for of in found] == [730, 220, 78]
     assert disjoint({v.split("_A_Film")[0] for v in of} for of in found)
-    for path in (videos / "dive").iterdir():
+    whole = (tmp_path / "ten" / "train.json").read_bytes()
+    for path in sorted((videos / "dive").iterdir())[1:]:
         path.unlink()
-    with pytest.raises(DataError, match=r"the 1023 clips of brush_hair, .* into lists of 1028"):
+    with pytest.raises(DataError, match=r"the 1024 clips of brush_hair, .* into lists of 1028"):
         hmdb51.main(ten)
+    next((videos / "dive").iterdir()).unlink()
+    with pytest.raises(DataError, match=r"dive: holds no video .*unpack the whole set again"):
+        hmdb51.main(ten)
+    (videos / "dive").rename(tmp_path / "dive")  # the eleventh class does not take its place
+    with pytest.raises(DataError, match=r"has no folder dive; unpack the whole set"):
+        hmdb51.main(ten)
+    assert (tmp_path / "ten" / "train.json").read_bytes() == whole
 
 
 # -- Sports-1M ---------------------------------------------------------------------------------
