@@ -5,6 +5,7 @@ attention. ``--method`` explains any network after the fact, ``--compare`` puts 
 below. A network that learned from features is put behind its encoder again.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,7 +201,22 @@ def _format(path: Path) -> str:
     return name
 
 
+def _room(path: Path) -> None:
+    """Whether a file can be there, before anything is computed.
+
+    Raises:
+        UserError: what there is of its folders is a file, or cannot be written.
+    """
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UserError(
+            f"{path}: cannot be written, for {above} is no folder of yours; {ELSEWHERE}"
+        )
+
+
+ELSEWHERE = "choose another --out"
 BY = click.Choice(list(METHODS))
+DEAR = ("occlusion", "rise")  # hundreds of forward passes
 
 
 @click.command(help="Show where and when a network looks in a video.")
@@ -237,21 +253,22 @@ def command(
 ) -> None:
     """VIDEO is a file in any container and codec, of any size."""
     _format(out)
+    _room(out)
     trained = load(checkpoint)
     if trained.config.encoder:
-        trained = behind_its_encoder(trained, named(weights))
+        trained = behind_its_encoder(trained, named(weights), checkpoint.parent)
     methods = dict.fromkeys((method, *compare))  # each once, in the order given
-    explanations = []
-    for name in methods:
+    found = {}
+    # the cheap ones first: they alone may find that the network has not what they need
+    for name in sorted(methods, key=lambda name: name in DEAR):
         click.echo(f"explaining by {name} …", err=True)  # which may take minutes
-        explanations.append(explain(video, trained, method=name))
+        found[name] = explain(video, trained, method=name)
+    explanations = [found[name] for name in methods]
     first, several = explanations[0], len(explanations) > 1
     try:
         save(compared(explanations) if several else first.figure(), out)
     except OSError as error:
-        raise UserError(
-            f"{out}: cannot be written ({error.strerror}); choose another --out"
-        ) from error
+        raise UserError(f"{out}: cannot be written ({error.strerror}); {ELSEWHERE}") from error
     click.echo(f"{video}, by {trained.origin}, which learned from {trained.config.data_root}")
     for name, probability in first.predictions:
         click.echo(f"  {probability:6.1%}  {name}")

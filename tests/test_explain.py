@@ -2,13 +2,14 @@
 
 import importlib.util
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
 from stabn import explain as explaining
-from stabn.attribution import Question
+from stabn.attribution import METHODS, Question
 from stabn.attribution.grad_cam import grad_cam
 from stabn.data.sampling import segment_indices
 from stabn.data.transforms import eval_transform, normalise
@@ -142,6 +143,19 @@ def test_methods_stand_under_one_another_in_the_order_asked(baseline, tmp_path, 
     assert "centre: 0 forward passes" in said
 
 
+@pytest.mark.parametrize("absent", ["intrinsic", "grad_cam"])
+def test_what_a_network_has_not_is_told_before_what_takes_long(
+    tmp_path, monkeypatch, absent, refused
+):
+    slow = Mock()
+    monkeypatch.setitem(METHODS, "occlusion", slow)
+    network = {"model": "cnn3d", "network": {"features": 8}}
+    given = ["--checkpoint", saved(tmp_path, **network), "--out", tmp_path / "f.png"]
+    said = refused(BIKES, *given, "--method", "occlusion", "--compare", absent)
+    assert "occlusion or rise" in said
+    assert not slow.called
+
+
 def test_one_method_after_the_fact_has_the_figure_of_the_comparison(tiny):
     ours = explain(BIKES, checkpoint.load(tiny), method="occlusion")
     names = [text.get_text() for text in ours.figure().texts]
@@ -183,7 +197,7 @@ def test_clear_errors(tiny, baseline, tmp_path, refused):
     assert "absent.pt" in refused(BIKES, "--checkpoint", tmp_path / "absent.pt", "--out", out)
     assert "text.mp4" in refused(BIKES, "--checkpoint", text, "--out", out)
     said = refused(BIKES, "--checkpoint", baseline, "--out", out)
-    assert "tiny.pt: ResNet3d has no attention" in said
+    assert "tiny.pt: this network has no attention of its own" in said
     assert "choose another method" in said
     odd = refused(BIKES, "--checkpoint", tiny, "--out", tmp_path / "figure.bmpx")
     assert "figure.bmpx" in odd
@@ -212,7 +226,8 @@ def test_a_checkpoint_of_another_class_count_is_refused(tiny, tmp_path, refused)
 def test_what_cannot_be_written_leaves_nothing(tiny, tmp_path, refused):
     (tmp_path / "file").write_text("in the way")
     out = tmp_path / "file" / "figure.png"
-    assert "cannot be written" in refused(BIKES, "--checkpoint", tiny, "--out", out)
+    said = refused(tmp_path / "never read.mp4", "--checkpoint", tiny, "--out", out)
+    assert f"cannot be written, for {tmp_path / 'file'} is no folder of yours" in said
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
 
 

@@ -170,6 +170,14 @@ def test_describe_attention_by_hand():
     assert "at the upper right (0.80" in words
 
 
+def test_attention_that_is_the_same_throughout_has_no_peak():
+    peaked = np.array([[[0.1, 0.8]], [[0.1, 0.2]]])
+    over_places = figures.describe_attention(np.ones(2), peaked)
+    assert "Temporal attention is the same at all frames. At frame 0 spatial" in over_places
+    over_time = figures.describe_attention(np.array([0.2, 0.8]), np.ones((2, 4, 4)))
+    assert over_time.endswith("lowest, 0.20, at frame 0. Spatial attention is the same everywhere.")
+
+
 def test_explanations_stand_below_the_clip_each_on_its_own_scale(clip):
     frames, temporal, spatial = clip
     pairs = {

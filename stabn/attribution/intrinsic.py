@@ -22,8 +22,8 @@ def intrinsic(question: Question) -> Evidence:
     spatial = getattr(output, "spatial_attention", None)
     if temporal is None and spatial is None:
         raise Unexplained(
-            f"{type(question.model).__name__} has no attention of its own to show; choose another "
-            f"method, or give an ST-ABN's checkpoint"
+            "this network has no attention of its own to show; choose another method, such as "
+            "occlusion or rise"
         )
     t = question.frames
     temporal = torch.ones(t) if temporal is None else temporal[0]

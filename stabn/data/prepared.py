@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from stabn import given
+from stabn.data.features import KEY
 from stabn.data.processes import in_processes
 from stabn.data.ssv2 import VideoFolder
 from stabn.data.transforms import resize
@@ -31,6 +32,16 @@ _VERSION = 1
 
 class PreparationError(UserError):
     """A set that could not be prepared, or a prepared set that is missing or damaged."""
+
+
+def _missing(folder: Path, error: OSError) -> str:
+    """What is to be said of a prepared set that is not there."""
+    if (folder / KEY).exists():
+        return (
+            f"{folder}: holds an encoder's features, and frames are asked for: give a folder of "
+            "`stabn prepare`, or name the encoder under network"
+        )
+    return f"{error.filename}: {error.strerror}; make it with stabn prepare"
 
 
 class PreparedFrames:
@@ -50,9 +61,7 @@ class PreparedFrames:
             self._data = np.memmap(self.folder / self.index["data"], np.uint8, "r")
             promised = self.index["bytes"]
         except OSError as error:
-            raise PreparationError(
-                f"{error.filename}: {error.strerror}; make it with stabn prepare"
-            ) from error
+            raise PreparationError(_missing(self.folder, error)) from error
         except (ValueError, KeyError, TypeError) as error:
             raise PreparationError(f"{index}: damaged ({error}); prepare the set again") from error
         if self._data.size != promised:
@@ -122,6 +131,8 @@ def prepare(
     out = given.path(out)
     if not video_ids:
         raise PreparationError(f"{out}: no videos to prepare")
+    if (out / KEY).exists():
+        raise PreparationError(f"{out}: holds an encoder's features; choose another folder")
     growing = out / f"frames-part-{os.urandom(4).hex()}.u8"
     part = out / f".index.{os.getpid()}.json"
     videos, broken, offset, content = {}, [], 0, hashlib.sha256()

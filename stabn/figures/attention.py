@@ -146,12 +146,18 @@ def describe_attention(
     indices = np.arange(len(temporal)) if frame_indices is None else np.asarray(frame_indices)
     high, low = int(temporal.argmax()), int(temporal.argmin())
     words = answer(predictions, truth)
-    words.append(
-        f"Temporal attention is highest, {temporal[high]:.2f}, at frame {indices[high]} and "
-        f"lowest, {temporal[low]:.2f}, at frame {indices[low]}."
-    )
-    words.append(
-        f"At frame {indices[high]} spatial attention peaks {place(spatial[high])} "
-        f"({spatial[high].max():.2f}; its lowest value there is {spatial[high].min():.2f})."
-    )
+    if high == low:
+        words.append("Temporal attention is the same at all frames.")
+    else:
+        words.append(
+            f"Temporal attention is highest, {temporal[high]:.2f}, at frame {indices[high]} and "
+            f"lowest, {temporal[low]:.2f}, at frame {indices[low]}."
+        )
+    if np.ptp(spatial) == 0:
+        words.append("Spatial attention is the same everywhere.")
+    else:
+        words.append(
+            f"At frame {indices[high]} spatial attention peaks {place(spatial[high])} "
+            f"({spatial[high].max():.2f}; its lowest value there is {spatial[high].min():.2f})."
+        )
     return " ".join(words)

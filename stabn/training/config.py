@@ -170,6 +170,12 @@ class RunConfig(Strict):
         0, ge=0, description="steps left out for a loss or gradient that is NaN or infinite"
     )
 
+    @classmethod
+    def belongs(cls, name: str) -> str | None:
+        """Settings of networks beside ST-ABN stand one step further in."""
+        of = [model for model, kind in networks.SETTINGS.items() if name in kind.model_fields]
+        return f"of {' and '.join(of)}: put it under network" if of else None
+
     @field_validator("backbone")
     @classmethod
     def _known_backbone(cls, value: str) -> str:

@@ -20,6 +20,7 @@ from stabn.models.output import VideoOutput
 from stabn.training.build import features
 from stabn.training.checkpoint import CheckpointError, Trained
 from stabn.training.features import each_second
+from stabn.training.records import check_features
 
 
 class Encoded(BehindEncoder):
@@ -73,15 +74,19 @@ class Encoded(BehindEncoder):
         return segment_indices(n, self.num_frames)
 
 
-def behind_its_encoder(trained: Trained, weights: str | Path | None = "imagenet") -> Trained:
+def behind_its_encoder(
+    trained: Trained, weights: str | Path | None = "imagenet", run: Path | None = None
+) -> Trained:
     """The same, its network behind the encoder whose features it learned from.
 
     Args:
         trained: of a run that reads features; their folder still lies where the run says.
         weights: of the encoder, as :class:`~stabn.models.encoders.Encoder` takes them.
+        run: the run's folder; its record says what the features were of when it learned from them.
 
     Raises:
         CheckpointError: nothing says what the features were of, or these weights make other ones.
+        ConfigError: the features there now are not those that it learned from.
         EncoderError, MissingExtra, WeightsError: the encoder, or its weights, cannot be had.
     """
     model, config, _, origin = trained
@@ -92,6 +97,8 @@ def behind_its_encoder(trained: Trained, weights: str | Path | None = "imagenet"
             f"{origin}: reads features of {config.encoder}, and the folder that says how they were "
             f"made is needed to put that before it again: {error}"
         ) from error
+    if run is not None:
+        check_features(config, run)
     encoder = Encoder(config.encoder, weights, official=key.official)
     if encoder.weights_hash != key.weights:
         raise CheckpointError(

@@ -128,9 +128,12 @@ def load_fitting(model: nn.Module, state: dict[str, Tensor], config: RunConfig) 
         else:
             fresh.append(name)
     if not any(t.dim() > 1 for t in fitting.values()):
+        field, value = "backbone", config.backbone
+        if config.network is not None:
+            field, value = "network.encoder", getattr(config.network, "encoder", "none")
         raise CheckpointError(
-            f"{config.weights}: no weight of it fits a {config.model} on {config.backbone}; give "
-            f"weights of the same backbone, or null"
+            f"{config.weights}: no weight of it fits this {config.model} ({field}: {value}); give "
+            f"weights of a network with the same {field}, or null"
         )
     model.load_state_dict(fitting, strict=False)
     modules = sorted({name.rpartition(".")[0] for name in fresh})

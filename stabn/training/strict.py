@@ -23,6 +23,11 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @classmethod
+    def belongs(cls, name: str) -> str | None:
+        """Where a name belongs that is unknown here, in words; None if nowhere."""
+        return None
+
     @field_validator("*", mode="before")
     @classmethod
     def _from_text(cls, value: Any, info: ValidationInfo) -> Any:
@@ -63,6 +68,8 @@ def parse(cls: type[Config], values: Mapping[str, Any], source: str | Path) -> C
 
 def _explain(cls: type[Strict], error: Mapping[str, Any]) -> str:
     field = ".".join(str(part) for part in error["loc"][:1])
+    if error["type"] == "extra_forbidden" and (where := cls.belongs(field)):
+        return f"unknown name {field!r} ({where})"
     if error["type"] == "extra_forbidden":
         # "learning_rate" is near the description of "lr"
         names = {

@@ -176,7 +176,7 @@ def test_all_give_a_value_for_each_frame_and_each_place():
 
 
 def test_what_a_network_has_not_is_said():
-    with pytest.raises(Unexplained, match="Spot has no attention"):
+    with pytest.raises(Unexplained, match="this network has no attention"):
         found("intrinsic")
     flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * T * SIDE * SIDE, 2))
     with pytest.raises(Unexplained, match="use occlusion or rise"):

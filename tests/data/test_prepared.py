@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -48,6 +49,15 @@ def with_a_broken_one(videos: VideoFolder, root: Path) -> VideoFolder:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_folder_of_features_is_told_from_no_folder_and_left_alone(tmp_path):
+    (tmp_path / "features.json").write_text("{}")
+    with pytest.raises(PreparationError, match=r"holds an encoder's features, and frames are ask"):
+        PreparedFrames(tmp_path)
+    with pytest.raises(PreparationError, match=r"holds an encoder's features; choose another fold"):
+        prepare(Mock(), ["1"], tmp_path, 8)
+    assert [path.name for path in tmp_path.iterdir()] == ["features.json"]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

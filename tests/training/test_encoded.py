@@ -1,5 +1,8 @@
 """A network behind its encoder again answers a video as it answers that video's features."""
 
+from dataclasses import asdict
+from shutil import copyfile
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +22,7 @@ from stabn.training.checkpoint import CheckpointError, load, save
 from stabn.training.config import RunConfig
 from stabn.training.encoded import behind_its_encoder
 from stabn.training.forward import forward
+from stabn.training.records import write_record
 
 pytestmark = pytest.mark.slow(20)
 
@@ -119,6 +123,21 @@ def test_the_command_takes_such_a_run_by_any_method(saved, videos, tmp_path, sta
     assert "grad_cam: 3 forward passes" in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r"made with other weights \(.*, not .*\); give those"):
         stabn("explain", videos.path("long"), *given[:-1], "imagenet")
+
+
+def test_features_made_anew_in_another_way_are_refused(saved, videos, tmp_path, stabn):
+    """The folder lies where the run says, and holds what the run did not learn from."""
+    run = tmp_path / "run"
+    run.mkdir()
+    copyfile(saved["bilstm"], run / "best.pt")
+    key = asdict(features.FeatureCache(load(saved["bilstm"]).config.prepared).key)
+    given = ["--checkpoint", run / "best.pt", "--out", tmp_path / "f.png", "--weights", "none"]
+    write_record(run / "record.json", {"data": {"features": key}})
+    stabn("explain", videos.path("long"), *given)
+    write_record(run / "record.json", {"data": {"features": key | {"taken": "all"}}})
+    said = r"holds other features than .*run began with \(taken\); give the folder of those"
+    with pytest.raises(SystemExit, match=said):
+        stabn("explain", videos.path("long"), *given)
 
 
 def test_without_what_says_how_the_features_were_made_it_is_refused(saved, tmp_path):

@@ -6,10 +6,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from stabn.models.encoders import LITE0
 from stabn.models.resnet3d import BACKBONES, Backbone, ResNet3d, Stage
 from stabn.models.weights import WeightsError
 from stabn.training.build import build_model
 from stabn.training.checkpoint import CheckpointError, save
+from stabn.training.config import RunConfig
 from stabn.training.start import start_from
 from tests.training.networks import CLASSES
 
@@ -104,6 +106,21 @@ def test_nothing_fits(tiny, config, tmp_path):
     save(tmp_path / "alien.pt", alien, config, CLASSES)
     config = tiny(weights=str(tmp_path / "alien.pt"))
     with pytest.raises(CheckpointError, match=r"alien\.pt: no weight of it fits"):
+        start_from(build_model(config, len(CLASSES)), config)
+
+
+def test_nothing_of_a_network_behind_another_encoder_fits(tmp_path):
+    network = {"encoder": "vgg16", "pooled": True, "units": 2, "dense": 3}
+    beside = {"name": "b", "model": "bilstm", "num_frames": 3, "prepared": "features"}
+    behind_vgg = RunConfig(**beside, network=network)
+    save(tmp_path / "vgg.pt", torch.nn.Linear(3, 3), behind_vgg, CLASSES)
+    config = RunConfig(
+        **beside, network=network | {"encoder": LITE0}, weights=str(tmp_path / "vgg.pt")
+    )
+    said = (
+        rf"no weight .* fits this bilstm \(network\.encoder: {LITE0}\); give .* same network\.enc"
+    )
+    with pytest.raises(CheckpointError, match=said):
         start_from(build_model(config, len(CLASSES)), config)
 
 
