@@ -12,6 +12,7 @@ import hashlib
 import os
 import random
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -178,7 +179,7 @@ class _Lite0(nn.Module):
             try:
                 self.efficientnet.load_state_dict(read_state_dict(path))
             except RuntimeError as error:
-                cause = str(error).splitlines()[1].strip()
+                cause = textwrap.shorten(str(error).splitlines()[1], 200, placeholder=" …")
                 raise WeightsError(
                     f"{path}: is not of an EfficientNet-Lite0 ({cause}); say 'imagenet' for those "
                     "that its package brings"

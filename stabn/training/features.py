@@ -103,7 +103,9 @@ def key_of(
     """
     if (taken == "segments") != (num_frames is not None):
         raise FeaturesError(
-            f"num_frames is {num_frames} with {taken}: segments need a number, the others take none"
+            f"frames: {taken} take no number, they are as many as a video has"
+            if num_frames
+            else "frames: segments need a number of frames a video, as --frames 16"
         )
     decoder = f"av {av.__version__}"
     if isinstance(videos, PreparedFrames):
