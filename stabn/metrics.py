@@ -215,6 +215,10 @@ def beyond_habit(agreement: RankCorrelation, fixed: RankCorrelation) -> str:
         differences = per_clip[np.isfinite(per_clip)]
         return differences.mean() > 2 * differences.std(ddof=1) / len(differences) ** 0.5
 
+    if above(agreement.exchanged - agreement.per_clip):
+        return (
+            "M_t is below the truth of other clips: it agrees with theirs more than with its own."
+        )
     if not above(agreement.per_clip - agreement.exchanged):
         return "M_t is not clearly above the truth of other clips: nothing but habit is shown."
     follows = "M_t is above the truth of other clips: it follows its own clip."

@@ -146,10 +146,12 @@ def test_words_tell_a_look_at_the_clip_from_a_habit():
     fixed = fixed_curve(levels)
     habit = np.tile(levels.mean(axis=0), (60, 1))
     looks = {"all": levels, "some": levels + noise, "none": habit}
+    looks["against"] = -levels
     said = {how: beyond_habit(rank_correlation(m_t, levels), fixed) for how, m_t in looks.items()}
     assert "above a fixed curve too" in said["all"]
     assert "follows its own clip.\nIt is not clearly above a fixed curve" in said["some"]
     assert "nothing but habit" in said["none"]
+    assert "below the truth of other clips" in said["against"]
 
 
 def test_shuffled_attention_falls_inside_the_interval_and_the_truth_outside():
