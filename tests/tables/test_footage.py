@@ -171,7 +171,7 @@ def test_what_chapter_21_says_of_two_swipes_is_in_the_committed_records():
 
 
 def test_what_chapter_21_says_of_there_and_back_is_in_the_committed_records():
-    """M_t lies on the half that moves the other way than the class says, in all 20 networks, in one hardly."""
+    """M_t lies on the half that moves against the class: in all 20 networks, in one hardly."""
     runs = footage.read_footage()
 
     def levels(variant: str) -> list[dict]:
