@@ -87,7 +87,7 @@ def test_over_places_occlusion_and_rise_lead_and_own_attention_is_no_better_than
             assert not sure(each(network, method, "space") - each(network, "centre", "space"))
 
 
-def test_over_time_the_first_place_is_decided_in_three_networks_and_grad_cam_agrees_best_or_ties():
+def test_over_time_the_first_place_is_decided_in_four_networks_and_grad_cam_agrees_best_or_ties():
     decided = set()
     for network in RUN:
         methods = [method for method in AFTER if method in explained(network)["methods"]]
@@ -98,4 +98,15 @@ def test_over_time_the_first_place_is_decided_in_three_networks_and_grad_cam_agr
         if "grad_cam" in methods:
             for method in explained(network)["methods"]:
                 assert not sure(each(network, method, "when") - each(network, "grad_cam", "when"))
-    assert decided == {(network, "rise") for network in ("convlstm", "bilstm_none", "bilstm_after")}
+    others = ("convlstm", "bilstm_none", "bilstm_after", "cnn3d")
+    assert decided == {(network, "rise") for network in others}
+
+
+def test_the_3_d_cnn_learned_little_and_no_explanation_of_it_agrees_as_the_centre_does():
+    records = {n: json.loads((FOLDER / f"together_{n}_seed0.json").read_text()) for n in RUN}
+    right = {n: record["results"]["validation"]["top1"] for n, record in records.items()}
+    assert min(right, key=right.get) == "cnn3d"
+    assert 1 / 14 + 0.05 < right["cnn3d"] < 1 / 5
+    assert explained("cnn3d")["parameters"] > explained("baseline")["parameters"]
+    for method in ("occlusion", "rise"):
+        assert sure(each("cnn3d", "centre", "when") - each("cnn3d", method, "when"))
