@@ -162,10 +162,11 @@ HTML(f"<p>{footage.counted_in_words()}</p>" + footage.accuracy_table())
 # **Attention pays in every column**, with either fusion. The *matched control* has the same layers, and an attention that is
 # held constant: so it is not the layers. Of two swipes it pays most: without it the networks add up all frames alike, as a uniform
 # $M_t$ does in equation (1), see both directions, and are right on about half of the clips; with it, on four of five. But the gestures
-# as filmed have nothing around them that would have to be left out, and there, too, more than ten points are gained.
+# as filmed have nothing around them that would have to be left out, and there, too, more than ten points are gained. Between
+# stillness it is least: a few points, less than two standard errors.
 #
-# **Beside the line it is little.** As filmed no network beats it, there and back none clearly; of two swipes those with attention are
-# some points above, hardly more than a standard error.
+# **Beside the line it is little.** As filmed and between stillness no network beats it, there and back none clearly; of two swipes
+# those with attention are some points above, hardly more than a standard error.
 #
 # *When*: does the attention agree with the truth better than what other clips' truth earns? Motion between frames
 # stands beside it, which knows no classes, and the middle of the clip, which knows nothing.
@@ -180,8 +181,11 @@ HTML(footage.when_table("there_and_back"))
 HTML(footage.when_table("idle"))
 
 # %% [markdown]
-# Compare along a row. In both sets the truth is always the first swipe, so other clips' truth earns as much: **a habit of
-# looking early would do**, and the agreement alone proves no more. What tells a habit from a use is the causal test below.
+# Compare along a row. In the first two sets the truth is always the first swipe, so other clips' truth earns as much: **a habit of
+# looking early would do**, and the agreement alone proves no more. Between stillness the gesture begins and ends at another
+# place in each clip, but lies about the middle. So the middle of the clip agrees best of all, and it is nothing but habit. Beyond other
+# clips' truth is motion most of all, the gated $M_t$ less, the $M_t$ of the paper's fusion hardly. What tells a habit from a use is the
+# causal test below.
 # Insertion and deletion say something already. Where the insertion is below the deletion, the frames that $M_t$ ranks first are those
 # that the answer needs least.
 
@@ -381,7 +385,8 @@ Markdown(footage_hand.gain_in_words())
 # %% [markdown]
 # ## What we learned
 #
-# - **Attention pays where a camera looked, too**: as filmed, there and back, and most of two swipes, networks with it are right
+# - **Attention pays where a camera looked, too**: as filmed, there and back, and most of two swipes (between
+#   stillness least), networks with it are right
 #   on more clips than the same networks with an attention that is held constant.
 # - **On real footage, too, $M_t$ can decide.** With the gated fusion it lies on the swipe that counts, and set by hand to
 #   either swipe it takes the answer along, both times in five times as many clips as by chance. In as many the
@@ -392,8 +397,8 @@ Markdown(footage_hand.gain_in_words())
 #   the one that we had not meant. An agreement below chance can be a sign that the task allows more than its
 #   maker thought.
 # - **$M_s$ says little here**: it lies on what moves hardly more than a uniform map does.
-# - **A line between small pictures is hard to beat**: as filmed no network is better, there and back none clearly; of two swipes
-#   those with attention seem to be, by 8 points.
+# - **A line between small pictures is hard to beat**: as filmed and between stillness no network is better, there and
+#   back none clearly; of two swipes those with attention seem to be, by 8 points.
 # - **An edit can harm.** Where the network read the class off another part of the clip, and nothing was wrong with
 #   that, edits towards our truth moved $M_t$ as asked, and cost 30 points or more on every list (one seed): many
 #   answers became the opposite. Other videos' edits did the same.

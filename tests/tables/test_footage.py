@@ -188,14 +188,35 @@ def test_what_chapter_21_says_of_there_and_back_is_in_the_committed_records():
     assert mirrored > 0.5
 
 
-@pytest.mark.parametrize("variant", ["plain", "there_and_back", "two"])
-def test_attention_pays_in_every_column_and_a_line_between_pictures_is_near(variant):
+@pytest.mark.parametrize(
+    ("variant", "gained", "beyond"),
+    [("plain", 10, 0), ("idle", 5, 0), ("there_and_back", 10, 2), ("two", 20, 9)],
+)
+def test_attention_pays_in_every_column_and_a_line_between_pictures_is_near(
+    variant, gained, beyond
+):
     runs = footage.read_footage()
     without, attending = (
         [np.mean(footage.by_seed(runs[variant, arm], footage.top1)) for arm in arms]
         for arms in (("baseline", "control"), ("st_abn", "gated"))
     )
-    assert min(attending) > max(without) + 10
+    assert np.isfinite([*without, *attending]).all()
+    assert min(attending) > max(without) + gained
     record = read_record(REPOSITORY / footage.FOLDER / f"linear_{variant}.json")
     line = 100 * np.average(record["top1"]["all"]["ordered"], weights=record["clips"]["all"])
-    assert max(attending) < line + {"plain": 0, "there_and_back": 2, "two": 9}[variant]
+    assert max(attending) < line + beyond
+
+
+def test_between_stillness_motion_is_beyond_other_clips_truth_most_and_the_middle_not_at_all():
+    runs, beyond = footage.read_footage(), {}
+    for arm in ("st_abn", "gated"):
+        for method in footage.METHODS:
+            whens = [one["real"]["when"][method] for one in runs["idle", arm][0]]
+            beyond[arm, method] = np.mean([one["rank"] - one["rank_exchanged"] for one in whens])
+            beyond[arm, method, "rank"] = np.mean([one["rank"] for one in whens])
+        assert beyond[arm, "motion"] > beyond[arm, "own"]
+        assert abs(beyond[arm, "centre"]) < 0.005
+        assert beyond[arm, "centre", "rank"] == max(
+            beyond[arm, method, "rank"] for method in footage.METHODS
+        )
+    assert beyond["gated", "own"] > 0.05 > beyond["st_abn", "own"]
