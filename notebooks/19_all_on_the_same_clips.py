@@ -88,7 +88,7 @@ for network, title in together.NETWORKS.items():
 # *when*; of this network, only methods that hide parts can. And a network that weighs places alone
 # treats all frames alike: as an explanation of *when*, its own attention is a constant, and scores 0, as chance does.
 #
-# In the study below they are trained alike: on the same clips, with the same seeds, number of epochs and form of the
+# In the study below they are trained alike, with one exception: on the same clips, with the same seeds, number of epochs and form of the
 # learning rate over time. From scratch, on so few clips, small networks hardly learn to see motion
 # ([chapter 9](09_mini_ssv2.ipynb)); so the networks first learn the same **pretext**: to name the motion of photographs
 # that drift, grow or turn. Seven share what sees: they begin with the convolutions of one 3-D ResNet that learned it, and
@@ -355,9 +355,9 @@ for name, edits in {"temporal_attention": when, "spatial_attention": where}.item
 #
 # The same on more clips of each class, with a finer grid, more masks and several seeds a network: `make study`
 # trains, explains, and puts what it found into the runs' records (`studies/together.py`, `studies/explained.py`).
-# What follows is read from those records. A cell is a mean over seeds ± their standard deviation. All
-# seeds saw the same clips, so below it stands, in small print, what these say of other clips: ± two standard errors over the
-# clips. What was not run yet is a dash, or a command.
+# What follows is read from those records. A cell is a mean over seeds ± their standard deviation; of one seed there is none.
+# All seeds saw the same clips, so below it stands, in small print, what these say of other clips: ± two standard errors over the
+# clips. A dash stands where nothing was run yet, or where something does not fit a network.
 
 # %%
 HTML(together.networks_table())
@@ -416,8 +416,8 @@ HTML(rankings.leaders_table())
 # %% [markdown]
 # ## What was found
 #
-# Each network has one seed so far, so this is about these networks on these clips. In words (differences are
-# taken before rounding):
+# Each network has one seed so far, so this is about these networks on these clips, and no order here has been seen to
+# survive another seed. In words (differences are taken before rounding):
 
 # %% tags=["remove-input"]
 Markdown(rankings.own_attention())
@@ -427,25 +427,26 @@ Markdown(rankings.own_attention())
 #   over time: ST-ABN with the gate, and the bi-LSTM with attention *before* it. There it
 #   scores as high as Grad-CAM, within the clips' errors. (Before the bi-LSTM a part of it is habit: other clips' truth earns some
 #   of it, too.) In the other two a way leads around it: through the spatial half of the paper's fusion, and through the
-#   memory of an LSTM that has read all frames *before* they are weighed. There it is clearly behind, and not clearly higher
+#   memory of an LSTM that has read all frames *before* they are weighed. There it is clearly behind, and no higher
 #   than `centre`. A pattern in four networks, and no law: the ST-ABN of this chapter's first half, another
-#   training on other clips, agreed better with the truth than the study's.
+#   training on other clips, agreed better with the truth than the study's, and the clip's own truth helped it more than another's.
 # - **Edits fit that.** The clip's own truth beats another clip's most with the gate; less in the two bi-LSTMs, which
-#   do not differ clearly from each other; in the paper's fusion it does not matter whose truth it is. But none does better with the truth over time
+#   do not differ clearly from each other; in the paper's fusion no difference is seen. But none does better with the truth over time
 #   than with its own attention: none was trained to take it.
-# - **Over places occlusion and RISE lead**, with both fills. Grad-CAM and the own attention over places are behind, and by
-#   this measure not clearly better than `centre` (on actor and hand some of them are). (The bi-LSTMs weigh no places: their map is even, and scores as chance.)
+# - **Over places occlusion and RISE lead** in insertion minus deletion, with both fills. Grad-CAM and the own attention over
+#   places are behind, and by this measure not clearly better than `centre` (on actor and hand some of them are). (The bi-LSTMs weigh no places: their map is even, and scores as chance.)
 # - **Over time the first place is often undecided**: by the mean of both fills the first of Grad-CAM, occlusion
 #   and RISE is not clearly before the second in the ResNet, in both ST-ABNs and in the bi-LSTM with attention before it. In the three other recurrent networks, and
 #   in the 3-D CNN, RISE leads. With the truth Grad-CAM agrees best, or as well as the best, wherever it fits.
 # - **The 3-D CNN of 2013 learned little here**: it is right on fewer than one clip in five (chance is one in 14), and has more
-#   parameters than the 3-D ResNet. What explains such a network agrees with the truth less than `centre` does.
+#   parameters than the 3-D ResNet. What explains it says less of *when* the action is than `centre` does.
 #
-# **Which to pick?** For *when the action is*: Grad-CAM, three passes. For *when the answer hangs on it*, RISE or occlusion
-# do as well or better, and for *where* they do better: some two hundred passes. To *correct* a network: an attention over
-# time that gates, for there an edit reaches the answer. As it is trained, even the true edit makes the true class less probable:
+# **Which to pick?** As far as this goes: for *when the action is*, Grad-CAM, three passes (of the bi-LSTM without attention not even this
+# was better than `centre`). For *when the answer hangs on it*, RISE or occlusion do as well or better by the mean of both fills, and
+# for *where* they do better: some two hundred passes. To *correct* a network: an attention over
+# time that gates, for there the right edit differed most from a wrong one. As it is trained, even the true edit makes the true class less probable:
 # it has to be taught first ([chapter 14](14_fine_tuning.ipynb)). What stays unknown: other seeds, other sizes, and
-# networks that were tuned (only ST-ABN and the ResNet were).
+# networks that were tuned (only ST-ABN and the ResNet were, and of the 3-D CNN the learning rate).
 
 # %% [markdown]
 # ## What we learned
@@ -460,7 +461,7 @@ Markdown(rankings.own_attention())
 # - Attention that agrees with the truth may be an ornament. The edit tells: if nothing moves, the answer is
 #   not made with it.
 # - Agreement compares methods within a network. It does not rank networks.
-# - Over time, on these clips, own attention did as well as Grad-CAM in the two networks where it gates.
+# - Over time, on these clips, own attention was not clearly worse than Grad-CAM in the two networks where it gates (one seed).
 
 # %% [markdown]
 # ## Questions
