@@ -42,7 +42,7 @@ from stabn.training.checkpoint import REPOSITORY, load
 # ## The clips
 #
 # EgoGestAR's test videos show ten gestures (left, right, up, down, circle, square, star, tick, caret, X) and
-# some that are none, at several places: 237 videos, of which 195, as copies of 320×240, are what we worked with. The
+# some that are none, at several places: 237 videos, of which 195, as copies of 320×240, are what we worked with; 177 of them show one of the ten gestures, and 72 one of the four swipes. The
 # recipe (`data_scripts/egogestar.py`; its README says how to run it)
 # makes seven variants:
 #
@@ -160,10 +160,10 @@ HTML(f"<p>{footage.counted_in_words()}</p>" + footage.accuracy_table())
 # first swipe, where the finger rests at its goal. So "the first half" is where the class is *shown moving*; the pause belongs to it.
 #
 # **Attention pays in every column**, with either fusion. The *matched control* has the same layers, and an attention that is
-# held constant: so it is not the layers. Of two swipes it pays most: without it the networks add up all frames alike, as a uniform
+# held constant: so it is not the layers. Of two swipes and there and back it pays most. Of two swipes, without it the networks add up all frames alike, as a uniform
 # $M_t$ does in equation (1), see both directions, and are right on about half of the clips; with it, on four of five. But the gestures
 # as filmed have nothing around them that would have to be left out, and there, too, more than ten points are gained. Between
-# stillness it is least: a few points, less than two standard errors.
+# stillness it is least: eight to eleven points, about two standard errors.
 #
 # **Beside the line it is little.** As filmed and between stillness no network beats it, there and back none clearly; of two swipes
 # those with attention are some points above, hardly more than a standard error.
@@ -181,7 +181,7 @@ HTML(footage.when_table("there_and_back"))
 HTML(footage.when_table("idle"))
 
 # %% [markdown]
-# Compare along a row. In the first two sets the truth is always the first swipe, so other clips' truth earns as much: **a habit of
+# Compare along a row. Of two swipes, and there and back, the truth is always the first swipe, so other clips' truth earns as much: **a habit of
 # looking early would do**, and the agreement alone proves no more. Between stillness the gesture begins and ends at another
 # place in each clip, but lies about the middle. So the middle of the clip agrees best of all, and it is nothing but habit. Beyond other
 # clips' truth is motion most of all, the gated $M_t$ less, the $M_t$ of the paper's fusion hardly. What tells a habit from a use is the
@@ -283,13 +283,14 @@ assert min(moved for _, moved in times["st_abn"]) > 0.2  # as large as before, a
 
 # %% [markdown]
 # A number a fold; in brackets, how far $f'$ moved, as a share of its mean. With the gate, a frame with an $M_t$ of 1 is two to
-# four times as large as one with 0: $M_t$ works as a volume. With the paper's
+# four times as large as one with 0: $M_t$ works as a volume, above all. With the paper's
 # fusion it is as large as before, but has moved: it becomes *another* frame, not a louder one. What the layers behind take
 # this for, "look here" or "not here", the training decides. Here, in three clips of ten, it clearly was "not here".
 #
 # **There and back.** Where the first direction is asked for, $M_t$ of both networks is high on the way *back*, so it agrees with our
 # truth even less than the middle of the clip does. Where the last one is asked for, it is high on the way *there*. In all
-# 20 networks it is so, in one of them hardly: $M_t$ is higher on the half that moves the other way than the class says. They are right all the same,
+# 20 networks it is so, in one of them hardly: $M_t$ is higher on the half that moves the other way than the class says.
+# They are right all the same (on five clips of six or more),
 # for either half shows the class, and so does the frame at the turn. Our truth says when *we* put a direction, not where it
 # can be read. Why they take the *other* half, we did not find out. And an $M_t$ by hand on one half alone does not
 # bring the direction of that half: asked for the last one, the networks with the paper's fusion answer in more than half of the clips
@@ -385,16 +386,15 @@ Markdown(footage_hand.gain_in_words())
 # %% [markdown]
 # ## What we learned
 #
-# - **Attention pays where a camera looked, too**: as filmed, there and back, and most of two swipes (between
-#   stillness least), networks with it are right
+# - **Attention pays where a camera looked, too**: as filmed, there and back, of two swipes, and between stillness (there least), networks with it are right
 #   on more clips than the same networks with an attention that is held constant.
 # - **On real footage, too, $M_t$ can decide.** With the gated fusion it lies on the swipe that counts, and set by hand to
 #   either swipe it takes the answer along, both times in five times as many clips as by chance. In as many the
 #   answer does not move. All of this is one seed.
 # - **With the paper's fusion it need not.** As accurate a network had its $M_t$ on the wrong swipe. Whoever reads
 #   such an $M_t$ as "here it looks", or edits it in this belief, may mean the opposite of what the network does.
-# - **A truth about *when* is not the only *when*.** Where two halves show the class, a network may read either, and ours took
-#   the one that we had not meant. An agreement below chance can be a sign that the task allows more than its
+# - **A truth about *when* is not the only *when*.** Where two halves show the class, a network may read either, and ours had their
+#   $M_t$ on the one that we had not meant. An agreement below chance can be a sign that the task allows more than its
 #   maker thought.
 # - **$M_s$ says little here**: it lies on what moves hardly more than a uniform map does.
 # - **A line between small pictures is hard to beat**: as filmed and between stillness no network is better, there and
@@ -414,7 +414,7 @@ Markdown(footage_hand.gain_in_words())
 # - **More classes, more people.** Ten gestures, of which four have a direction; some places; few people.
 # - **Larger networks**, and networks that have seen real footage before: ours began with drawn clips.
 #
-# With EgoGestAR's repository in `data/egogestar`, `make study` makes all of this again, and what is a dash in the tables:
+# With EgoGestAR's repository in `data/egogestar`, `make study` makes all of this again, and two seeds more:
 # fold by fold, seed by seed, and resumable. One network alone, and its attention in a clip:
 #
 # ```bash
@@ -480,7 +480,7 @@ Markdown(footage_hand.gain_in_words())
 #
 # <details class="answers"><summary>The answers</summary>
 #
-# 1. No: two points are between one clip and two.
+# 1. No: one point is not even one clip of 72.
 # 2. **Right:** the standard error of such a share is between 3 and 4 points.
 # 3. No: with the same accuracy it would be the simpler one; but this says nothing on which is right more often.
 #
