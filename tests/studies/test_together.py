@@ -56,8 +56,10 @@ def test_every_network_is_trained_alike_with_every_seed(graph):
     assert {run.seed for run in trained.values()} == {0, 3}
     assert len(trained) == len(SEEDS) * len(together.NETWORKS)
     own = {"name", "seed", "weights", "model", "network", "backbone"}
-    own |= {"fusion", "attention_start", "dropout"}  # of ST-ABN; a 3-D CNN has no dropout
+    own |= {"fusion", "attention_start", "dropout", "lr"}  # of ST-ABN; a 3-D CNN has no dropout
     alike = [{k: v for k, v in run if k not in own} for run in trained.values()]
+    rates = {name for name, run in trained.items() if run.lr != trained["together_gated_seed0"].lr}
+    assert rates == {f"together_cnn3d_seed{seed}" for seed in SEEDS}  # it did not learn at theirs
     assert all(one == alike[0] for one in alike)
     kinds = {(r.model, r.fusion, getattr(r.network, "attention", "")) for r in trained.values()}
     assert len(kinds) == len(together.NETWORKS)  # no network twice
