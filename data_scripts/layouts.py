@@ -19,6 +19,7 @@ from common import DataError, report
 from stabn import given
 from stabn.data.ssv2 import SUFFIXES
 from stabn.training.files import replacing
+from stabn.words import counted
 
 SPLITS = ("train", "validation", "test")
 RANDOM = "random-70-30"  # how the slides on CNN and bi-LSTM divided their sets
@@ -103,7 +104,7 @@ def class_files(videos: Path, classes: Iterable[str]) -> dict[str, dict[str, Pat
         for text in classes
     }
     if empty := [text for text, of in files.items() if not of]:
-        more = f" (so {len(empty) - 1} more)" if empty[1:] else ""
+        more = f" (and {counted(len(empty) - 1, 'more class')})" if empty[1:] else ""
         raise DataError(
             f"{videos / empty[0]}: holds no video ({', '.join(SUFFIXES)}){more}; unpack the whole "
             "set again"
@@ -185,7 +186,7 @@ def write(out: Path, classes: Sequence[str], lists: Lists) -> int:
         raise DataError(f"no video is in the {empty[0]} list; are these the lists of this set?")
     trained = {clip.text for clip in lists["train"]}
     if untaught := [text for text in classes if text not in trained]:
-        more = f" (so {len(untaught) - 1} more)" if untaught[1:] else ""
+        more = f" (and {counted(len(untaught) - 1, 'more class')})" if untaught[1:] else ""
         raise DataError(
             f"{untaught[0]}: has no video to train on{more}; unpack lists and videos again"
         )

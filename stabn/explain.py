@@ -35,6 +35,7 @@ from stabn.training.features import named
 from stabn.training.files import replacing
 from stabn.words import counted
 
+ELSEWHERE = "choose another --out"
 SHOWN = 224  # pixels: frames are drawn larger than a small network reads them
 
 
@@ -214,7 +215,6 @@ def _room(path: Path) -> None:
         )
 
 
-ELSEWHERE = "choose another --out"
 BY = click.Choice(list(METHODS))
 DEAR = ("occlusion", "rise")  # hundreds of forward passes
 

@@ -152,7 +152,7 @@ def test_wrong_lists_of_ucf101_are_refused_by_line(ucf, tmp_path, file, old, new
         ("testlist01", lambda line: False, r"testlist01\.txt: is empty"),
         ("classInd", lambda line: False, r"classInd\.txt: is empty"),
         ("trainlist01", lambda line: "YoYo" not in line, r"YoYo: has no video to train on; unp"),
-        ("trainlist01", lambda line: "Apply" in line, r"train on \(so 1 more\); unpack"),
+        ("trainlist01", lambda line: "Apply" in line, r"train on \(and 1 more class\); unpack"),
     ],
 )
 def test_lists_that_leave_something_empty_are_refused_and_nothing_is_lost(

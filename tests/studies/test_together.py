@@ -1,5 +1,7 @@
 """The study of all networks as a graph: every run can be launched, and all learn alike."""
 
+import json
+import math
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from stabn.training.start import start_from
 from studies import together
 from studies.runs import as_tasks
 from tests.records import write
+from tools.graph import LAUNCH
 
 SEEDS = ("0", "3")
 
@@ -84,6 +87,23 @@ def test_a_network_starts_from_the_pretext_if_its_convolutions_learned_it(graph,
     same = [any(torch.equal(one, other) for other in taken) for one in learned]
     assert sum(same) > len(same) / 2
     assert same[0]
+
+
+def test_what_is_said_of_the_choice_for_the_3_d_cnn_was_measured():
+    """In its parameter file and in chapter 19, of one run each with seed 0."""
+    runs = json.loads((REPOSITORY / "book/results/choice/cnn3d.json").read_text(encoding="utf-8"))
+
+    def all_of(run: str, field: str) -> list[float]:
+        return [step[field] for step in runs[run]["metrics"] if field in step]
+
+    assert all_of("pretext", "eval_top1")[-1] > 0.95  # of 13 classes
+    assert all_of("pretext_lr0.005", "eval_top1")[-1] < 1 / 14
+    assert max(all_of("pretext_lr0.001", "train_top1")) < 0.1
+    assert min(all_of("nothing_lr0.005", "train_loss")[1:]) > math.log(14)
+    assert all_of("nothing_lr0.001", "eval_top1")[-1] > 2 / 14
+    chosen = read_yaml(LAUNCH / "mini_cnn3d.yaml")
+    assert (chosen.get("weights"), chosen["lr"]) == (None, 0.001)
+    assert runs["nothing_lr0.001"]["config"]["lr"] == 0.001
 
 
 def test_what_is_trained_is_explained_before_its_record_is_kept(graph):
