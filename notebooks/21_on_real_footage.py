@@ -248,7 +248,8 @@ flips()
 # %% [markdown]
 # **Two swipes.** With the gated fusion $M_t$ is high on the swipe that names the class. Set by hand to either swipe, it brings that
 # swipe's direction in more than half of the clips, and both times in a third, where chance would do so in one of
-# sixteen; in another third the answer stays the same. So $M_t$ decides in many clips, not in all. With the paper's fusion the
+# sixteen; in another third the answer stays the same. Even on the right swipe the hand brings the class in fewer clips
+# than the network's own $M_t$ does. So $M_t$ decides in many clips, not in all. With the paper's fusion the
 # network is right as often, and its $M_t$ is high on the *wrong* swipe. Set by hand, the answer never goes with it
 # both times, and in three clips of ten it goes both times with the **other** swipe. How can this be? Behind the paper's
 # fusion a 1×1 convolution adds up both halves, with weights of either sign ([chapter 6](06_fusion.ipynb), equation (3)).
@@ -341,7 +342,8 @@ HTML(footage_mended.mended_table("shortcut"))
 HTML(footage_mended.turned_table("shortcut"))
 
 # %% [markdown]
-# **Both kinds of networks fell for it**, the gated ones most: see how far *before* falls from aligned to swapped. Then the
+# **Both kinds of networks fell for it**, the gated ones most: see how far *before* falls from aligned to swapped. (With the paper's
+# fusion it falls no further than to *absent*: the help is missed, but nothing shows that the second swipe misleads.) Then the
 # ways part, each against its control:
 #
 # - **Trained gated, then a gate that closes: the edits mend.** On the swapped list they bring more than 20 points, and of what

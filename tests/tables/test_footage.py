@@ -164,6 +164,7 @@ def test_what_chapter_21_says_of_two_swipes_is_in_the_committed_records():
     assert max(right["baseline"], right["control"]) + 15 < min(right["st_abn"], right["gated"])
     assert of("gated", "levels", "first") > 2 * of("gated", "levels", "last")
     assert of("st_abn", "levels", "last") > 2 * of("st_abn", "levels", "first")
+    assert 100 * of("gated", "flips", "first") < right["gated"] - 10
     assert of("gated", "flips", "both") > 4 / 16 > of("gated", "flips", "mirrored")
     assert of("st_abn", "flips", "mirrored") > 4 / 16 > of("st_abn", "flips", "both")
     own = [one["real"]["faithful"]["own"] for one in runs["two", "st_abn"][0]]

@@ -90,6 +90,7 @@ def test_what_chapter_21_says_of_the_shortcut_is_in_the_committed_records():
             assert 5 < gained["swapped"] < 12
         elif way == "paper":
             assert max(gained.values()) < -20
+            assert right["absent"]["before"] < right["swapped"]["before"]
         else:
             assert right["swapped"]["control"] < right["swapped"]["before"] - 20
             assert max(gained.values()) < 5
